@@ -1,0 +1,5 @@
+import sys
+
+from bozzetto.cli import main
+
+sys.exit(main())

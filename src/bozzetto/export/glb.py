@@ -1,0 +1,373 @@
+"""Avatar -> one glTF 2.0 binary file that needs nothing beside it.
+
+The scene holds an ``Armature`` node with the joints below it and, beside it, one skinned mesh node per layer; all
+layers share one skin. Joint nodes only translate, so an animation's quaternion is a world-axis turn in the parent's
+frame. Every layer that a face moves lists the same expressions in the same order, so one slider drives them all.
+"""
+
+import io
+import json
+import os
+import secrets
+import struct
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy import ndarray
+from PIL import Image
+
+from ..types import Avatar, Clip, Layer, Material, Skeleton
+from .bones import BoneNames, rename
+from .vertices import array, moved_rows, vertex_buffers
+
+GENERATOR = "bozzetto"
+_COMPONENT_TYPES = {"uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
+_ELEMENT_TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
+_LINEAR, _MIPMAPPED, _REPEAT = 9729, 9987, 10497
+_SMALL_IMAGE = 64
+"""Albedo up to this size stays PNG: it costs nothing, and a flat colour stays exact."""
+
+
+def write_glb(
+    avatar: Avatar, path: Path, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None
+) -> None:
+    """Write the avatar to `path`: whole, or not at all.
+
+    Args:
+        avatar: Standing at rest in the T-pose, soles at y = 0.
+        path: Replaced if it exists.
+        bone_names: Whose names the bones carry.
+        extras: Provenance, as JSON values; read back from the file's ``asset.extras``.
+
+    Raises:
+        ValueError: The avatar contradicts itself; the message names the layer, joint or clip.
+    """
+    write_atomically(path, glb_bytes(avatar, bone_names=bone_names, extras=extras))
+
+
+def glb_bytes(avatar: Avatar, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None) -> bytes:
+    """The file `write_glb` writes."""
+    return pack_glb(*gltf_document(avatar, bone_names=bone_names, extras=extras))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that either has all of `data` under its final name or leaves what was there."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with unfinished.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def pack_glb(document: Mapping[str, object], binary: bytes) -> bytes:
+    """A GLB container: header, JSON chunk, binary chunk, each padded to four bytes. glTF 2.0 section 4.4."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    binary += b"\0" * (-len(binary) % 4)
+    length = 12 + 8 + len(text) + 8 + len(binary)
+    header = struct.pack("<4sII", b"glTF", 2, length)
+    chunks = (struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary)
+    return b"".join((header, *chunks))
+
+
+def gltf_document(
+    avatar: Avatar, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None
+) -> tuple[dict[str, Any], bytes]:
+    """The file's JSON and its binary buffer, for an exporter that adds extensions before `pack_glb`."""
+    names = [layer.name for layer in avatar.layers]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"An avatar needs layers with different names; these are {', '.join(names) or 'none'}.")
+    builder = _Builder()
+    builder.document["asset"] = {
+        "version": "2.0",
+        "generator": f"{GENERATOR} {_version()}",
+        "extras": {**(extras or {}), "bone_names": bone_names},
+    }
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as encoders:
+        materials = _Materials(builder, encoders)
+        for layer in avatar.layers:
+            materials.index(layer.material)  # images encode while the geometry is laid out
+        root = _add_skeleton(builder, avatar.skeleton, rename(avatar.skeleton.names, bone_names))
+        expressions = tuple(dict.fromkeys(name for layer in avatar.layers for name in layer.expressions))
+        for layer in avatar.layers:
+            _add_layer(builder, layer, expressions, materials.index(layer.material), len(avatar.skeleton.names))
+        for clip in avatar.clips:
+            _add_clip(builder, clip, avatar.skeleton, root)
+        materials.finish()
+    return builder.finish()
+
+
+class _Builder:
+    """A glTF document and the buffer behind it, growing together."""
+
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = {
+            "asset": {},
+            "scene": 0,
+            "scenes": [{"nodes": []}],
+            "nodes": [],
+            "meshes": [],
+            "skins": [],
+            "materials": [],
+            "textures": [],
+            "images": [],
+            "samplers": [],
+            "animations": [],
+            "accessors": [],
+            "bufferViews": [],
+        }
+        self._chunks: list[bytes] = []
+        self._length = 0
+
+    def add(self, collection: str, item: Mapping[str, object]) -> int:
+        self.document[collection].append({key: value for key, value in item.items() if value is not None})
+        return len(self.document[collection]) - 1
+
+    def view(self, data: bytes, target: int | None = None) -> int:
+        view = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data), "target": target}
+        padding = -len(data) % 4
+        self._chunks += (data, b"\0" * padding)
+        self._length += len(data) + padding
+        return self.add("bufferViews", view)
+
+    def accessor(self, values: ndarray, *, target: int | None = None, bounds: bool = False) -> int:
+        accessor: dict[str, object] = {
+            "bufferView": self.view(values.tobytes(), target),
+            "componentType": _COMPONENT_TYPES[values.dtype.name],
+            "count": len(values),
+            "type": _ELEMENT_TYPES[values.shape[1:]],
+        }
+        if bounds:
+            accessor |= _bounds(values.reshape(len(values), -1))
+        return self.add("accessors", accessor)
+
+    def sparse_accessor(self, rows: ndarray, values: ndarray, count: int) -> int:
+        """`count` vectors of which only `rows` are not zero. No bufferView, hence no byteOffset either."""
+        if not len(rows):  # glTF wants at least one sparse row
+            rows, values = np.zeros(1, np.int64), np.zeros((1, 3), np.float32)
+        rows = rows.astype(np.uint16 if count <= 65536 else np.uint32)
+        rest = np.zeros((1 if len(rows) < count else 0, 3), np.float32)
+        return self.add(
+            "accessors",
+            {
+                "componentType": _COMPONENT_TYPES["float32"],
+                "count": count,
+                "type": "VEC3",
+                **_bounds(np.concatenate([values, rest])),
+                "sparse": {
+                    "count": len(rows),
+                    "indices": {
+                        "bufferView": self.view(rows.tobytes()),
+                        "componentType": _COMPONENT_TYPES[rows.dtype.name],
+                    },
+                    "values": {"bufferView": self.view(values.tobytes())},
+                },
+            },
+        )
+
+    def finish(self) -> tuple[dict[str, Any], bytes]:
+        self.document["buffers"] = [{"byteLength": self._length}]
+        return {key: value for key, value in self.document.items() if value != []}, b"".join(self._chunks)
+
+
+def _bounds(values: ndarray) -> dict[str, list[float]]:
+    return {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
+
+
+def _add_skeleton(builder: _Builder, skeleton: Skeleton, names: tuple[str, ...]) -> int:
+    """Nodes 0 (the armature) to j, and the skin. Returns the root joint's node."""
+    positions = array(skeleton.positions).astype(np.float32)
+    roots = [joint for joint, parent in enumerate(skeleton.parents) if parent < 0]
+    if len(roots) != 1 or any(parent >= joint for joint, parent in enumerate(skeleton.parents)):
+        raise ValueError(f"A skeleton has one root and parents before their children; roots here: {len(roots)}.")
+    if not np.isfinite(positions).all():
+        raise ValueError("A joint's position is not finite.")
+    first = 1
+    builder.add("nodes", {"name": _unused("Armature", set(names)), "children": [first + roots[0]]})
+    builder.document["scenes"][0]["nodes"].append(0)
+    for joint, parent in enumerate(skeleton.parents):
+        children = [first + child for child, its_parent in enumerate(skeleton.parents) if its_parent == joint]
+        translation = positions[joint] - (positions[parent] if parent >= 0 else 0)
+        builder.add("nodes", {"name": names[joint], "translation": translation.tolist(), "children": children or None})
+    inverse_binds = np.tile(np.eye(4, dtype=np.float32), (len(names), 1, 1))
+    inverse_binds[:, 3, :3] = -positions  # column-major, so the translation is the last row
+    builder.add(
+        "skins",
+        {
+            "name": "skin",
+            "joints": list(range(first, first + len(names))),
+            "skeleton": first + roots[0],
+            "inverseBindMatrices": builder.accessor(inverse_binds),
+        },
+    )
+    return first + roots[0]
+
+
+def _add_layer(builder: _Builder, layer: Layer, expressions: tuple[str, ...], material: int, joints: int) -> None:
+    buffers = vertex_buffers(layer)
+    if buffers.joints.min() < 0 or buffers.joints.max() >= joints:
+        raise ValueError(
+            f"Layer {layer.name!r} follows joint {buffers.joints.max()}; the skeleton has {joints} joints."
+        )
+    count = len(buffers.positions)
+    index_type = np.uint16 if count < 65535 else np.uint32  # the highest value of each means "restart"
+    attributes = {
+        "POSITION": builder.accessor(buffers.positions, target=_ARRAY_BUFFER, bounds=True),
+        "NORMAL": builder.accessor(buffers.normals, target=_ARRAY_BUFFER),
+        "TEXCOORD_0": builder.accessor(buffers.uvs, target=_ARRAY_BUFFER),
+        "JOINTS_0": builder.accessor(
+            buffers.joints.astype(np.uint8 if joints <= 256 else np.uint16), target=_ARRAY_BUFFER
+        ),
+        "WEIGHTS_0": builder.accessor(buffers.weights, target=_ARRAY_BUFFER),
+    }
+    primitive: dict[str, object] = {
+        "attributes": attributes,
+        "indices": builder.accessor(buffers.indices.ravel().astype(index_type), target=_ELEMENT_ARRAY_BUFFER),
+        "material": material,
+    }
+    mesh: dict[str, object] = {"name": layer.name, "primitives": [primitive]}
+    if layer.expressions:
+        still = builder.sparse_accessor(np.zeros(0), np.zeros((0, 3)), count)
+        targets = []
+        for name in expressions:
+            if name not in layer.expressions:
+                targets.append({"POSITION": still})
+                continue
+            try:
+                rows, offsets = moved_rows(layer.expressions[name], buffers, len(layer.mesh.vertices))
+            except ValueError as error:
+                raise ValueError(f"Layer {layer.name!r}, {name!r}: {error}") from error
+            targets.append({"POSITION": builder.sparse_accessor(rows, offsets, count) if len(rows) else still})
+        primitive["targets"] = targets
+        mesh |= {"weights": [0.0] * len(expressions), "extras": {"targetNames": list(expressions)}}
+    taken = {node["name"] for node in builder.document["nodes"]}
+    node = {"name": _unused(layer.name, taken), "mesh": builder.add("meshes", mesh), "skin": 0}
+    builder.document["scenes"][0]["nodes"].append(builder.add("nodes", node))
+
+
+def _add_clip(builder: _Builder, clip: Clip, skeleton: Skeleton, root: int) -> None:
+    times = clip.times.astype(np.float32)
+    if not len(times) or not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"Clip {clip.name!r} needs times that start at 0 or later and rise strictly.")
+    unknown = set(clip.rotations_wxyz) - set(skeleton.names)
+    if unknown:
+        raise ValueError(f"Clip {clip.name!r} turns joints the skeleton lacks: {', '.join(sorted(unknown))}.")
+    tracks: list[tuple[int, Literal["rotation", "translation"], ndarray]] = []
+    first = root - skeleton.parents.index(-1)
+    for joint, wxyz in clip.rotations_wxyz.items():
+        tracks.append((first + skeleton.index(joint), "rotation", _continuous(wxyz, clip.name, joint)))
+    if clip.root_translation is not None:
+        rest = array(skeleton.positions)[skeleton.parents.index(-1)]
+        tracks.append((root, "translation", rest + clip.root_translation))
+    if not tracks:
+        raise ValueError(f"Clip {clip.name!r} moves nothing; leave it out.")
+    input_times = builder.accessor(times, bounds=True)
+    samplers, channels = [], []
+    for node, path, values in tracks:
+        if len(values) != len(times) or not np.isfinite(values).all():
+            raise ValueError(f"Clip {clip.name!r} needs one finite {path} per time ({len(times)}) for every joint.")
+        channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
+        output = builder.accessor(values.astype(np.float32))
+        samplers.append({"input": input_times, "output": output, "interpolation": "LINEAR"})
+    builder.add("animations", {"name": clip.name, "samplers": samplers, "channels": channels})
+
+
+def _continuous(wxyz: ndarray, clip: str, joint: str) -> ndarray:
+    """The turns as unit xyzw, signs chosen so that neighbours interpolate the short way in every program."""
+    wxyz = wxyz.astype(np.float64)
+    lengths = np.linalg.norm(wxyz, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or (lengths < 1e-6).any():
+        raise ValueError(f"Clip {clip!r}, joint {joint!r}: a quaternion has no length.")
+    away = (wxyz[1:] * wxyz[:-1]).sum(axis=1) < 0
+    signs = np.cumprod(np.concatenate([np.ones(1), np.where(away, -1.0, 1.0)]))[:, None]
+    return (signs * wxyz / lengths)[:, [1, 2, 3, 0]]
+
+
+class _Materials:
+    """Materials and their images, each once however many layers share it; images encode in threads."""
+
+    def __init__(self, builder: _Builder, encoders: ThreadPoolExecutor) -> None:
+        self._builder = builder
+        self._encoders = encoders
+        self._materials: dict[int, int] = {}
+        self._textures: dict[tuple[str, int], int] = {}
+        self._encoding: list[Future[tuple[str, bytes]]] = []
+
+    def index(self, material: Material) -> int:
+        if id(material) not in self._materials:
+            self._materials[id(material)] = self._add(material)
+        return self._materials[id(material)]
+
+    def finish(self) -> None:
+        for index, encoding in enumerate(self._encoding):
+            mime_type, data = encoding.result()
+            self._builder.document["images"][index] = {"mimeType": mime_type, "bufferView": self._builder.view(data)}
+
+    def _add(self, material: Material) -> int:
+        cut_out = material.alpha == "mask" and material.albedo.shape[2] == 4
+        albedo = self._texture("cut_out" if cut_out else "albedo", material.albedo)
+        surface: dict[str, object] = {"baseColorTexture": {"index": albedo}, "metallicFactor": material.metallic}
+        if isinstance(material.roughness, ndarray):
+            surface |= {"metallicRoughnessTexture": {"index": self._texture("roughness", material.roughness)}}
+        else:
+            surface |= {"roughnessFactor": material.roughness}
+        return self._builder.add(
+            "materials",
+            {
+                "name": f"material_{len(self._materials)}",
+                "pbrMetallicRoughness": surface,
+                "normalTexture": None
+                if material.normal is None
+                else {"index": self._texture("normal", material.normal)},
+                "doubleSided": True if material.double_sided else None,
+                "alphaMode": "MASK" if cut_out else None,
+                "alphaCutoff": 0.5 if cut_out else None,
+            },
+        )
+
+    def _texture(self, role: str, pixels: ndarray) -> int:
+        if (role, id(pixels)) not in self._textures:
+            if not self._textures:
+                sampler = {"magFilter": _LINEAR, "minFilter": _MIPMAPPED, "wrapS": _REPEAT, "wrapT": _REPEAT}
+                self._builder.add("samplers", sampler)
+            self._encoding.append(self._encoders.submit(_encode, role, pixels))
+            image = self._builder.add("images", {})
+            self._textures[role, id(pixels)] = self._builder.add("textures", {"sampler": 0, "source": image})
+        return self._textures[role, id(pixels)]
+
+
+def _encode(role: str, pixels: ndarray) -> tuple[str, bytes]:
+    """MIME type and bytes: JPEG where nobody sees the difference, PNG where a programme computes with the values."""
+    if role == "roughness":  # roughness in green, metallic in blue: the factor alone says how metallic
+        pixels = np.stack([np.full_like(pixels, 255), pixels, np.full_like(pixels, 255)], axis=2)
+    elif role == "albedo":
+        pixels = pixels[..., :3]
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if role == "albedo" and max(image.size) > _SMALL_IMAGE:
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+        return "image/jpeg", buffer.getvalue()
+    image.save(buffer, "PNG", compress_level=1)
+    return "image/png", buffer.getvalue()
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if need be: glTF allows equal node names, programs mix them up."""
+    candidates = (name, *(f"{name}_{number}" for number in range(1, len(taken) + 2)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _version() -> str:
+    try:
+        return version("bozzetto")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unreleased"
