@@ -18,9 +18,9 @@ _IDENTITY = {
     "mouth-lowerlip-volume": 0.4, "mouth-upperlip-volume": 0.4, "mouth-angles": 0.25,
     "chin-height": 0.4, "chin-prominent": 0.4, "chin-width": 0.45, "chin-bones": 0.4, "chin-cleft": 0.35,
     "chin-jaw-drop": 0.35, "chin-prognathism": 0.25,
-    "forehead-scale-vert": 0.4, "forehead-temple": 0.4, "forehead-nubian": 0.35,
-    "eyebrows-angle": 0.35, "eyebrows-trans": 0.35, "head-scale-horiz": 0.3, "head-scale-vert": 0.3,
-    "head-scale-depth": 0.25, "head-fat": 0.25, "head-back-scale-depth": 0.3,
+    "forehead-scale-vert": 0.2, "forehead-temple": 0.3, "forehead-nubian": 0.2,
+    "eyebrows-angle": 0.35, "eyebrows-trans": 0.35, "head-scale-horiz": 0.2, "head-scale-vert": 0.15,
+    "head-scale-depth": 0.15, "head-fat": 0.25, "head-back-scale-depth": 0.15,
     "neck-scale-horiz": 0.25, "neck-scale-depth": 0.25, "torso-scale-horiz": 0.15, "torso-vshape": 0.2,
     "hip-scale-horiz": 0.2, "stomach-tone": 0.3, "measure-shoulder-dist": 0.3,
 }  # fmt: skip

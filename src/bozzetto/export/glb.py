@@ -22,7 +22,7 @@ from PIL import Image
 
 from ..types import Avatar, Clip, Layer, Material, Skeleton
 from .bones import BoneNames, rename
-from .vertices import array, moved_rows, vertex_buffers
+from .vertices import array, moved_rows, tangents, vertex_buffers
 
 GENERATOR = "bozzetto"
 _COMPONENT_TYPES = {"uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
@@ -229,6 +229,8 @@ def _add_layer(builder: _Builder, layer: Layer, expressions: tuple[str, ...], ma
         ),
         "WEIGHTS_0": builder.accessor(buffers.weights, target=_ARRAY_BUFFER),
     }
+    if layer.material.normal is not None:
+        attributes["TANGENT"] = builder.accessor(tangents(buffers), target=_ARRAY_BUFFER)
     primitive: dict[str, object] = {
         "attributes": attributes,
         "indices": builder.accessor(buffers.indices.ravel().astype(index_type), target=_ELEMENT_ARRAY_BUFFER),

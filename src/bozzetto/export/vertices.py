@@ -81,6 +81,31 @@ def smooth_normals(vertices: Float[ndarray, "v 3"], faces: Int64[ndarray, "f 3"]
     return unit(np.stack(summed, axis=1))
 
 
+def tangents(buffers: VertexBuffers) -> Float32[ndarray, "n 4"]:
+    """Per row, the unit direction in which u grows, and the handedness glTF asks for: 1, or -1 under a mirrored image.
+
+    glTF's v grows downwards while a normal map's +y points up, so an image seen the right way round has a negative
+    determinant in (u, v). Faces are weighted by area, where MikkTSpace weights by angle.
+    """
+    a, b, c = (buffers.positions[buffers.indices[:, corner]].astype(np.float64) for corner in range(3))
+    uv_a, uv_b, uv_c = (buffers.uvs[buffers.indices[:, corner]].astype(np.float64) for corner in range(3))
+    (du_b, dv_b), (du_c, dv_c) = (uv_b - uv_a).T, (uv_c - uv_a).T
+    determinant = du_b * dv_c - du_c * dv_b
+    along_u = np.sign(determinant)[:, None] * (dv_c[:, None] * (b - a) - dv_b[:, None] * (c - a))
+    rows, count = buffers.indices.ravel(), len(buffers.positions)
+    per_corner = np.repeat(np.column_stack([along_u, -determinant]), 3, axis=0)
+    x, y, z, upright = (np.bincount(rows, weights=per_corner[:, column], minlength=count) for column in range(4))
+    normals = buffers.normals.astype(np.float64)
+    tangent = _across(normals, np.stack([x, y, z], axis=1))
+    lost = np.linalg.norm(tangent, axis=1) < 1e-12  # no area in the texture: any direction across the normal will do
+    tangent[lost] = _across(normals[lost], np.eye(3)[np.abs(normals[lost]).argmin(axis=1)])
+    return np.column_stack([unit(tangent), np.where(upright < 0, -1.0, 1.0)]).astype(np.float32)
+
+
+def _across(normals: Float[ndarray, "n 3"], vectors: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
+    return vectors - normals * (normals * vectors).sum(axis=1, keepdims=True)
+
+
 def unit(vectors: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
     """The vectors at length one; +z where there is no direction, as around a degenerate face."""
     vectors = vectors.astype(np.float64)
@@ -133,4 +158,5 @@ def moved_rows(
 
 
 def array(tensor: Tensor) -> ndarray:
+    """The tensor's values in numpy, wherever it lived."""
     return tensor.detach().cpu().numpy()

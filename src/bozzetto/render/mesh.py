@@ -1,0 +1,338 @@
+"""Posed layers -> pictures: rasterise (raster.py), interpolate and shade each sub-pixel, average them.
+
+Shading follows glTF's metallic-roughness model: Lambert and GGX under three lamps and a blurred analytic sky, with the
+scene's own ambient occlusion and key shadow where `with_shadows` put them. Skin is lit softly past its terminator.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from numpy import ndarray
+
+from bozzetto.render.light import Light
+from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, kernel, locate, project
+from bozzetto.render.scene import SRGB_TO_LINEAR, UNIT, Scene, Surfaces
+from bozzetto.types import Cameras, RenderOutput, linear_to_srgb
+
+
+class _Lamps(NamedTuple):
+    directions: Float32[ndarray, "3 3"]
+    radiance: Float32[ndarray, "3 3"]
+    """Colour times intensity."""
+    softness: Float32[ndarray, "3"]
+    """What a lamp's size adds to GGX alpha."""
+    sky: Float32[ndarray, "3 3"]
+    """Above, level, below."""
+
+
+def render_mesh(
+    scene: Scene,
+    cameras: Cameras,
+    light: Light | None = None,
+    supersample: int = 2,
+    background: tuple[float, float, float] | None = None,
+) -> RenderOutput:
+    """Pictures of the scene, one a camera.
+
+    Args:
+        scene: Posed layers. Without layers the picture is all background.
+        cameras: Any number; each view uses all threads.
+        light: Lamps and sky; without one the picture is pure albedo.
+        supersample: Sub-pixels each way.
+        background: Linear colour; without one colour is premultiplied, on black.
+
+    Raises:
+        ValueError: A vertex is not finite, or the picture has no pixels.
+    """
+    check_size(cameras)
+    if supersample < 1:
+        raise ValueError(f"supersample counts sub-pixels each way, so it is 1 or more; got {supersample}.")
+    if not np.isfinite(scene.vertices).all():
+        raise ValueError("The scene has vertices that are not finite.")
+    views, height, width = len(cameras), cameras.height, cameras.width
+    rgb = np.empty((views, height, width, 3), np.float32)
+    alpha = np.empty((views, height, width, 1), np.float32)
+    depth = np.empty((views, height, width, 1), np.float32)
+    normal = np.empty((views, height, width, 3), np.float32)
+    layer = np.empty((views, height, width), np.int32)
+
+    fine = height * supersample, width * supersample
+    face, closeness = np.empty(fine, np.int32), np.empty(fine, np.float32)
+    barycentrics, fine_depth = np.empty((*fine, 3), np.float32), np.empty(fine, np.float32)
+    behind = np.asarray(background if background is not None else (0.0, 0.0, 0.0), np.float32)
+    lamps = _lamps(light)
+    open_sky = np.ones(len(scene.vertices), np.float32) if scene.sky is None or scene.key is None else None
+    sky = open_sky if scene.sky is None else scene.sky
+    key = open_sky if scene.key is None else scene.key
+
+    for view in range(views):
+        matrix, lens = camera_matrices(cameras, view)
+        lens[:2] *= supersample
+        eye = -matrix[:, :3].T @ matrix[:, 3]
+        screen = project(scene.vertices, matrix, lens)
+        draw(screen, scene.faces, scene.coverage, face, closeness)
+        locate(screen, scene.faces, face, barycentrics, fine_depth)
+        pixel = 2.0 / (lens[0, 0] + lens[1, 1])  # metres a sub-pixel spans at a depth of one metre
+
+        def shade(low: int, high: int) -> None:
+            _shade(
+                scene.vertices, scene.faces, scene.uvs, scene.layer, scene.normals, sky, key, scene.surfaces,
+                lamps, light is not None, eye, pixel, face, barycentrics, fine_depth, supersample, behind, low, high,  # noqa: B023
+                SRGB_TO_LINEAR, UNIT, rgb[view], alpha[view], depth[view], normal[view], layer[view],  # noqa: B023
+            )  # fmt: skip
+
+        in_bands(shade, height)
+    return RenderOutput(*(torch.from_numpy(array) for array in (rgb, alpha, depth, normal, layer)))
+
+
+def to_srgb8(output: RenderOutput, tone: Literal["plain", "film"] = "film") -> UInt8[ndarray, "b h w 3"]:
+    """The pictures as 8-bit sRGB.
+
+    Args:
+        output: Linear light.
+        tone: "plain" clips at one, so that albedo comes back as it was; "film" leaves values below 0.75 as they are
+            and rolls brighter ones off smoothly towards one.
+    """
+    return tone_mapped(output.rgb.detach().cpu().numpy(), tone)
+
+
+def tone_mapped(linear: Float[ndarray, "*n 3"], tone: Literal["plain", "film"] = "film") -> UInt8[ndarray, "*n 3"]:
+    """Linear light as 8-bit sRGB; see `to_srgb8`."""
+    if tone == "film":
+        shoulder = 0.75
+        excess = np.maximum(linear - shoulder, 0.0)
+        linear = np.minimum(linear, shoulder) + (1 - shoulder) * (1 - np.exp(-excess / (1 - shoulder)))
+    return (linear_to_srgb(linear) * 255.0 + 0.5).astype(np.uint8)
+
+
+def _lamps(light: Light | None) -> _Lamps:
+    zero = np.zeros((3, 3), np.float32)
+    if light is None:
+        return _Lamps(zero, zero, zero[0], zero)
+    lamps = (light.key, light.fill, light.rim)
+    directions = np.array([lamp.direction for lamp in lamps])
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return _Lamps(
+        directions.astype(np.float32),
+        np.array([np.array(lamp.colour) * lamp.intensity for lamp in lamps], np.float32),
+        np.array([np.sin(np.radians(lamp.size_degrees)) / 3 for lamp in lamps], np.float32),
+        np.array([light.sky, light.horizon, light.ground], np.float32),
+    )
+
+
+@kernel
+def _shade(
+    vertices, faces, uvs, layers, normals, sky, key, surfaces: Surfaces,
+    lamps: _Lamps, lit, eye, pixel, face, barycentrics, depth, supersample, background, low, high,
+    srgb, unit, out_rgb, out_alpha, out_depth, out_normal, out_layer,
+):  # fmt: skip
+    """Shades every sub-pixel of rows low..high and writes the pixels' means."""
+    texels, textures, factors = surfaces.texels, surfaces.textures, surfaces.factors
+    seen = np.empty(supersample * supersample, np.int32)
+    for row in range(low, high):
+        for column in range(out_rgb.shape[1]):
+            red, green, blue, far = 0.0, 0.0, 0.0, 0.0
+            sum_x, sum_y, sum_z = 0.0, 0.0, 0.0
+            count = 0
+            for i in range(supersample):
+                for j in range(supersample):
+                    y, x = row * supersample + i, column * supersample + j
+                    f = face[y, x]
+                    if f < 0:
+                        continue
+                    m = layers[f]
+                    seen[count] = m
+                    count += 1
+                    far += depth[y, x]
+                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                    wa, wb, wc = barycentrics[y, x, 0], barycentrics[y, x, 1], barycentrics[y, x, 2]
+
+                    # The triangle: edges, normal, and how its texture lies on it.
+                    e1x, e1y, e1z = (
+                        vertices[b, 0] - vertices[a, 0],
+                        vertices[b, 1] - vertices[a, 1],
+                        vertices[b, 2] - vertices[a, 2],
+                    )
+                    e2x, e2y, e2z = (
+                        vertices[c, 0] - vertices[a, 0],
+                        vertices[c, 1] - vertices[a, 1],
+                        vertices[c, 2] - vertices[a, 2],
+                    )
+                    gx, gy, gz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
+                    area = np.sqrt(gx * gx + gy * gy + gz * gz)
+                    vx = eye[0] - (wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0])
+                    vy = eye[1] - (wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1])
+                    vz = eye[2] - (wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2])
+                    vx, vy, vz = _unit(vx, vy, vz)
+                    facing = (gx * vx + gy * vy + gz * vz) / max(area, 1e-20)
+                    u1, v1 = uvs[f, 1, 0] - uvs[f, 0, 0], uvs[f, 1, 1] - uvs[f, 0, 1]
+                    u2, v2 = uvs[f, 2, 0] - uvs[f, 0, 0], uvs[f, 2, 1] - uvs[f, 0, 1]
+                    uv_area = u1 * v2 - u2 * v1
+                    u = wa * uvs[f, 0, 0] + wb * uvs[f, 1, 0] + wc * uvs[f, 2, 0]
+                    v = wa * uvs[f, 0, 1] + wb * uvs[f, 1, 1] + wc * uvs[f, 2, 1]
+                    # Texture area under one sub-pixel, were the texture one texel.
+                    spread = pixel * depth[y, x]
+                    footprint = spread * spread * abs(uv_area) / max(area * max(abs(facing), 0.15), 1e-20)
+                    base = _sample(texels, textures, 2 * m, u, v, footprint, srgb)
+
+                    nx, ny, nz = _unit(
+                        wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0],
+                        wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1],
+                        wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2],
+                    )
+                    roughness = np.float64(factors[m, 0])
+                    if textures[2 * m + 1, 2] > 0:
+                        bump = _sample(texels, textures, 2 * m + 1, u, v, footprint, unit)
+                        roughness *= bump[3]
+                        if abs(uv_area) > 1e-20:
+                            # Tangent along +u; the bitangent is up in the image, where v falls.
+                            turn = 1.0 if uv_area > 0 else -1.0
+                            tx, ty, tz = (
+                                (e1x * v2 - e2x * v1) * turn,
+                                (e1y * v2 - e2y * v1) * turn,
+                                (e1z * v2 - e2z * v1) * turn,
+                            )
+                            along = tx * nx + ty * ny + tz * nz
+                            tx, ty, tz = _unit(tx - along * nx, ty - along * ny, tz - along * nz)
+                            bx, by, bz = ny * tz - nz * ty, nz * tx - nx * tz, nx * ty - ny * tx
+                            p, q, r = bump[0] * 2 - 256 / 255, bump[1] * 2 - 256 / 255, max(bump[2] * 2 - 1, 0.0)
+                            q *= -turn  # front faces whose texture is not mirrored have negative uv area, v growing down
+                            nx, ny, nz = _unit(
+                                tx * p + bx * q + nx * r, ty * p + by * q + ny * r, tz * p + bz * q + nz * r
+                            )
+                    if facing < 0:
+                        nx, ny, nz = -nx, -ny, -nz
+                    sum_x += nx
+                    sum_y += ny
+                    sum_z += nz
+                    if not lit:
+                        red += base[0]
+                        green += base[1]
+                        blue += base[2]
+                        continue
+                    colour = _lit(
+                        base[0], base[1], base[2], min(max(roughness, 0.05), 1.0), factors[m, 1], factors[m, 2],
+                        nx, ny, nz, vx, vy, vz,
+                        wa * sky[a] + wb * sky[b] + wc * sky[c], wa * key[a] + wb * key[b] + wc * key[c], lamps,
+                    )  # fmt: skip
+                    red += colour[0]
+                    green += colour[1]
+                    blue += colour[2]
+
+            share = 1.0 / (supersample * supersample)
+            cover = count * share
+            out_alpha[row, column, 0] = cover
+            out_rgb[row, column, 0] = red * share + (1 - cover) * background[0]
+            out_rgb[row, column, 1] = green * share + (1 - cover) * background[1]
+            out_rgb[row, column, 2] = blue * share + (1 - cover) * background[2]
+            out_depth[row, column, 0] = far / max(count, 1)
+            nx, ny, nz = _unit(sum_x, sum_y, sum_z)
+            out_normal[row, column, 0] = nx
+            out_normal[row, column, 1] = ny
+            out_normal[row, column, 2] = nz
+            out_layer[row, column] = _commonest(seen, count)
+
+
+@kernel
+def _unit(x, y, z):
+    length = np.sqrt(np.float64(x) * x + np.float64(y) * y + np.float64(z) * z)
+    if length < 1e-30:
+        return 0.0, 0.0, 0.0
+    return x / length, y / length, z / length
+
+
+@kernel
+def _commonest(values, count):
+    best, most = -1, 0
+    for i in range(count):
+        times = 0
+        for j in range(i, count):
+            if values[j] == values[i]:
+                times += 1
+        if times > most:
+            best, most = values[i], times
+        if 2 * most >= count:
+            break
+    return best
+
+
+@kernel
+def _sample(texels, textures, texture, u, v, footprint, decode):
+    """The texture's four channels, decoded: bilinear in the two mip levels around the footprint."""
+    width, height, levels = textures[texture, 0], textures[texture, 1], textures[texture, 2]
+    u, v = u - np.floor(u), v - np.floor(v)
+    level = min(max(0.5 * np.log2(max(footprint * width * height, 1e-12)), 0.0), levels - 1.0)
+    fine = np.int64(level)
+    blend = level - fine
+    r, g, b, a = _bilinear(
+        texels, textures[texture, 3 + fine], max(width >> fine, 1), max(height >> fine, 1), u, v, decode
+    )
+    if blend > 0.02 and fine + 1 < levels:
+        fine += 1
+        r2, g2, b2, a2 = _bilinear(
+            texels, textures[texture, 3 + fine], max(width >> fine, 1), max(height >> fine, 1), u, v, decode
+        )
+        r, g, b, a = r + (r2 - r) * blend, g + (g2 - g) * blend, b + (b2 - b) * blend, a + (a2 - a) * blend
+    return r, g, b, a
+
+
+@kernel
+def _bilinear(texels, offset, width, height, u, v, decode):
+    x, y = u * width - 0.5, v * height - 0.5
+    x0, y0 = np.int64(np.floor(x)), np.int64(np.floor(y))
+    fx, fy = x - x0, y - y0
+    x1, y1 = x0 + 1, y0 + 1
+    x0 = x0 + width if x0 < 0 else x0
+    y0 = y0 + height if y0 < 0 else y0
+    x1 = x1 - width if x1 >= width else x1
+    y1 = y1 - height if y1 >= height else y1
+    p, q = offset + 4 * (y0 * width + x0), offset + 4 * (y0 * width + x1)
+    s, t = offset + 4 * (y1 * width + x0), offset + 4 * (y1 * width + x1)
+    wp, wq, ws, wt = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    return (
+        decode[texels[p]] * wp + decode[texels[q]] * wq + decode[texels[s]] * ws + decode[texels[t]] * wt,
+        decode[texels[p + 1]] * wp
+        + decode[texels[q + 1]] * wq
+        + decode[texels[s + 1]] * ws
+        + decode[texels[t + 1]] * wt,
+        decode[texels[p + 2]] * wp
+        + decode[texels[q + 2]] * wq
+        + decode[texels[s + 2]] * ws
+        + decode[texels[t + 2]] * wt,
+        (texels[p + 3] * wp + texels[q + 3] * wq + texels[s + 3] * ws + texels[t + 3] * wt) / 255.0,
+    )
+
+
+@kernel
+def _sky(lamps, channel, up, blur):
+    """Radiance from a direction whose height is `up`, blurred from a mirror's (0) to a matt wall's (1)."""
+    above, level, below = lamps.sky[0, channel], lamps.sky[1, channel], lamps.sky[2, channel]
+    t = min(abs(up) / 0.7, 1.0)
+    t = t * t * (3 - 2 * t)
+    sharp = level + ((above if up > 0 else below) - level) * t
+    matt = 0.25 * level + 0.75 * (below + (above - below) * (0.5 + 0.5 * up))
+    return sharp + (matt - sharp) * blur
+
+
+@kernel
+def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, open_sky, open_key, lamps):
+    """Outgoing light of one point.
+
+    GGX with Smith's height-correlated visibility (Heitz 2014); the sky's highlight by Karis's fit of the split sum
+    (2014), and Jimenez's coloured occlusion (2016). A lamp of intensity E lights a white wall that faces it to E.
+    """
+    ndv = max(nx * vx + ny * vy + nz * vz, 1e-3)
+    # Karis: share of white light reflected as a highlight is F0 * scale + bias.
+    r0, r1 = 1.0 - roughness, 0.0425 - 0.0275 * roughness
+    r2, r3 = 1.04 - 0.572 * roughness, 0.022 * roughness - 0.04
+    a004 = min(r0 * r0, 2.0 ** (-9.28 * ndv)) * r0 + r1
+    scale, bias = r2 - 1.04 * a004, max(r3 + 1.04 * a004, 0.0)
+    rx, ry, rz = 2 * ndv * nx - vx, 2 * ndv * ny - vy, 2 * ndv * nz - vz
+    sharp_sky = min(max((ndv + open_sky) ** (2.0 ** (-16.0 * roughness - 1.0)) - 1.0 + open_sky, 0.0), 1.0)
+    result = [0.0, 0.0, 0.0]
+    return _lit_channels(
+        red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, ry, ndv, scale, bias, sharp_sky, open_sky,
+        open_key, lamps, result
+    )  # fmt: skip
