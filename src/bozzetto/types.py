@@ -127,6 +127,8 @@ class Avatar:
     layers: tuple[Layer, ...]
     skeleton: Skeleton
     clips: tuple[Clip, ...] = ()
+    expression: Mapping[str, float] = field(default_factory=dict)
+    """How the face rests, as ARKit weights: a smile, a frown."""
 
     def layer(self, name: str) -> Layer:
         for layer in self.layers:

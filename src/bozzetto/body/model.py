@@ -58,7 +58,7 @@ class Body:
     components: Float[Tensor, "k v 3"]
     joint_template: Float[Tensor, "j 3"]
     joint_components: Float[Tensor, "k j 3"]
-    phenotype_mask: Float[Tensor, "p c"]
+    phenotype_mask: Float[Tensor, "p variations"]
     phenotype_mean: Float[Tensor, "p"]
     phenotype_project: Float[Tensor, "p k"]
     parts: Mapping[str, Part]
@@ -66,13 +66,13 @@ class Body:
     skin_joints: Int[ndarray, "v 4"]
     joint_names: tuple[str, ...]
     joint_parents: tuple[int, ...]
-    local: Mapping[str, tuple[Int[ndarray, "n"], Float[ndarray, "n 3"], Float[ndarray, "j 3"]]]
+    local: Mapping[str, tuple[Int[ndarray, "_"], Float[ndarray, "_ 3"], Float[ndarray, "j 3"]]]
     """Local changes by MakeHuman's name ("nose-width1-incr"): vertices, offsets, joint offsets."""
-    expressions: Mapping[str, tuple[Int[ndarray, "n"], Float[ndarray, "n 3"]]]
+    expressions: Mapping[str, tuple[Int[ndarray, "_"], Float[ndarray, "_ 3"]]]
     """The 52 ARKit expressions."""
     coco_names: tuple[str, ...]
-    coco_indices: Int[ndarray, "k n"]
-    coco_weights: Float[ndarray, "k n"]
+    coco_indices: Int[ndarray, "c n"]
+    coco_weights: Float[ndarray, "c n"]
     mirror: Int[ndarray, "v"]
     """The body vertex opposite to each; -1 for helpers."""
     masks: Mapping[str, ndarray]
@@ -116,8 +116,8 @@ class Body:
             vertices, joints = vertices + torch.from_numpy(vertex_offsets), joints + torch.from_numpy(joint_offsets)
         return vertices, joints
 
-    def keypoints(self, vertices: Float[ndarray, "v 3"]) -> Float[ndarray, "17 3"]:
-        """COCO's 17 key points of posed or resting vertices, in ``coco_names``' order."""
+    def keypoints(self, vertices: Float[ndarray, "v 3"]) -> Float[ndarray, "c 3"]:
+        """COCO's 17 key points, then toes and heels, of posed or resting vertices; ``coco_names`` says which."""
         return np.einsum("kn,knd->kd", self.coco_weights, vertices[self.coco_indices])
 
     def skeleton(self, joints: Float[ndarray, "j 3"]) -> Skeleton:
@@ -177,7 +177,9 @@ def load_body() -> Body:
         joint_parents=tuple(int(parent) for parent in data["joint_parents"]),
         local={
             str(label): (indices, offsets, joints)
-            for label, (indices, offsets), joints in zip(data["local_labels"], split("local"), joint_changes, strict=True)
+            for label, (indices, offsets), joints in zip(
+                data["local_labels"], split("local"), joint_changes, strict=True
+            )
         },
         expressions={
             str(label): shape for label, shape in zip(data["expression_labels"], split("expression"), strict=True)

@@ -12,7 +12,6 @@ import secrets
 import struct
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy import ndarray
 from PIL import Image
 
+from .. import __version__
 from ..types import Avatar, Clip, Layer, Material, Skeleton
 from .bones import BoneNames, rename
 from .vertices import array, moved_rows, tangents, vertex_buffers
@@ -89,7 +89,7 @@ def gltf_document(
     builder = _Builder()
     builder.document["asset"] = {
         "version": "2.0",
-        "generator": f"{GENERATOR} {_version()}",
+        "generator": f"{GENERATOR} {__version__}",
         "extras": {**(extras or {}), "bone_names": bone_names},
     }
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as encoders:
@@ -97,9 +97,10 @@ def gltf_document(
         for layer in avatar.layers:
             materials.index(layer.material)  # images encode while the geometry is laid out
         root = _add_skeleton(builder, avatar.skeleton, rename(avatar.skeleton.names, bone_names))
-        expressions = tuple(dict.fromkeys(name for layer in avatar.layers for name in layer.expressions))
+        expressions = dict.fromkeys(name for layer in avatar.layers for name in layer.expressions)
+        resting = {name: float(avatar.expression.get(name, 0.0)) for name in expressions}
         for layer in avatar.layers:
-            _add_layer(builder, layer, expressions, materials.index(layer.material), len(avatar.skeleton.names))
+            _add_layer(builder, layer, resting, materials.index(layer.material), len(avatar.skeleton.names))
         for clip in avatar.clips:
             _add_clip(builder, clip, avatar.skeleton, root)
         materials.finish()
@@ -152,8 +153,6 @@ class _Builder:
 
     def sparse_accessor(self, rows: ndarray, values: ndarray, count: int) -> int:
         """`count` vectors of which only `rows` are not zero. No bufferView, hence no byteOffset either."""
-        if not len(rows):  # glTF wants at least one sparse row
-            rows, values = np.zeros(1, np.int64), np.zeros((1, 3), np.float32)
         rows = rows.astype(np.uint16 if count <= 65536 else np.uint32)
         rest = np.zeros((1 if len(rows) < count else 0, 3), np.float32)
         return self.add(
@@ -173,6 +172,10 @@ class _Builder:
                 },
             },
         )
+
+    def still_accessor(self, count: int) -> int:
+        """`count` zero vectors; glTF wants at least one sparse row all the same."""
+        return self.sparse_accessor(np.zeros(1, np.int64), np.zeros((1, 3), np.float32), count)
 
     def finish(self) -> tuple[dict[str, Any], bytes]:
         self.document["buffers"] = [{"byteLength": self._length}]
@@ -212,7 +215,8 @@ def _add_skeleton(builder: _Builder, skeleton: Skeleton, names: tuple[str, ...])
     return first + roots[0]
 
 
-def _add_layer(builder: _Builder, layer: Layer, expressions: tuple[str, ...], material: int, joints: int) -> None:
+def _add_layer(builder: _Builder, layer: Layer, resting: Mapping[str, float], material: int, joints: int) -> None:
+    """A mesh and its node. `resting` is how far the avatar rests in each expression any layer has."""
     buffers = vertex_buffers(layer)
     if buffers.joints.min() < 0 or buffers.joints.max() >= joints:
         raise ValueError(
@@ -238,19 +242,23 @@ def _add_layer(builder: _Builder, layer: Layer, expressions: tuple[str, ...], ma
     }
     mesh: dict[str, object] = {"name": layer.name, "primitives": [primitive]}
     if layer.expressions:
-        still = builder.sparse_accessor(np.zeros(0), np.zeros((0, 3)), count)
-        targets = []
-        for name in expressions:
-            if name not in layer.expressions:
-                targets.append({"POSITION": still})
-                continue
+        moved = {}
+        for name, expression in layer.expressions.items():
             try:
-                rows, offsets = moved_rows(layer.expressions[name], buffers, len(layer.mesh.vertices))
+                moved[name] = moved_rows(expression, buffers, len(layer.mesh.vertices))
             except ValueError as error:
                 raise ValueError(f"Layer {layer.name!r}, {name!r}: {error}") from error
-            targets.append({"POSITION": builder.sparse_accessor(rows, offsets, count) if len(rows) else still})
+        still: int | None = None  # the one accessor of all expressions that leave this layer alone
+        targets = []
+        for name in resting:
+            rows, offsets = moved.get(name, (np.zeros(0), np.zeros(0)))
+            if len(rows):
+                targets.append({"POSITION": builder.sparse_accessor(rows, offsets, count)})
+            else:
+                still = builder.still_accessor(count) if still is None else still
+                targets.append({"POSITION": still})
         primitive["targets"] = targets
-        mesh |= {"weights": [0.0] * len(expressions), "extras": {"targetNames": list(expressions)}}
+        mesh |= {"weights": list(resting.values()), "extras": {"targetNames": list(resting)}}
     taken = {node["name"] for node in builder.document["nodes"]}
     node = {"name": _unused(layer.name, taken), "mesh": builder.add("meshes", mesh), "skin": 0}
     builder.document["scenes"][0]["nodes"].append(builder.add("nodes", node))
@@ -348,7 +356,7 @@ class _Materials:
 
 
 def _encode(role: str, pixels: ndarray) -> tuple[str, bytes]:
-    """MIME type and bytes: JPEG where nobody sees the difference, PNG where a programme computes with the values."""
+    """MIME type and bytes: JPEG where nobody sees the difference, PNG where a program computes with the values."""
     if role == "roughness":  # roughness in green, metallic in blue: the factor alone says how metallic
         pixels = np.stack([np.full_like(pixels, 255), pixels, np.full_like(pixels, 255)], axis=2)
     elif role == "albedo":
@@ -366,10 +374,3 @@ def _unused(name: str, taken: set[str]) -> str:
     """The name, with a number behind it if need be: glTF allows equal node names, programs mix them up."""
     candidates = (name, *(f"{name}_{number}" for number in range(1, len(taken) + 2)))
     return next(candidate for candidate in candidates if candidate not in taken)
-
-
-def _version() -> str:
-    try:
-        return version("bozzetto")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "unreleased"

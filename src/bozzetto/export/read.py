@@ -113,7 +113,8 @@ class _Reader:
         materials = [self._material(material) for material in self._document["materials"]]
         layers = tuple(self._layer(mesh, len(skeleton.names), materials) for mesh in self._document["meshes"])
         clips = self._document.get("animations", [])
-        return Avatar(layers, skeleton, tuple(self._clip(clip, skeleton, joint_nodes) for clip in clips))
+        clips = tuple(self._clip(clip, skeleton, joint_nodes) for clip in clips)
+        return Avatar(layers, skeleton, clips, self._resting_expression())
 
     def _skeleton(self, skin: dict[str, Any], joint_nodes: dict[int, int]) -> Skeleton:
         nodes = self._document["nodes"]
@@ -163,6 +164,15 @@ class _Reader:
             expressions={name: _welded(*target, kept, weld) for name, target in moved.items()},
             normals=torch.from_numpy(normals[kept]),
         )
+
+    def _resting_expression(self) -> dict[str, float]:
+        resting = {}
+        for mesh in self._document["meshes"]:  # each that has expressions says the same
+            names, weights = mesh.get("extras", {}).get("targetNames", []), mesh.get("weights", [])
+            resting |= {str(name): float(weight) for name, weight in zip(names, weights, strict=True) if weight}
+        if not np.isfinite(list(resting.values())).all():
+            raise ValueError("it rests in an expression that is not finite")
+        return resting
 
     def _clip(self, clip: dict[str, Any], skeleton: Skeleton, joint_nodes: dict[int, int]) -> Clip:
         inputs = {sampler["input"] for sampler in clip["samplers"]}

@@ -15,7 +15,7 @@ from bozzetto.types import Material
 Detail: TypeAlias = Literal["full", "low"]
 """``low`` is for pictures of 128 px by the thousand: fewer triangles, small textures, no normal maps."""
 
-MOVES: TypeAlias = Mapping[str, tuple[Int[ndarray, "n"], Float[ndarray, "n 3"]]]
+MOVES: TypeAlias = Mapping[str, tuple[Int[ndarray, "_"], Float[ndarray, "_ 3"]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Piece:
 def follow_body(
     person: Person, points: Float[ndarray, "v 3"], nearest: int = 6, among: Int[ndarray, "n"] | None = None
 ) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
-    """Skin weights and joints for points near the body: the inverse-distance mean of the nearest body vertices' weights.
+    """Skin weights and joints for points near the body: the inverse-distance mean of the nearest vertices' weights.
 
     Args:
         points: Anny's rest pose.

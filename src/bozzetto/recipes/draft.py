@@ -9,6 +9,7 @@ import bozzetto
 from bozzetto.recipes.step import Step
 
 if TYPE_CHECKING:
+    import bozzetto.figure.spec
     import bozzetto.types
 
 
@@ -24,11 +25,17 @@ class Draft:
             raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
-        from bozzetto.figure.build import build_figure
         from bozzetto.subject.words import read_words
 
         reading = read_words(subject.prompt, self.seed)
-        figure = cache(lambda: build_figure(reading.spec))
-        yield Step(0, "words", reading, avatar=lambda: figure().avatar())
-        figure()
-        yield Step(1, "figure", reading, avatar=lambda: figure().avatar())
+        build = cache(lambda: figure_of(reading.spec))
+        yield Step(0, "words", reading, avatar=build)
+        build()
+        yield Step(1, "figure", reading, avatar=build)
+
+
+def figure_of(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.types.Avatar":
+    """The dressed person of a spec."""
+    from bozzetto.figure.build import build_figure
+
+    return build_figure(spec).avatar

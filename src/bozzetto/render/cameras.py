@@ -6,20 +6,23 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from bozzetto.types import Cameras
+
+# Tests check types at run time, where an int is no float.
+Angles = float | int | Sequence[float | int] | ndarray
+Points = Sequence[float | int] | Sequence[Sequence[float | int]] | ndarray | Tensor
 
 _OVERHEAD_DEGREES = 60.0
 _HALF_WIDTH_DEGREES = 45.0
 
 
 def perspective(
-    eye: ArrayLike | Tensor,
-    target: ArrayLike | Tensor,
-    up: ArrayLike | Tensor,
-    fov_y_degrees: float,
+    eye: Points,
+    target: Points,
+    up: Points,
+    fov_y_degrees: float | int,
     height: int,
     width: int,
 ) -> Cameras:
@@ -64,11 +67,11 @@ def perspective(
 
 
 def orbit(
-    azimuths: ArrayLike,
-    elevations: ArrayLike,
-    distance: float,
-    target: ArrayLike,
-    fov_y_degrees: float,
+    azimuths: Angles,
+    elevations: Angles,
+    distance: float | int,
+    target: Points,
+    fov_y_degrees: float | int,
     height: int,
     width: int,
 ) -> Cameras:
@@ -83,15 +86,15 @@ def orbit(
         height: Pixels.
         width: Pixels.
     """
-    eyes = np.asarray(target, np.float64) + distance * view_directions(azimuths, elevations)
+    eyes = _array(target) + distance * view_directions(azimuths, elevations)
     return perspective(eyes, target, (0.0, 1.0, 0.0), fov_y_degrees, height, width)
 
 
 def frame(
     vertices: ndarray | Tensor,
-    azimuths: ArrayLike,
-    elevations: ArrayLike,
-    fov_y_degrees: float,
+    azimuths: Angles,
+    elevations: Angles,
+    fov_y_degrees: float | int,
     size: int | tuple[int, int],
     margin: float = 0.05,
 ) -> Cameras:
@@ -130,14 +133,14 @@ def frame(
     return orbit(azimuths, elevations, distance, target, fov_y_degrees, height, width)
 
 
-def view_directions(azimuths: ArrayLike, elevations: ArrayLike) -> Float[ndarray, "b 3"]:
+def view_directions(azimuths: Angles, elevations: Angles) -> Float[ndarray, "b 3"]:
     """Unit vectors from the target to each camera; degrees."""
     azimuth, elevation = np.broadcast_arrays(np.radians(np.atleast_1d(azimuths)), np.radians(np.atleast_1d(elevations)))
     level = np.cos(elevation)
     return np.stack([level * np.sin(azimuth), np.sin(elevation), level * np.cos(azimuth)], axis=-1)
 
 
-def view_words(azimuth: float, elevation: float) -> str:
+def view_words(azimuth: float | int, elevation: float | int) -> str:
     """What a prompt calls the view: "front view", "side view", "back view" or "overhead view"; degrees.
 
     Source: threestudio's buckets: front and back reach 45 degrees to each side, overhead starts above 60.
@@ -150,5 +153,5 @@ def view_words(azimuth: float, elevation: float) -> str:
     return "back view" if turn >= 180.0 - _HALF_WIDTH_DEGREES else "side view"
 
 
-def _array(values: ArrayLike | Tensor) -> Float[ndarray, "*b 3"]:
+def _array(values: Points) -> Float[ndarray, "*b 3"]:
     return np.asarray(values, dtype=np.float64)

@@ -52,12 +52,12 @@ class Light:
 def studio() -> Light:
     """A large soft key from the upper left, a cool fill, a rim from behind: volume without blown highlights."""
     return Light(
-        key=Lamp(_towards(-38.0, 38.0), (1.0, 0.955, 0.90), 0.72, 22.0),
+        key=Lamp(_towards(-38.0, 38.0), (1.0, 0.955, 0.90), 0.85, 20.0),
         fill=Lamp(_towards(52.0, 12.0), (0.90, 0.95, 1.0), 0.16, 35.0),
-        rim=Lamp(_towards(152.0, 34.0), (0.95, 0.98, 1.0), 0.42, 18.0),
-        sky=(0.50, 0.52, 0.55),
-        horizon=(0.36, 0.36, 0.37),
-        ground=(0.20, 0.185, 0.17),
+        rim=Lamp(_towards(152.0, 34.0), (0.95, 0.98, 1.0), 0.38, 14.0),
+        sky=(0.42, 0.44, 0.47),
+        horizon=(0.30, 0.30, 0.31),
+        ground=(0.15, 0.138, 0.128),
     )
 
 

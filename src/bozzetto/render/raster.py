@@ -164,10 +164,9 @@ def both_sides(faces: int) -> Coverage:
 
 def camera_matrices(cameras: Cameras, view: int) -> tuple[Float[ndarray, "3 4"], Float[ndarray, "3 3"]]:
     """World to camera and intrinsics of one view, in double precision."""
-    return (
-        np.array(cameras.world_to_camera[view, :3].detach(), np.float64),
-        np.array(cameras.intrinsics[view].detach(), np.float64),
-    )
+    matrices = cameras.world_to_camera[view, :3], cameras.intrinsics[view]
+    world_to_camera, intrinsics = (matrix.detach().cpu().numpy().astype(np.float64) for matrix in matrices)
+    return world_to_camera, intrinsics
 
 
 def check_size(cameras: Cameras) -> None:

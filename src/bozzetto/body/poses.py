@@ -1,0 +1,592 @@
+"""Poses for pictures and motions for files, said in the body's own words: degrees of flexion, bend and turn.
+
+Every angle is relative to the T-pose. ``rotations`` turns the words into joint rotations, within ``LIMITS``.
+The named poses live in ``data/poses.json``, made by ``python -m bozzetto.body.poses``: a hand-made pose for each name
+below, and seeded variations of it, each kept only when no limb enters another part of three test bodies.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from bozzetto.types import Clip
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Degrees; zero is the T-pose's arm."""
+
+    down: float = 0.0
+    """Lowered to the side; 90 hangs, negative is raised."""
+    swing: float = 0.0
+    """Turned about the shoulders' axis: a hanging arm swings forward."""
+    forward: float = 0.0
+    """Brought forward in the horizontal plane."""
+    twist: float = 0.0
+    """Upper arm about its own length; positive turns the palm of a T-posed arm forward."""
+    elbow: float = 0.0
+    """Bent; 0 is straight."""
+    roll: float = 0.0
+    """Forearm about its own length; positive turns the palm forward."""
+    wrist: float = 0.0
+    """Flexed towards the palm."""
+    curl: float = 12.0
+    """Fingers; 0 flat, 75 a fist."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Degrees; zero is the T-pose's leg."""
+
+    flex: float = 0.0
+    """Thigh forward."""
+    out: float = 0.0
+    """Thigh to its side."""
+    turn: float = 0.0
+    """Knee outward."""
+    knee: float = 0.0
+    """Bent."""
+    foot: float = 0.0
+    """Toes pointed down."""
+
+
+@dataclass(frozen=True)
+class Posture:
+    """A whole pose."""
+
+    left_arm: Arm = Arm()
+    right_arm: Arm = Arm()
+    left_leg: Leg = Leg()
+    right_leg: Leg = Leg()
+    bend: float = 0.0
+    """Trunk forward."""
+    lean: float = 0.0
+    """Trunk to its left."""
+    twist: float = 0.0
+    """Trunk to its left."""
+    nod: float = 0.0
+    """Head down."""
+    tilt: float = 0.0
+    """Head to its left."""
+    turn: float = 0.0
+    """Head to its left."""
+    pitch: float = 0.0
+    """The whole body forward about the hips: 90 lies on the face, -90 on the back."""
+
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "down": (-85, 90), "swing": (-60, 180), "forward": (-40, 130), "arm.twist": (-90, 90), "elbow": (0, 145),
+    "roll": (-90, 90), "wrist": (-70, 80), "curl": (-5, 85),
+    "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 50),
+    "bend": (-30, 90), "lean": (-35, 35), "twist": (-45, 45), "nod": (-45, 50), "tilt": (-35, 35),
+    "turn": (-75, 75), "pitch": (-180, 180),
+}  # fmt: skip
+"""Degrees. Trunk and head values are sums over their joints."""
+
+_SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+_NECK = ("neck01", "neck02", "neck03", "head")
+
+
+def _turn(axis: str, degrees: float) -> Rotation:
+    return Rotation.from_euler(axis, degrees, degrees=True)
+
+
+def rotations(posture: Posture) -> dict[str, Rotation]:
+    """World-axis joint rotations relative to the T-pose, for ``bind.pose_transforms``.
+
+    Raises:
+        ValueError: An angle outside ``LIMITS``.
+    """
+    check(posture)
+    out: dict[str, Rotation] = {}
+    for side, sign, arm, leg in (
+        ("L", 1.0, posture.left_arm, posture.left_leg),
+        ("R", -1.0, posture.right_arm, posture.right_leg),
+    ):
+        # The collar bone takes a part of what raises the arm.
+        lift = np.clip(-arm.down * 0.3, 0, 22) - np.clip(arm.down * 0.06, 0, 6)
+        out[f"clavicle.{side}"] = _turn("z", sign * lift)
+        out[f"upperarm01.{side}"] = (
+            _turn("z", -sign * lift)
+            * _turn("x", -arm.swing)
+            * _turn("y", -sign * arm.forward)
+            * _turn("z", -sign * arm.down)
+            * _turn("x", -arm.twist * 0.5)
+        )
+        out[f"upperarm02.{side}"] = _turn("x", -arm.twist * 0.5)
+        out[f"lowerarm01.{side}"] = _turn("y", -sign * arm.elbow)
+        out[f"lowerarm02.{side}"] = _turn("x", -arm.roll * 0.6)
+        out[f"wrist.{side}"] = _turn("x", -arm.roll * 0.4) * _turn("z", -sign * arm.wrist)
+        for finger in (2, 3, 4, 5):
+            share = 0.85 + 0.08 * finger - 0.16
+            for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
+                out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * arm.curl * part * share)
+        for bone, part in ((1, 0.25), (2, 0.35), (3, 0.4)):
+            out[f"finger1-{bone}.{side}"] = _turn("y", sign * arm.curl * part) * _turn(
+                "z", -sign * arm.curl * part * 0.5
+            )
+        out[f"upperleg01.{side}"] = _turn("x", -leg.flex) * _turn("z", sign * leg.out) * _turn("y", sign * leg.turn)
+        out[f"lowerleg01.{side}"] = _turn("x", leg.knee)
+        out[f"foot.{side}"] = _turn("x", leg.foot)
+    for bones, forward, aside, around in (
+        (_SPINE, posture.bend, posture.lean, posture.twist),
+        (_NECK, posture.nod, posture.tilt, posture.turn),
+    ):
+        share = 1 / len(bones)
+        for bone in bones:
+            out[bone] = _turn("y", around * share) * _turn("z", -aside * share) * _turn("x", forward * share)
+    if posture.pitch:
+        out["root"] = _turn("x", posture.pitch)
+    return out
+
+
+def check(posture: Posture) -> None:
+    """Raises ``ValueError`` naming the first angle outside ``LIMITS``."""
+    for field in fields(posture):
+        value = getattr(posture, field.name)
+        angles = [(field.name, value)]
+        if not isinstance(value, int | float):
+            kind = "arm" if isinstance(value, Arm) else "leg"
+            angles = [
+                (f"{kind}.{f.name}" if f.name in ("twist", "turn") else f.name, getattr(value, f.name))
+                for f in fields(value)
+            ]
+            angles = [(name if name in LIMITS else name.split(".")[-1], angle) for name, angle in angles]
+        for name, angle in angles:
+            low, high = LIMITS[name]
+            if not low <= angle <= high:
+                raise ValueError(f"{field.name}: {name} is {angle:g} degrees; a joint allows {low:g} to {high:g}.")
+
+
+A_POSE = Posture(Arm(down=48, elbow=8), Arm(down=48, elbow=8), Leg(out=3), Leg(out=3))
+HANG = Arm(down=74, elbow=14, swing=4, curl=22)
+STAND = Posture(HANG, HANG, Leg(out=3), Leg(out=3))
+
+
+def _both(arm: Arm, leg: Leg = Leg(out=3), **rest: float) -> Posture:
+    return Posture(arm, arm, leg, leg, **rest)
+
+
+BASE: Mapping[str, Posture] = {
+    "t-pose": Posture(Arm(curl=5), Arm(curl=5)),
+    "a-pose": A_POSE,
+    "standing": STAND,
+    "relaxed": Posture(
+        HANG,
+        Arm(down=72, elbow=22, swing=8, curl=25),
+        Leg(out=4),
+        Leg(flex=8, out=6, knee=14, turn=12, foot=4),
+        lean=-2,
+        turn=6,
+    ),
+    "walking": Posture(
+        Arm(down=72, swing=-22, elbow=14, curl=25),
+        Arm(down=72, swing=24, elbow=24, curl=25),
+        Leg(flex=24, knee=6, foot=-8),
+        Leg(flex=-16, knee=14, foot=12),
+        bend=3,
+    ),
+    "running": Posture(
+        Arm(down=66, swing=-38, elbow=85, curl=60),
+        Arm(down=66, swing=42, elbow=92, curl=60),
+        Leg(flex=58, knee=72),
+        Leg(flex=-22, knee=52, foot=22),
+        bend=14,
+        nod=-8,
+    ),
+    "sitting": _both(Arm(down=66, swing=26, elbow=40, curl=15), Leg(flex=88, out=8, knee=88), bend=2),
+    "sitting on the ground": _both(
+        Arm(down=62, swing=-28, elbow=4, wrist=-55, curl=4), Leg(flex=78, out=8, knee=14, foot=10), bend=-4
+    ),
+    "crouching": _both(
+        Arm(down=56, swing=58, elbow=60, curl=25), Leg(flex=104, out=22, turn=18, knee=132, foot=-22), bend=26, nod=-20
+    ),
+    "kneeling": _both(Arm(down=66, swing=26, elbow=34, curl=15), Leg(flex=2, out=6, knee=92, foot=42)),
+    "kneeling on one knee": Posture(
+        Arm(down=64, swing=40, elbow=50, curl=20),
+        HANG,
+        Leg(flex=88, out=8, knee=90),
+        Leg(flex=-4, out=6, knee=92, foot=-20),
+        bend=6,
+    ),
+    "lying on the back": _both(Arm(down=58, elbow=12, curl=18), Leg(out=7, foot=28), pitch=-90),
+    "lying on the front": Posture(
+        Arm(down=-8, forward=-6, elbow=96, twist=88),
+        Arm(down=-4, forward=-6, elbow=84, twist=88),
+        Leg(out=8, foot=46),
+        Leg(out=10, foot=46),
+        pitch=90,
+        turn=60,
+    ),
+    "arms up": _both(Arm(down=-68, elbow=10, curl=10)),
+    "arms crossed": Posture(
+        Arm(down=66, swing=24, elbow=96, twist=-74, curl=16, wrist=6),
+        Arm(down=62, swing=38, elbow=92, twist=-72, curl=16, wrist=6),
+        Leg(out=4),
+        Leg(out=4),
+    ),
+    "hands on hips": _both(Arm(down=42, swing=-16, elbow=88, twist=-34, wrist=24, curl=24), Leg(out=8)),
+    "waving": Posture(HANG, Arm(down=-32, forward=14, elbow=70, twist=78, curl=4), Leg(out=4), Leg(out=4), tilt=-5),
+    "pointing": Posture(HANG, Arm(down=6, forward=76, elbow=4, curl=20), Leg(out=4), Leg(out=6), turn=-10),
+    "thinking": Posture(
+        Arm(down=62, swing=30, elbow=90, twist=-30, curl=22),
+        Arm(down=60, swing=40, elbow=132, twist=-4, curl=45),
+        Leg(out=3),
+        Leg(out=6, flex=6, knee=10),
+        nod=8,
+        tilt=-6,
+    ),
+    "praying": _both(Arm(down=60, swing=26, elbow=112, twist=-44, wrist=-34, roll=10, curl=2), nod=16),
+    "reading": _both(Arm(down=62, swing=34, elbow=88, twist=-6, roll=70, curl=28), nod=24),
+    "fighting": Posture(
+        Arm(down=54, swing=56, elbow=108, curl=75),
+        Arm(down=56, swing=44, elbow=124, curl=75),
+        Leg(flex=26, out=10, knee=30),
+        Leg(flex=-10, out=12, knee=20, turn=22, foot=6),
+        bend=8,
+        twist=-22,
+        turn=18,
+    ),
+    "kicking": Posture(
+        Arm(down=46, swing=44, elbow=78, curl=72),
+        Arm(down=40, swing=-20, elbow=66, curl=72),
+        Leg(flex=6, knee=12),
+        Leg(flex=96, out=8, knee=12, foot=20),
+        bend=-14,
+    ),
+    "jumping": _both(Arm(down=-46, elbow=16, curl=10), Leg(flex=34, out=12, knee=74, foot=34), nod=-12),
+    "star jump": _both(Arm(down=-40, elbow=4, curl=4), Leg(out=34, foot=20)),
+    "dancing": Posture(
+        Arm(down=-48, elbow=44, curl=16),
+        Arm(down=14, forward=20, elbow=40, curl=16),
+        Leg(flex=10, out=4, knee=18),
+        Leg(flex=46, out=24, turn=40, knee=86, foot=38),
+        lean=10,
+        twist=12,
+        tilt=8,
+    ),
+    "ballet": Posture(
+        Arm(down=-58, elbow=28, curl=8),
+        Arm(down=4, elbow=16, curl=8),
+        Leg(turn=24, foot=0),
+        Leg(flex=44, out=40, turn=44, knee=98, foot=44),
+    ),
+    "bowing": _both(HANG, bend=52, nod=12),
+    "stretching": Posture(Arm(down=-70, elbow=10), Arm(down=40, elbow=40), Leg(out=12), Leg(out=12), lean=-24),
+    "leaning": Posture(
+        Arm(down=60, elbow=30),
+        Arm(down=36, elbow=58),
+        Leg(flex=14, out=3, knee=6),
+        Leg(flex=8, out=8, knee=20),
+        lean=-12,
+        bend=-6,
+        tilt=8,
+    ),
+    "looking up": _both(HANG, nod=-32, bend=-6),
+    "looking back": _both(HANG, twist=36, turn=52),
+    "shrugging": _both(Arm(down=58, swing=10, elbow=86, roll=70, curl=10), tilt=8),
+    "carrying": _both(Arm(down=66, swing=22, elbow=82, roll=40, curl=30), bend=-5),
+    "pushing": Posture(
+        Arm(down=30, forward=74, elbow=30, wrist=-50, curl=4),
+        Arm(down=30, forward=74, elbow=30, wrist=-50, curl=4),
+        Leg(flex=36, knee=42),
+        Leg(flex=-20, knee=10, foot=14),
+        bend=18,
+    ),
+    "throwing": Posture(
+        Arm(down=12, forward=62, elbow=14),
+        Arm(down=-24, forward=-24, elbow=92, twist=70, curl=40),
+        Leg(flex=30, out=6, knee=12),
+        Leg(flex=-12, out=8, knee=18, foot=10),
+        bend=-8,
+        twist=-26,
+        turn=20,
+    ),
+    "climbing": Posture(
+        Arm(down=-54, forward=34, elbow=40, curl=60),
+        Arm(down=-8, forward=40, elbow=84, curl=60),
+        Leg(flex=72, out=16, knee=84),
+        Leg(flex=4, out=8, knee=12, foot=12),
+        nod=-18,
+    ),
+    "lunging": Posture(
+        Arm(down=52, elbow=30), Arm(down=52, elbow=30), Leg(flex=72, knee=78), Leg(flex=-26, knee=28, foot=-18)
+    ),
+    "saluting": Posture(HANG, Arm(down=2, forward=32, elbow=132, twist=36, curl=0), Leg(out=1), Leg(out=1)),
+    "presenting": Posture(HANG, Arm(down=34, forward=28, elbow=36, roll=78, curl=6), Leg(out=4), Leg(out=4), turn=-12),
+    "tiptoe": _both(Arm(down=60, elbow=10, curl=8), Leg(foot=42, out=2)),
+    "hero": _both(Arm(down=50, swing=-14, elbow=88, twist=-28, curl=72), Leg(out=14), nod=-6, bend=-4),
+    "sneaking": Posture(
+        Arm(down=50, swing=30, elbow=72, curl=40),
+        Arm(down=54, swing=12, elbow=64, curl=40),
+        Leg(flex=48, knee=60),
+        Leg(flex=14, knee=46, foot=-10),
+        bend=24,
+        nod=-18,
+    ),
+    "catching": _both(Arm(down=44, forward=66, elbow=44, roll=40, curl=24), Leg(flex=22, out=10, knee=34), bend=12),
+    "balancing": Posture(Arm(down=4, curl=6), Arm(down=4, curl=6), Leg(), Leg(flex=52, out=4, knee=66, foot=30)),
+}
+
+
+def posture_to_dict(posture: Posture) -> dict[str, Any]:
+    """Plain numbers, zero and default values left out."""
+    out: dict[str, Any] = {}
+    for field in fields(posture):
+        value = getattr(posture, field.name)
+        if isinstance(value, Arm | Leg):
+            plain = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
+            if plain:
+                out[field.name] = plain
+        elif value:
+            out[field.name] = value
+    return out
+
+
+def posture_from_dict(data: Mapping[str, Any]) -> Posture:
+    kinds: dict[str, Any] = {"left_arm": Arm, "right_arm": Arm, "left_leg": Leg, "right_leg": Leg}
+    return Posture(**{name: kinds[name](**value) if name in kinds else value for name, value in data.items()})
+
+
+@cache
+def poses() -> Mapping[str, Posture]:
+    """Every named pose: the names of ``BASE``, and variations called "sitting 2", "sitting 3" and so on."""
+    text = (Path(__file__).parent / "data" / "poses.json").read_text()
+    return {name: posture_from_dict(data) for name, data in json.loads(text).items()}
+
+
+def mirrored(posture: Posture) -> Posture:
+    """Left and right exchanged."""
+    return Posture(
+        posture.right_arm, posture.left_arm, posture.right_leg, posture.left_leg,
+        posture.bend, -posture.lean, -posture.twist, posture.nod, -posture.tilt, -posture.turn, posture.pitch,
+    )  # fmt: skip
+
+
+def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0) -> Posture:
+    """A seeded variation of a pose, within limits; half of them mirrored."""
+
+    def jitter(name: str, value: float, kind: str = "") -> float:
+        low, high = LIMITS.get(f"{kind}.{name}", LIMITS.get(name, (-180.0, 180.0)))
+        spread = degrees * (0.5 if name in ("out", "foot", "lean", "tilt", "bend") else 1.0)
+        return (
+            0.0 if name == "pitch" and not value else float(np.clip(round(value + rng.normal() * spread, 1), low, high))
+        )
+
+    values: dict[str, Any] = {}
+    for field in fields(posture):
+        value = getattr(posture, field.name)
+        if isinstance(value, Arm | Leg):
+            kind = "arm" if isinstance(value, Arm) else "leg"
+            values[field.name] = type(value)(
+                **{f.name: jitter(f.name, getattr(value, f.name), kind) for f in fields(value)}
+            )
+        elif field.name == "pitch":
+            values[field.name] = value
+        else:
+            values[field.name] = jitter(field.name, value)
+    out = Posture(**values)
+    return mirrored(out) if rng.random() < 0.5 else out
+
+
+def clip(name: str, postures: list[Posture], times: list[float], bob: Float[ndarray, "k 3"] | None = None) -> Clip:
+    """A motion through key postures."""
+    frames = [rotations(posture) for posture in postures]
+    joints = sorted({joint for frame in frames for joint in frame})
+    identity = Rotation.identity()
+    turned = {}
+    for joint in joints:
+        quaternions = np.stack([frame.get(joint, identity).as_quat()[[3, 0, 1, 2]] for frame in frames]).astype(
+            np.float32
+        )
+        for i in range(1, len(quaternions)):  # the short way round
+            if quaternions[i] @ quaternions[i - 1] < 0:
+                quaternions[i] *= -1
+        if np.abs(quaternions - [1, 0, 0, 0]).max() > 1e-5:
+            turned[joint] = quaternions
+    return Clip(name, np.asarray(times, np.float32), turned, None if bob is None else bob.astype(np.float32))
+
+
+def walk(height: float, keys: int = 24, seconds: float = 1.1) -> Clip:
+    """A walk on the spot, one whole cycle.
+
+    Args:
+        height: Metres; the hips rise and fall with it.
+    """
+    phases = np.linspace(0, 2 * np.pi, keys + 1)
+    postures = []
+    for phase in phases:
+        legs, arms = [], []
+        for side in (0.0, np.pi):
+            p = phase + side
+            flex = 4 + 24 * np.cos(p)
+            # The knee folds while the leg swings forward, and gives a little when it takes the weight.
+            knee = 6 + 48 * np.clip(np.sin(-p + 0.35), 0, 1) ** 2 + 8 * np.clip(np.sin(p + 0.1), 0, 1) ** 2
+            foot = -8 * np.clip(np.cos(p), 0, 1) + 20 * np.clip(np.sin(-p - 0.9), 0, 1) ** 2
+            legs.append(Leg(flex=flex, out=1.5, knee=knee, foot=foot))
+            arms.append(Arm(down=74, swing=4 - 22 * np.cos(p), elbow=18 - 8 * np.cos(p), curl=28))
+        postures.append(
+            Posture(
+                arms[0],
+                arms[1],
+                legs[0],
+                legs[1],
+                bend=3,
+                twist=-5 * np.cos(phase),
+                turn=5 * np.cos(phase),
+                lean=1.5 * np.sin(phase),
+            )
+        )
+    bob = np.zeros((keys + 1, 3))
+    bob[:, 1] = -0.012 * height - 0.009 * height * np.cos(2 * phases)
+    bob[:, 0] = 0.008 * height * np.sin(phases)
+    return clip("walk", postures, list(np.linspace(0, seconds, keys + 1)), bob)
+
+
+def idle(keys: int = 16, seconds: float = 4.0) -> Clip:
+    """Breathing and a slow shift of weight."""
+    phases = np.linspace(0, 2 * np.pi, keys + 1)
+    postures = []
+    for phase in phases:
+        breath, sway = np.sin(2 * phase), np.sin(phase)
+        arm = Arm(down=73 + breath, swing=3, elbow=16 + 2 * breath, curl=24)
+        postures.append(
+            Posture(
+                arm,
+                arm,
+                Leg(out=3),
+                Leg(out=3),
+                bend=-1 + 1.2 * breath,
+                lean=1.2 * sway,
+                turn=4 * sway,
+                nod=-0.8 * breath,
+            )
+        )
+    return clip("idle", postures, list(np.linspace(0, seconds, keys + 1)))
+
+
+def penetration(vertices: Float[ndarray, "v 3"], groups: Mapping[str, ndarray], faces: ndarray) -> float:
+    """The deepest that a hand, forearm, shin or foot lies inside another part of the body, in metres.
+
+    Args:
+        vertices: Posed body.
+        groups: Vertex masks by name, see ``limb_groups``.
+        faces: Of the whole body.
+    """
+    import igl
+
+    worst = 0.0
+    pairs = [
+        (f"{limb}.{side}", other) for limb in ("hand", "shin") for side in "LR" for other in ("trunk", f"thigh.{side}")
+    ]
+    pairs += [(f"{limb}.L", f"{limb}.R") for limb in ("hand", "shin", "thigh")]
+    pairs += [
+        (f"hand.{a}", f"{limb}.{b}")
+        for a in "LR"
+        for b in "LR"
+        for limb in ("shin", "thigh")
+        if (limb, a) != ("thigh", b)
+    ]
+    pairs += [(f"upperarm.{side}", "head") for side in "LR"] + [("hand.L", "upperarm.R"), ("hand.R", "upperarm.L")]
+    for moving, still in pairs:
+        points = np.ascontiguousarray(vertices[groups[moving]], np.float64)
+        inside = groups[still]
+        part = faces[inside[faces].all(1)]
+        low, high = vertices[inside].min(0), vertices[inside].max(0)
+        near = ((points > low) & (points < high)).all(1)
+        if not near.any():
+            continue
+        points = points[near]
+        surface = np.ascontiguousarray(vertices, np.float64)
+        winding = igl.fast_winding_number(surface, part, points)
+        points = points[np.abs(winding) > 0.6]
+        if len(points):
+            squared = igl.point_mesh_squared_distance(points, surface, part)[0]
+            # A folded knee presses calf and thigh together: that is flesh, not a fault.
+            allowance = 0.03 if moving[:4] == "shin" and still[:5] == "thigh" else 0.0
+            worst = max(worst, float(np.sqrt(squared.max())) - allowance)
+    return worst
+
+
+def limb_groups(joint_names: tuple[str, ...], skin_weights: ndarray, skin_joints: ndarray) -> dict[str, ndarray]:
+    """Vertex masks of the parts that ``penetration`` compares, by each vertex's strongest joint."""
+    strongest = np.array(joint_names)[skin_joints[np.arange(len(skin_joints)), skin_weights.argmax(1)]]
+    kinds = {
+        "hand": ("lowerarm02", "wrist", "finger", "metacarpal"), "upperarm": ("upperarm", "lowerarm01"),
+        "shin": ("lowerleg02", "foot", "toe"), "thigh": ("upperleg02", "lowerleg01"),
+    }  # fmt: skip
+    groups = {
+        f"{name}.{side}": np.array([joint.startswith(starts) and joint.endswith(side) for joint in strongest])
+        for name, starts in kinds.items()
+        for side in "LR"
+    }
+    groups["head"] = np.array([joint.startswith(("head", "neck")) for joint in strongest])
+    groups["trunk"] = groups["head"] | np.array(
+        [joint.startswith(("spine", "root", "pelvis", "breast")) for joint in strongest]
+    )
+    return groups
+
+
+def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
+    """The named poses: every base pose, then variations in turn, until there are ``total``; each checked on three bodies."""
+    from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
+    from bozzetto.body.model import load_body
+    from bozzetto.body.person import shape_person
+    from bozzetto.figure.spec import BodySpec, FaceSpec
+
+    body = load_body()
+    stop = body.parts["body"].stop
+    weights, joints = body.skin_weights[:stop], body.skin_joints[:stop]
+    groups = limb_groups(body.joint_names, weights, joints)
+    bodies = []
+    for spec in (
+        BodySpec("woman", 30, 1.66, 0.45),
+        BodySpec("man", 40, 1.8, 0.62),
+        BodySpec("androgynous", 9, 1.34, 0.5),
+    ):
+        shaped = shape_person(body, spec, FaceSpec())
+        bind = bind_t_pose(body.joint_names, body.joint_parents, shaped.joints)
+        bodies.append((bind.place(shaped.vertices[:stop], weights, joints), body.skeleton(bind.joints)))
+
+    def depth(posture: Posture) -> float:
+        return max(
+            penetration(
+                skin(rest, weights, joints, pose_transforms(skeleton, rotations(posture))),
+                groups,
+                body.parts["body"].faces,
+            )
+            for rest, skeleton in bodies
+        )
+
+    kept = {}
+    for name, posture in BASE.items():
+        found = depth(posture)
+        print(f"{name}: {found * 1e3:.1f} mm{'  REFUSED' if found > tolerance else ''}")
+        if found <= tolerance:
+            kept[name] = posture
+    rng = np.random.default_rng(0)
+    bases = [name for name in kept if name not in ("t-pose", "a-pose")]
+    counts = dict.fromkeys(bases, 1)
+    tries = 0
+    while len(kept) < total:
+        name = bases[tries % len(bases)]
+        tries += 1
+        posture = varied(BASE[name], rng)
+        if depth(posture) <= tolerance:
+            counts[name] += 1
+            kept[f"{name} {counts[name]}"] = posture
+    print(f"{len(kept)} poses, {tries} variations tried")
+    return kept
+
+
+if __name__ == "__main__":
+    table = {name: posture_to_dict(posture) for name, posture in make().items()}
+    (Path(__file__).parent / "data" / "poses.json").write_text(json.dumps(table, indent=1) + "\n")

@@ -1,0 +1,505 @@
+"""The command line. Its help starts fast, so whatever is heavy is imported inside the verbs."""
+
+import difflib
+import io
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    runtime_checkable,
+)
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
+
+import bozzetto
+from bozzetto.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+    import bozzetto.recipes
+    import bozzetto.render.scene
+    import bozzetto.runs
+    import bozzetto.subject.words
+    import bozzetto.types
+
+BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "anny"]
+FORMATS = ("glb",)
+LONGEST_PROMPT = 2_000
+"""Characters. A page of description; more is a pasted document."""
+
+RecipeType = TypeVar("RecipeType")
+
+
+@runtime_checkable
+class Verb(Protocol):
+    """A dataclass of a verb's options; running it returns the exit status."""
+
+    def run(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Generate(Generic[RecipeType]):
+    """Make a 3D human from words: a GLB file with rig and moving face, pictures of it, and a record to repeat it."""
+
+    prompt: Positional[str]
+    """Who it is: "an old fisherman with a white beard in a yellow raincoat"."""
+    out: Path
+    """Folder for the result. If an earlier go was cut short, the same command takes it up again."""
+    method: OmitArgPrefixes[RecipeType]
+    recipe: str = "draft"
+    """The method. draft: a whole figure in seconds."""
+    bone_names: BoneNames = "vrm"
+    """Whose names the bones carry."""
+    overwrite: bool = False
+    """Replace the figure in the folder, once the new one is whole."""
+    no_turntable: bool = False
+    """Leave out the film of the figure as it turns."""
+
+    def run(self) -> int:
+        start = time.perf_counter()
+        check_prompt(self.prompt)
+        with progress() as report:
+            report("starting", 0.0)
+            from bozzetto.runs import Request, check_folder, open_run
+            from bozzetto.types import Subject
+
+            request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
+            check_folder(self.out, request, self.overwrite)
+            steps = cast("bozzetto.recipes.Recipe", self.method).fit(Subject(self.prompt))
+            report("reading", 0.02)
+            began = time.perf_counter()
+            step = next(steps)  # a prompt that says nothing stops here, before anything is written
+            check_reading(self.prompt, step.reading)
+            say_reading(step.reading)
+            with open_run(self.out, request, self.overwrite) as run:
+                try:
+                    log_step(run, step, began)
+                    write_figure(run, step)
+                    report("building", 0.1)
+                    began = time.perf_counter()
+                    for step in steps:
+                        log_step(run, step, began)
+                        began = time.perf_counter()
+                    write_character(run, step, self.bone_names, report)
+                    write_pictures(run, step, not self.no_turntable, report)
+                    run.finish()
+                except KeyboardInterrupt:
+                    raise Interrupted(self.command(), tuple(run.record.outputs)) from None
+        for name in run.record.outputs:
+            say(str(self.out / name))
+        say(str(self.out / "run.json"))
+        say(f"Done in {time.perf_counter() - start:.1f} s.")
+        return 0
+
+    def command(self) -> str:
+        """What to type to make this run again."""
+        import shlex
+
+        words = ["bozzetto", "generate", self.prompt, "--out", str(self.out)]
+        defaults = {"recipe": "draft", "bone_names": "vrm", **as_json(RECIPES[self.recipe])}
+        given = {"recipe": self.recipe, "bone_names": self.bone_names, **as_json(self.method)}
+        for name, value in given.items():
+            if value != defaults[name]:
+                words += ["--" + name.replace("_", "-"), str(value)]
+        if self.overwrite:
+            words.append("--overwrite")
+        if self.no_turntable:
+            words.append("--no-turntable")
+        return shlex.join(words)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a figure's character file again, in another format or with other bone names."""
+
+    folder: Positional[Path]
+    """What "bozzetto generate" wrote; its figure.json may have been edited."""
+    to: str = "glb"
+    """The format: glb."""
+    bone_names: BoneNames = "vrm"
+    """Whose names the bones carry."""
+    out: Annotated[Path | None, arg(metavar="FILE")] = None
+    """The file to write. Without it: avatar.BONE-NAMES.glb in the folder."""
+    overwrite: bool = False
+    """Replace the file if it exists."""
+
+    def run(self) -> int:
+        from bozzetto.types import UserError
+
+        if self.to not in FORMATS:
+            raise UserError(f"bozzetto cannot write {self.to!r}.{nearest(self.to, FORMATS)} It writes: glb.")
+        out = self.out or self.folder / f"avatar.{self.bone_names}.{self.to}"
+        spec = read_spec(self.folder)
+        if out.is_dir():
+            raise UserError(f"{out} is a folder. Give --out the name of a file.")
+        if out.exists() and not self.overwrite:
+            raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
+
+        from bozzetto.export.glb import write_glb
+        from bozzetto.figure.build import build_figure
+        from bozzetto.runs import atomic_path
+
+        start = time.perf_counter()
+        avatar = build_figure(spec).avatar
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(out) as path:
+                write_glb(avatar, path, bone_names=self.bone_names, extras={"generator": "bozzetto"})
+        except OSError as error:
+            raise UserError(f"Cannot write {out}: {error.strerror or error}. Choose another --out.") from None
+        say(str(out))
+        say(f"Done in {time.perf_counter() - start:.1f} s.")
+        return 0
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Check that everything bozzetto needs is here, and say what to do where it is not."""
+
+    def run(self) -> int:
+        from bozzetto.doctor import examine
+
+        checks = tuple(examine())
+        for check in checks:
+            say(f"{check.verdict:<4}  {check.name}: {check.found}")
+            if check.verdict != "pass":
+                say(f"      {check.remedy}")
+        return 1 if any(check.verdict == "FAIL" for check in checks) else 0
+
+
+VERBS = ("generate", "export", "doctor")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a prompt may hold what the terminal cannot show
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"]):
+        say(f"bozzetto {bozzetto.__version__}")
+        return 0
+    try:
+        verb = parse(arguments or ["--help"])
+        return run_verb(verb)
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("Stopped, before anything was written.", file=sys.stderr)
+        return 130
+
+
+def run_verb(verb: Verb) -> int:
+    """The verb's exit status; a mistake of the user's is refused."""
+    try:
+        return verb.run()
+    except (Refused, Interrupted, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        from bozzetto.types import UserError
+
+        if isinstance(error, UserError):
+            raise Refused(str(error)) from None
+        raise
+
+
+class Refused(Exception):
+    """One paragraph for standard error; the exit status is 2."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, after the run folder was begun."""
+
+    def __init__(self, command: str, written: tuple[str, ...]) -> None:
+        whole = f"{', '.join(written)} {'is' if len(written) == 1 else 'are'} whole" if written else "Nothing is lost"
+        super().__init__(f"Stopped. {whole}. To go on from here:\n  {command}")
+
+
+def parse(arguments: list[str]) -> Verb:
+    """The verb with its options.
+
+    Raises:
+        Refused: The arguments name no verb, recipe or option, or give an impossible value.
+        SystemExit: Help was asked for and printed.
+    """
+    generate: Any = Generate[type(RECIPES[recipe_name(arguments)])]
+    verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
+        Annotated[generate, subcommand("generate")],
+        Annotated[Export, subcommand("export")],
+        Annotated[Doctor, subcommand("doctor")],
+    ]
+    errors = io.StringIO()
+    try:
+        with redirect_stderr(errors):
+            return tyro.cli(
+                verbs,
+                prog="bozzetto",
+                description="Words become a rigged, textured 3D human. (bozzetto --version says which.)",
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
+            )
+    except SystemExit as exit:
+        if exit.code:
+            raise Refused(one_paragraph(errors.getvalue(), arguments)) from None
+        raise
+
+
+def recipe_name(arguments: Sequence[str]) -> str:
+    """The recipe that ``--recipe`` names: its fields decide which other options there are."""
+    name = "draft"
+    for index, argument in enumerate(arguments):
+        if argument == "--recipe" and index + 1 < len(arguments):
+            name = arguments[index + 1]
+        elif argument.startswith("--recipe="):
+            name = argument.partition("=")[2]
+    if name not in RECIPES:
+        raise Refused(f"There is no recipe {name!r}.{nearest(name, RECIPES)} Recipes: {', '.join(RECIPES)}.")
+    return name
+
+
+def one_paragraph(message: str, arguments: Sequence[str]) -> str:
+    """Tyro's boxed error as one paragraph, without the box's title and the help of options (rows far to the right)."""
+    rows = message.translate({ord("│"): " ", ord("─"): "-"}).splitlines()
+    rows = [row for row in rows[len(rows) > 1 :] if not row.startswith(("╰", 10 * " "))]
+    sections: list[list[str]] = [[]]
+    for words in map(str.split, rows):
+        if words and not words[0].strip("-"):  # a rule across the box
+            sections.append([])
+        else:
+            sections[-1] += words
+    kept = [
+        " ".join(words) for words in sections if words and words[:2] not in (["For", "full"], ["Argument", "helptext:"])
+    ]
+    text = ". ".join(each.rstrip(".") for each in kept)
+    text = re.sub(r"invalid literal for int\(\) with base 10: ('[^']*')", r"\1 is not a whole number", text)
+    text = re.sub(r"Error parsing __tyro\S*:", "In the options,", text)
+    text = re.sub(r"Missing from bozzetto (\w+): (\S+) (?=--)", r"bozzetto \1 needs \2 and ", text)
+    text = re.sub(r"Missing from bozzetto (\w+): ", r"bozzetto \1 needs ", text)
+    verb = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
+    return f"{text}. See: bozzetto{verb} --help"
+
+
+def nearest(name: str, choices: Sequence[str] | dict[str, Any]) -> str:
+    """A suggestion, where one is close."""
+    close = difflib.get_close_matches(name.lower(), list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def check_prompt(prompt: str) -> None:
+    """
+    Raises:
+        Refused: The prompt is empty or a whole document.
+    """
+    if not prompt.strip():
+        raise Refused('The prompt is empty. Say who you want, like "a tall woman with short red hair in a green coat".')
+    if len(prompt) > LONGEST_PROMPT:
+        raise Refused(
+            f"The prompt has {len(prompt):,} characters; at most {LONGEST_PROMPT:,} are read. "
+            "Say who the person is and what they wear, in a few sentences."
+        )
+
+
+def check_reading(prompt: str, reading: "bozzetto.subject.words.Reading") -> None:
+    """
+    Raises:
+        Refused: Not one word says anything about a person.
+    """
+    if not reading.understood:
+        raise Refused(
+            f"Not one word of {prompt[:80]!r} was understood. Say in English who the person is and what they wear, "
+            'like "an old man with a grey beard in a blue suit".'
+        )
+
+
+def read_spec(folder: Path) -> Any:
+    """The FigureSpec of a run folder.
+
+    Raises:
+        UserError: There is no such folder, or no figure in it that can be read.
+    """
+    from bozzetto.figure.spec import from_json
+    from bozzetto.types import UserError
+
+    path = folder / "figure.json"
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}. Give the folder that 'bozzetto generate' wrote.")
+    if not path.is_file():
+        raise UserError(f"{folder} holds no figure.json. Give the folder that 'bozzetto generate' wrote.")
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise UserError(f"{path} cannot be read: {error} Generate the figure again, or correct the file.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def log_step(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", began: float) -> None:
+    seconds = time.perf_counter() - began
+    run.log(step.index, step.loss, seconds)
+    run.note(seconds={**run.record.seconds, step.stage: round(run.record.seconds.get(step.stage, 0.0) + seconds, 3)})
+
+
+def write_figure(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step") -> None:
+    """``figure.json``, and in the record how the words were read."""
+    from bozzetto.figure.spec import to_json
+
+    reading = step.reading
+    run.note(
+        understood=lines(reading.understood),
+        guessed=lines(reading.guessed),
+        not_understood=lines(reading.not_understood),
+    )
+    if not run.has("figure.json"):
+        with run.write("figure.json") as path:
+            path.write_text(to_json(reading.spec) + "\n", encoding="utf-8")
+
+
+Report: TypeAlias = Callable[[str, float], None]
+"""Told what happens now, and the share that is done."""
+
+
+def write_character(
+    run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", bone_names: BoneNames, report: Report
+) -> None:
+    """``avatar.glb``: it comes before every picture of it."""
+    if run.has("avatar.glb"):
+        return
+    report("writing the character", 0.25)
+    from bozzetto.export.glb import write_glb
+
+    avatar = step.avatar()
+    request = run.record.request
+    extras = {"prompt": request.prompt, "recipe": request.recipe, "fields": request.fields, **run.record.versions}
+    with run.write("avatar.glb") as path:
+        write_glb(avatar, path, bone_names=bone_names, extras=extras)
+    run.note(quality=count(avatar))
+
+
+def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film: bool, report: Report) -> None:
+    """``preview.png`` and ``turntable.mp4``."""
+    film = film and can_film()
+    if run.has("preview.png") and (not film or run.has("turntable.mp4")):
+        return
+    report("drawing the preview", 0.35)
+
+    from bozzetto.render.pictures import preview, turntable
+
+    scene, head_box = picture_scene(step)
+    if not run.has("preview.png"):
+        with run.write("preview.png") as path:
+            preview(scene, head_box).save(path)
+    if film and not run.has("turntable.mp4"):
+        report("filming the turntable", 0.5)
+        with run.write("turntable.mp4") as path:
+            turntable(scene, path)
+
+
+def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene.Scene, ndarray]":
+    """The character in its spec's pose, and the lowest and highest corner of its head."""
+    import numpy as np
+
+    from bozzetto.figure.build import posed, spec_posture
+    from bozzetto.render.scene import scene_from_layers
+
+    avatar = step.avatar()
+    skeleton = avatar.skeleton
+    head = {skeleton.index("head")}
+    for joint, parent in enumerate(skeleton.parents):
+        if parent in head:
+            head.add(joint)
+    layers = posed(avatar, spec_posture(step.reading.spec))
+    points = [
+        vertices[(np.isin(layer.skin_joints, list(head)) * layer.skin_weights.numpy()).sum(1) > 0.5]
+        for layer, vertices in zip(avatar.layers, layers, strict=True)
+        if not layer.name.startswith("hair")  # long hair would make the close-up a half-length
+    ]
+    seen = np.concatenate(points)
+    return scene_from_layers(avatar.layers, layers), np.stack([seen.min(0), seen.max(0)]).astype(float)
+
+
+def can_film() -> bool:
+    """Whether there is a program that writes films; says so where there is none."""
+    from bozzetto.doctor import ffmpeg
+
+    if ffmpeg():
+        return True
+    print("No turntable.mp4: it needs ffmpeg. Install it with: pip install 'bozzetto[video]'", file=sys.stderr)
+    return False
+
+
+def count(avatar: "bozzetto.types.Avatar") -> dict[str, Any]:
+    """How large the character is."""
+    expressions = {name for layer in avatar.layers for name in layer.expressions}
+    return {
+        "layers": [layer.name for layer in avatar.layers],
+        "vertices": sum(len(layer.mesh.vertices) for layer in avatar.layers),
+        "triangles": sum(len(layer.mesh.faces) for layer in avatar.layers),
+        "joints": len(avatar.skeleton.names),
+        "expressions": len(expressions),
+    }
+
+
+def say_reading(reading: "bozzetto.subject.words.Reading") -> None:
+    """One line each: what the words said, what was left open, what was not understood."""
+    for title, items in (("Understood", reading.understood), ("Guessed", reading.guessed)):
+        if items:
+            say(f"{title}: {', '.join(lines(items))}.")
+    if reading.not_understood:
+        say(f"Not understood: {', '.join(lines(reading.not_understood))}.")
+
+
+def lines(items: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in items)
+
+
+def as_json(recipe: Any) -> dict[str, Any]:
+    """A recipe's fields as they come back from a file."""
+    return json.loads(json.dumps(asdict(recipe)))
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A bar with the time left on a terminal; plain lines elsewhere. On standard error, so results can be piped."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done: print(f"{stage} ...", file=sys.stderr, flush=True)
+        return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda stage, done: bar.update(task, description=stage, completed=done)

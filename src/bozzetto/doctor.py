@@ -1,0 +1,149 @@
+"""Is everything here that bozzetto needs? ``bozzetto doctor`` prints what this finds."""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
+
+ASSETS = {"body/data/body.npz": "9d35363e433a76a97c5d18a956cb6c83c8e38bce062c249503cca822ebe505b0"}
+"""SHA-256 of what the package brings along."""
+DISK = 500_000_000
+"""Bytes. A run takes some twenty million; the rest is room to breathe."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    passed: bool
+    found: str
+    remedy: str
+    """What to do where it did not pass."""
+    needed: bool = True
+    """Whether bozzetto cannot work without it."""
+
+    @property
+    def verdict(self) -> Literal["pass", "note", "FAIL"]:
+        if self.passed:
+            return "pass"
+        return "FAIL" if self.needed else "note"
+
+
+def examine() -> Iterator[Check]:
+    """Every check, cheap ones first."""
+    yield Check("python", sys.version_info >= (3, 11), platform.python_version(), "Install Python 3.11 or newer.")
+    yield packages()
+    yield torch()
+    yield numba()
+    for name, digest in ASSETS.items():
+        yield asset(name, digest)
+    yield film()
+    yield cache()
+    yield disk()
+
+
+def packages() -> Check:
+    """Every package bozzetto depends on is installed."""
+    remedy = "Install bozzetto again: pip install -c constraints.txt ."
+    try:
+        needed = [re.split(r"[^\w.-]", line)[0] for line in requires("bozzetto") or () if "extra ==" not in line]
+    except PackageNotFoundError:
+        return Check("packages", False, "bozzetto is not installed, only its source is here", remedy, needed=False)
+    found, missing = [], []
+    for name in needed:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", False, f"missing: {', '.join(missing)}", remedy)
+    return Check("packages", True, ", ".join(found), remedy)
+
+
+def torch() -> Check:
+    """Torch computes."""
+    remedy = "Install torch again: pip install -c constraints.txt torch"
+    try:
+        import torch
+
+        total = torch.ones(3).sum().item()
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device, which is fine"
+        found = f"{torch.__version__}, {torch.get_num_threads()} threads, {device}"
+        return Check("torch", total == 3, found, remedy)
+    except Exception as error:
+        return Check("torch", False, f"does not work: {error}", remedy)
+
+
+def numba() -> Check:
+    """Numba compiles."""
+    remedy = "Install numba again: pip install -c constraints.txt numba"
+    try:
+        import numba
+
+        double = numba.njit(lambda x: 2 * x)
+        return Check("numba", double(3) == 6, f"{numba.__version__}, {numba.get_num_threads()} threads", remedy)
+    except Exception as error:
+        return Check("numba", False, f"does not work: {error}", remedy)
+
+
+def asset(name: str, digest: str) -> Check:
+    """A file that ships with the package is there and as it was made."""
+    path = Path(__file__).parent / name
+    remedy = "Install bozzetto again; in a clone, run: git checkout -- src/bozzetto"
+    if not path.is_file():
+        return Check(path.name, False, f"missing: {path}", remedy)
+    with path.open("rb") as file:
+        intact = hashlib.file_digest(file, "sha256").hexdigest() == digest
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    return Check(path.name, intact, f"{size}, intact" if intact else f"{size}, not the file that shipped", remedy)
+
+
+def ffmpeg() -> str | None:
+    """The program that films are written with (IMAGEIO_FFMPEG_EXE names another one); None where there is none."""
+    try:
+        import imageio_ffmpeg
+
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        return None
+
+
+def film() -> Check:
+    """Turntables can be filmed."""
+    program = ffmpeg()
+    remedy = "Only turntable.mp4 needs it: pip install 'bozzetto[video]'"
+    return Check("ffmpeg", program is not None, program or "not found", remedy, needed=False)
+
+
+def cache() -> Check:
+    """Compiled kernels can be kept, beside the source or in the user's cache."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folders = [Path(os.environ[name]) for name in ("NUMBA_CACHE_DIR",) if name in os.environ]
+    folders += [Path(__file__).parent / "render", home]
+    folder = next((each for each in folders if _writable(each)), None)
+    found = str(folder) if folder else f"cannot write in {', '.join(map(str, folders))}"
+    return Check("cache", folder is not None, found, "Set NUMBA_CACHE_DIR to a folder you may write in.")
+
+
+def disk() -> Check:
+    """There is room for results in the present folder."""
+    free = shutil.disk_usage(Path.cwd()).free
+    return Check("disk", free >= DISK, f"{free / 1e9:.1f} GB free here", "Make room, or work in another folder.")
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

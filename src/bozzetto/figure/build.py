@@ -1,0 +1,137 @@
+"""A spec becomes a dressed, rigged person."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+from bozzetto.body.bind import Bind, bind_t_pose, pose_transforms, skin
+from bozzetto.body.model import load_body
+from bozzetto.body.person import shape_person
+from bozzetto.body.poses import Posture, idle, poses, rotations, walk
+from bozzetto.figure.extras import extra_pieces, hat_cover
+from bozzetto.figure.eyes import eye_pieces, mouth_pieces
+from bozzetto.figure.garments import garment_pieces
+from bozzetto.figure.hair import face_hair_pieces, hair_pieces
+from bozzetto.figure.looks import restyle, stylised_body
+from bozzetto.figure.piece import Detail, Person, Piece
+from bozzetto.figure.shoes import raise_heels, shoe_pieces
+from bozzetto.figure.skin import resting_expression, skin_piece
+from bozzetto.figure.spec import FigureSpec
+from bozzetto.types import Avatar, Layer, Mesh, SparseOffsets
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A built person: the character in its T-pose, and what it was made from."""
+
+    spec: FigureSpec
+    person: Person
+    """Modelled around Anny's rest pose."""
+    bind: Bind
+    ground: float
+    """Metres that the T-pose was lifted so that the soles stand on zero."""
+    avatar: Avatar
+
+
+def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
+    """The dressed person of a spec. The same spec always gives the same figure."""
+    body = load_body()
+    person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
+    person = raise_heels(stylised_body(person))
+    pieces = [
+        *garment_pieces(person),
+        *shoe_pieces(person),
+        *extra_pieces(person),
+        *hair_pieces(person, hat_cover(spec)),
+        *face_hair_pieces(person),
+        *eye_pieces(person),
+        *mouth_pieces(person),
+    ]
+    hidden = np.zeros(len(body.parts["body"].faces), bool)
+    for piece in pieces:
+        if piece.hides is not None:
+            hidden |= piece.hides
+    pieces = restyle(person, [skin_piece(person, hidden), *pieces])
+    bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
+    layers = [to_layer(piece, bind) for piece in pieces]
+    ground = -min(float(layer.mesh.vertices[:, 1].min()) for layer in layers)
+    lift = torch.tensor([0.0, ground, 0.0])
+    layers = [replace(layer, mesh=replace(layer.mesh, vertices=layer.mesh.vertices + lift)) for layer in layers]
+    skeleton = body.skeleton(bind.joints + lift.numpy())
+    clips = (walk(spec.body.height), idle()) if detail == "full" else ()
+    avatar = Avatar(tuple(layers), skeleton, clips, resting_expression(spec.face))
+    return Figure(spec, person, bind, ground, avatar)
+
+
+def to_layer(piece: Piece, bind: Bind) -> Layer:
+    """A piece carried from Anny's rest pose to the T-pose; vertices that no face uses are dropped."""
+    used = np.zeros(len(piece.vertices), bool)
+    used[piece.faces.ravel()] = True
+    renumbered = np.cumsum(used) - 1
+    weights, joints = piece.skin_weights[used], piece.skin_joints[used]
+    vertices = bind.place(piece.vertices[used], weights, joints)
+    expressions = {}
+    for name, (indices, offsets) in piece.expressions.items():
+        kept = used[indices]
+        if kept.any():
+            rows = renumbered[indices[kept]]
+            turned = bind.turn(offsets[kept], weights[rows], joints[rows])
+            expressions[name] = SparseOffsets(torch.from_numpy(rows), torch.from_numpy(turned))
+    mesh = Mesh(
+        torch.from_numpy(vertices),
+        torch.from_numpy(renumbered[piece.faces]),
+        torch.from_numpy(np.ascontiguousarray(piece.uvs, np.float32)),
+    )
+    return Layer(piece.name, mesh, torch.from_numpy(weights), torch.from_numpy(joints), piece.material, expressions)
+
+
+def expressed(layer: Layer, weights: dict[str, float] | None) -> Float[ndarray, "v 3"]:
+    """The layer's T-pose vertices with expressions applied, by ARKit name."""
+    vertices = layer.mesh.vertices.numpy()
+    active = {name: weight for name, weight in (weights or {}).items() if weight and name in layer.expressions}
+    if active:
+        vertices = vertices.copy()
+        for name, weight in active.items():
+            shape = layer.expressions[name]
+            np.add.at(vertices, shape.indices.numpy(), np.float32(weight) * shape.offsets.numpy())
+    return vertices
+
+
+def posed(
+    avatar: Avatar, posture: Posture, expression: dict[str, float] | None = None, grounded: bool = True
+) -> list[Float[ndarray, "v 3"]]:
+    """Every layer's vertices in a posture; standing on zero when ``grounded``.
+
+    Args:
+        expression: ARKit weights; the avatar's resting expression when None.
+    """
+    transforms = pose_transforms(avatar.skeleton, rotations(posture))
+    if expression is None:
+        expression = dict(avatar.expression)
+    out = [
+        skin(expressed(layer, expression), layer.skin_weights.numpy(), layer.skin_joints.numpy(), transforms)
+        for layer in avatar.layers
+    ]
+    if grounded:
+        floor = np.float32(min(float(points[:, 1].min()) for points in out))
+        out = [points - np.array([0, floor, 0], np.float32) for points in out]
+    return out
+
+
+def spec_posture(spec: FigureSpec) -> Posture:
+    """The posture a spec's pose names.
+
+    Raises:
+        ValueError: No such pose.
+    """
+    if spec.pose not in poses():
+        raise ValueError(f"No pose {spec.pose!r}; names are those of bozzetto.body.poses, such as 'sitting'.")
+    return poses()[spec.pose]
+
+
+def layer_names(layers: Iterable[Layer]) -> tuple[str, ...]:
+    return tuple(layer.name for layer in layers)

@@ -1,0 +1,583 @@
+"""Cloth as shells over one canonical chart: where it is cut, how it stands off the body, how it hangs.
+
+The chart is MakeHuman's tights, subdivided. Every vertex of it means the same place on every body, so cuts are decided
+once on the mean person; a garment is a sparse mixture of chart vertices, each raised along the chart's normal by a
+height. Two garments compare by their heights alone, which is what keeps one layer outside the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import igl
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from bozzetto.body.model import load_body
+from bozzetto.figure.piece import Detail, Person, top_four
+
+FRONT, BACK, SLEEVE, LEG_LEFT, LEG_RIGHT = range(5)
+SIDE_Z = 0.012
+"""Depth of the side seams on the mean person."""
+SLEEVE_AXIS = np.array([[0.155, 0.425, 0.019], [0.318, 0.246, 0.028], [0.429, 0.136, 0.179]])
+"""Shoulder, elbow and wrist of the mean person's left arm."""
+UPPER_ARM, LOWER_ARM = np.linalg.norm(np.diff(SLEEVE_AXIS, axis=0), axis=1)
+CROTCH, HIP, WAIST, KNEE, ANKLE = -0.055, 0.009, 0.165, -0.367, -0.750
+"""Heights on the mean person, whose origin lies near the pelvis."""
+MEAN_HEIGHT = 1.571
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """The canonical surface that garments are cut from."""
+
+    base: sparse.csr_matrix
+    """Chart vertices as mixtures of the tights' vertices."""
+    faces: Int[ndarray, "f 3"]
+    rest: Float[ndarray, "n 3"]
+    """On the mean person."""
+    mean: sparse.csr_matrix
+    """Each vertex's neighbours' mean."""
+    weights: Float[ndarray, "n j"]
+    """Skin weights, dense."""
+    arm: Float[ndarray, "n"]
+    """Metres along the arm from the shoulder joint; zero on torso and legs."""
+    armhole: Float[ndarray, "n"]
+    """Distance from the sleeve seam, negative on the sleeve."""
+    neck: Float[ndarray, "n"]
+    """Distance along the surface from the rim under the chin."""
+    sleeve: Bool[ndarray, "f"]
+    back: Bool[ndarray, "f"]
+    below: tuple[Int[ndarray, "b"], Int[ndarray, "b"]]
+    """Body vertices near the chart, and the chart vertex of each."""
+    grids: tuple["Grid", ...]
+    """Round the torso, the left leg and the right leg: what hanging cloth is measured on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Cylindrical bins round one limb, from above downwards."""
+
+    rows: int
+    columns: int
+    members: Int[ndarray, "m"]
+    gather: sparse.csr_matrix
+    """Cells as means of members."""
+    spread: sparse.csr_matrix
+    """Members as bilinear mixtures of cells."""
+    heights: Float[ndarray, "r"]
+
+
+def arm_coordinates(points: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"], Float[ndarray, "n"]]:
+    """Metres along the arm, angle round it (zero on top, half a turn below) and distance from its axis, mirrored."""
+    p = points * [1.0, 1.0, 1.0]
+    p[:, 0] = np.abs(p[:, 0])
+    results = []
+    for a, b, start in ((SLEEVE_AXIS[0], SLEEVE_AXIS[1], 0.0), (SLEEVE_AXIS[1], SLEEVE_AXIS[2], UPPER_ARM)):
+        d = (b - a) / np.linalg.norm(b - a)
+        along = (p - a) @ d
+        if start == 0.0:
+            along = np.minimum(along, UPPER_ARM)
+        else:
+            along = np.maximum(along, 0.0)
+        away = p - a - along[:, None] * d
+        top = np.array([0.62, 0.75, -0.25])
+        top = top - d * (top @ d)
+        top /= np.linalg.norm(top)
+        side = np.cross(d, top)
+        results.append((start + along, away, np.arctan2(away @ side, away @ top), np.linalg.norm(away, axis=1)))
+    (s0, _, a0, r0), (s1, _, a1, r1) = results
+    lower = r1 < r0
+    bend = np.clip((np.where(lower, s1, s0) - UPPER_ARM) / 0.06 + 0.5, 0, 1)
+    turn = np.angle(np.exp(1j * (a1 - a0)))
+    return np.where(lower, s1, s0), np.angle(np.exp(1j * (a0 + bend * turn))), np.where(lower, r1, r0)
+
+
+def panel_coordinates(points: Float[ndarray, "n 3"], panel: int) -> Float[ndarray, "n 2"]:
+    """Pattern coordinates on the mean person, metres: across (to the figure's left) and up.
+
+    Torso panels run round the body up to the armpits and lie flat on the shoulders; sleeves and legs are tubes with
+    their seams below and inside.
+    """
+    x, y, z = points.T
+    if panel in (FRONT, BACK):
+        depth = (z - SIDE_Z) * (1 if panel == FRONT else -1)
+        round_ = np.arctan2(x, depth) * 0.155
+        flat = np.clip(smooth_step((y - 0.34) / 0.10), 0, 1)
+        return np.stack([round_ * (1 - flat) + x * 1.12 * flat, y], 1)
+    if panel == SLEEVE:
+        along, angle, _ = arm_coordinates(points)
+        return np.stack([angle * 0.055, -along], 1)
+    side = 1.0 if panel == LEG_LEFT else -1.0
+    axis_x, axis_z = leg_axis(y)
+    angle = np.arctan2(z - axis_z, x * side - axis_x)
+    return np.stack([-angle * 0.085, y], 1)
+
+
+def leg_axis(y: Float[ndarray, "n"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"]]:
+    """Where the mean person's left leg has its middle at a height."""
+    heights = [-0.80, -0.75, -0.56, -0.367, -0.08, 0.0, 0.2]
+    return np.interp(y, heights, [0.17, 0.169, 0.148, 0.125, 0.092, 0.075, 0.065]), np.interp(
+        y, heights, [0.0, 0.0, 0.012, 0.035, 0.025, 0.015, 0.012]
+    )
+
+
+def smooth_step(x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """Cubic from 0 to 1 over the unit interval."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3 - 2 * x)
+
+
+def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
+    """Each edge once, smaller index first."""
+    return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0)
+
+
+def loop_subdivide(faces: Int[ndarray, "f 3"], count: int) -> tuple[sparse.csr_matrix, Int[ndarray, "g 3"]]:
+    """One step of Loop's scheme as a matrix, and the new faces. Loop 1987, with Warren's interior weights."""
+    edges = edges_of(faces)
+    key = {(a, b): i for i, (a, b) in enumerate(edges.tolist())}
+    opposite: list[list[int]] = [[] for _ in edges]
+    middle = np.empty((len(faces), 3), np.int64)
+    for f, face in enumerate(faces.tolist()):
+        for k in range(3):
+            a, b = face[k], face[(k + 1) % 3]
+            e = key[(min(a, b), max(a, b))]
+            middle[f, k] = e
+            opposite[e].append(face[(k + 2) % 3])
+    rim = np.array([len(o) == 1 for o in opposite])
+    rows, columns, values = [], [], []
+
+    def put(row: int, column: int, value: float) -> None:
+        rows.append(row)
+        columns.append(column)
+        values.append(value)
+
+    neighbours: list[list[int]] = [[] for _ in range(count)]
+    rim_neighbours: list[list[int]] = [[] for _ in range(count)]
+    for (a, b), outer in zip(edges.tolist(), rim, strict=True):
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+        if outer:
+            rim_neighbours[a].append(b)
+            rim_neighbours[b].append(a)
+    for v in range(count):
+        if len(rim_neighbours[v]) == 2:
+            put(v, v, 0.75)
+            for w in rim_neighbours[v]:
+                put(v, w, 0.125)
+        else:
+            n = max(len(neighbours[v]), 1)
+            beta = 3 / 16 if n == 3 else 3 / (8 * n)
+            put(v, v, 1 - n * beta if neighbours[v] else 1.0)
+            for w in neighbours[v]:
+                put(v, w, beta)
+    for e, (a, b) in enumerate(edges.tolist()):
+        share = 0.5 if rim[e] else 0.375
+        put(count + e, a, share)
+        put(count + e, b, share)
+        if not rim[e]:
+            for o in opposite[e]:
+                put(count + e, o, 0.125)
+    matrix = sparse.csr_matrix((values, (rows, columns)), (count + len(edges), count))
+    m = middle + count
+    a, b, c = faces.T
+    new = np.stack([a, m[:, 0], m[:, 2], m[:, 0], b, m[:, 1], m[:, 2], m[:, 1], c, m[:, 0], m[:, 1], m[:, 2]], 1)
+    return matrix, new.reshape(-1, 3)
+
+
+def slice_faces(
+    faces: Int[ndarray, "f 3"], field: Float[ndarray, "n"]
+) -> tuple[Int[ndarray, "m 2"], Float[ndarray, "m"], tuple[Int[ndarray, "g 3"], Int[ndarray, "g"]], tuple[Int[ndarray, "h 3"], Int[ndarray, "h"]]]:
+    """Triangles cut along the zero of a field.
+
+    Returns the edges that get a vertex and where on them it lies; then the faces of the positive side with the face
+    each came from, and those of the negative side. New vertices are numbered on from the last of the field.
+    """
+    field = np.where(np.abs(field) < 1e-5, 1e-5, field)
+    positive = field[faces] > 0
+    count = positive.sum(1)
+    mixed = np.flatnonzero((count == 1) | (count == 2))
+    lone = positive[mixed] == (count[mixed] == 1)[:, None]
+    first = lone.argmax(1)
+    ring = (first[:, None] + np.arange(3)) % 3
+    a, b, c = np.take_along_axis(faces[mixed], ring, 1).T
+    pairs = np.sort(np.stack([np.concatenate([a, a]), np.concatenate([b, c])], 1), 1)
+    edges, where = np.unique(pairs, axis=0, return_inverse=True) if len(pairs) else (pairs, np.zeros(0, np.int64))
+    where = where.reshape(-1) + len(field)
+    ab, ac = where[: len(a)], where[len(a) :]
+    low, high = field[edges[:, 0]], field[edges[:, 1]]
+    share = low / (low - high)
+    tip = np.stack([a, ab, ac], 1)
+    rest = np.concatenate([np.stack([ab, b, c], 1), np.stack([ab, c, ac], 1)])
+    up = count[mixed] == 1
+    both = np.concatenate([up, up])
+    source = np.concatenate([mixed, mixed])
+    whole, none = np.flatnonzero(count == 3), np.flatnonzero(count == 0)
+    above = np.concatenate([faces[whole], tip[up], rest[~both]]), np.concatenate([whole, mixed[up], source[~both]])
+    under = np.concatenate([faces[none], tip[~up], rest[both]]), np.concatenate([none, mixed[~up], source[both]])
+    return edges, share, above, under
+
+
+def _extend(matrix: sparse.csr_matrix, edges: Int[ndarray, "m 2"], share: Float[ndarray, "m"]) -> sparse.csr_matrix:
+    """The mixture matrix with rows for vertices on edges."""
+    pick = sparse.diags(1 - share) @ matrix[edges[:, 0]] + sparse.diags(share) @ matrix[edges[:, 1]]
+    return sparse.vstack([matrix, pick]).tocsr()
+
+
+@cache
+def chart(detail: Detail) -> Chart:
+    """The chart of a detail: subdivided once for ``full``, as it is for ``low``."""
+    body = load_body()
+    part = body.parts["tights"]
+    count = part.stop - part.start
+    faces = part.faces - part.start
+    rest0 = body.template.numpy()[part.start : part.stop].astype(np.float64)
+    base = sparse.identity(count, format="csr")
+    if detail == "full":
+        base, faces = loop_subdivide(faces, count)
+    dense0 = np.zeros((count, len(body.joint_names)))
+    rows = np.repeat(np.arange(count), 4)
+    np.add.at(dense0, (rows, body.skin_joints[part.start : part.stop].ravel()), body.skin_weights[part.start : part.stop].ravel())
+    arm_names = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+    arm_columns = [i for i, name in enumerate(body.joint_names) if name.startswith(arm_names)]
+
+    def armhole(points: ndarray) -> ndarray:
+        mirrored = points * [1.0, 1.0, 1.0]
+        mirrored[:, 0] = np.abs(mirrored[:, 0])
+        start = np.array([0.172, 0.408, 0.012])
+        direction = SLEEVE_AXIS[1] - SLEEVE_AXIS[0]
+        direction = direction / np.linalg.norm(direction)
+        along = (mirrored - start) @ direction
+        away = mirrored - start - along[:, None] * direction
+        radial = np.linalg.norm(away, axis=1)
+        ball = np.hypot(radial, np.minimum(along, 0) * 1.6)
+        _, _, distance = arm_coordinates(points)
+        return np.minimum(ball - 0.073, np.where(along > 0.02, distance - 0.09, 1.0))
+
+    # Two seams become edges of the chart: round the armholes, and down shoulders and sides.
+    for seam in (armhole, lambda p: p[:, 2] - SIDE_Z):
+        edges, share, above, under = slice_faces(faces, seam(base @ rest0))
+        base = _extend(base, edges, share)
+        faces = np.concatenate([above[0], under[0]])
+    keep = np.unique(faces)
+    renumber = np.zeros(base.shape[0], np.int64)
+    renumber[keep] = np.arange(len(keep))
+    base, faces = base[keep].tocsr(), renumber[faces]
+    rest = base @ rest0
+    hole = armhole(rest)
+    sleeve = hole[faces].mean(1) < 0
+    back = (rest[faces, 2].mean(1) < SIDE_Z) & ~sleeve
+    weights = (base @ dense0).astype(np.float32)
+    along, _, _ = arm_coordinates(rest)
+    arm = np.maximum(along, 0) * smooth_step(weights[:, arm_columns].sum(1) / 0.6)
+    edges = edges_of(faces)
+    adjacency = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (len(rest),) * 2).tocsr()
+    adjacency = adjacency + adjacency.T
+    mean = sparse.diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
+    rim = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    ordered, counts = np.unique(np.sort(rim, 1), axis=0, return_counts=True)
+    loose = np.unique(ordered[counts == 1])
+    chin = loose[rest[loose, 1] > 0.45]
+    neck = igl.exact_geodesic(
+        np.ascontiguousarray(rest), np.ascontiguousarray(faces, np.int64), chin.astype(np.int64), np.zeros(0, np.int64), np.arange(len(rest)), np.zeros(0, np.int64)
+    )
+    skin = body.template.numpy()[: body.parts["body"].stop]
+    distance, nearest = cKDTree(rest).query(skin)
+    near = np.flatnonzero(distance < 0.045)
+    torso = np.flatnonzero((arm < 0.02) & (rest[:, 1] < 0.45) & (rest[:, 1] > -0.16))
+    legs = [
+        np.flatnonzero((rest[:, 0] * side > -1e-6) & (rest[:, 1] < 0.0) & (rest[:, 1] > -0.8) & (arm == 0)) for side in (1.0, -1.0)
+    ]
+    grids = (
+        _grid(rest, torso, np.zeros(len(torso)), np.full(len(torso), SIDE_Z), 0.45, -0.16, 30, 40),
+        *(
+            _grid(rest, leg, leg_axis(rest[leg, 1])[0] * side, leg_axis(rest[leg, 1])[1], 0.0, -0.8, 34, 20)
+            for leg, side in zip(legs, (1.0, -1.0), strict=True)
+        ),
+    )
+    return Chart(base.tocsr(), faces, rest, mean.tocsr(), weights, arm, hole, np.asarray(neck).ravel(), sleeve, back,
+                 (near, nearest[near]), grids)  # fmt: skip
+
+
+def _grid(rest: ndarray, members: ndarray, x: ndarray, z: ndarray, top: float, bottom: float, rows: int, columns: int) -> Grid:
+    """Bins of chart vertices round an axis, each cell with something in it or its neighbours' mean."""
+    p = rest[members]
+    row = np.clip((top - p[:, 1]) / (top - bottom) * (rows - 1), 0, rows - 1 - 1e-6)
+    column = (np.arctan2(p[:, 0] - x, p[:, 2] - z) / (2 * np.pi) % 1) * columns
+    i, j = row.astype(int), column.astype(int)
+    a, b = row - i, column - j
+    cells = np.stack([i * columns + j % columns, i * columns + (j + 1) % columns, (i + 1) * columns + j % columns, (i + 1) * columns + (j + 1) % columns], 1)
+    shares = np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], 1)
+    rows_of = np.repeat(np.arange(len(members)), 4)
+    spread = sparse.csr_matrix((shares.ravel(), (rows_of, cells.ravel())), (len(members), rows * columns))
+    # Far members fill what near ones leave empty.
+    centres = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), -1).reshape(-1, 2)
+    away_row = centres[:, 0][:, None] - row[None]
+    away_column = (centres[:, 1][:, None] - column[None] + columns / 2) % columns - columns / 2
+    closeness = np.exp(-(away_row**2 + away_column**2) / (2 * 0.7**2)) + 1e-9 * np.exp(-(np.hypot(away_row, away_column)) / 3)
+    closeness[closeness < closeness.max(1, keepdims=True) * 0.02] = 0
+    gather = sparse.csr_matrix(closeness / closeness.sum(1, keepdims=True))
+    return Grid(rows, columns, members, gather, spread.tocsr(), np.linspace(top, bottom, rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The chart on one person."""
+
+    chart: Chart
+    points: Float[ndarray, "n 3"]
+    normals: Float[ndarray, "n 3"]
+    skin: Float[ndarray, "n"]
+    """How far the skin stands out of the chart; at least zero."""
+    scale: float
+    """Of this person to the mean person."""
+
+    def height_of(self, y: Float[ndarray, "k"], person: Person) -> Float[ndarray, "k"]:
+        """Heights on this person of the mean person's heights."""
+        names = ("foot.L", "lowerleg02.L", "lowerleg01.L", "upperleg01.L", "spine03", "spine01", "neck01")
+        index = [person.body.joint_names.index(name) for name in names]
+        canonical = person.body.joint_template.numpy()[index, 1]
+        here = person.shaped.joints[index, 1]
+        low, high = y - canonical[0], y - canonical[-1]
+        return np.interp(y, canonical, here) + (np.minimum(low, 0) + np.maximum(high, 0)) * self.scale
+
+
+@numba.njit(cache=True)
+def _normals(points, faces):  # noqa: ANN
+    out = np.zeros_like(points)
+    for f in range(len(faces)):
+        i, j, k = faces[f]
+        ux, uy, uz = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
+        vx, vy, vz = points[k, 0] - points[i, 0], points[k, 1] - points[i, 1], points[k, 2] - points[i, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (i, j, k):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(len(out)):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-20
+        out[v] /= length
+    return out
+
+
+@numba.njit(cache=True)
+def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness):  # noqa: ANN
+    """Heights whose surface is smooth: each vertex goes part of the way to its neighbours' mean, along its normal."""
+    n = len(heights)
+    new = np.empty_like(heights)
+    for _ in range(rounds):
+        for v in range(n):
+            a, b = indptr[v], indptr[v + 1]
+            x = y = z = 0.0
+            for e in range(a, b):
+                w = indices[e]
+                x += points[w, 0] + heights[w] * normals[w, 0]
+                y += points[w, 1] + heights[w] * normals[w, 1]
+                z += points[w, 2] + heights[w] * normals[w, 2]
+            k = max(b - a, 1)
+            want = (x / k - points[v, 0]) * normals[v, 0] + (y / k - points[v, 1]) * normals[v, 1] + (z / k - points[v, 2]) * normals[v, 2]
+            h = heights[v] + stiffness * (want - heights[v])
+            new[v] = max(min(h, most[v]), least[v])
+        heights[:] = new
+    return heights
+
+
+@numba.njit(cache=True)
+def _protrusion(skin, body, where, points, normals):  # noqa: ANN
+    out = np.zeros(len(points))
+    for i in range(len(body)):
+        v, c = body[i], where[i]
+        d = (
+            (skin[v, 0] - points[c, 0]) * normals[c, 0]
+            + (skin[v, 1] - points[c, 1]) * normals[c, 1]
+            + (skin[v, 2] - points[c, 2]) * normals[c, 2]
+        )
+        if d > out[c]:
+            out[c] = d
+    return out
+
+
+def fit_chart(person: Person) -> Fit:
+    """The chart round a person's body."""
+    here = chart(person.detail)
+    part = person.body.parts["tights"]
+    points = here.base @ person.vertices[part.start : part.stop].astype(np.float64)
+    normals = _normals(points, here.faces)
+    for _ in range(4 if person.detail == "full" else 1):
+        normals = here.mean @ normals + normals
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    skin = _protrusion(person.vertices.astype(np.float64), *here.below, points, normals)
+    skin = np.maximum(skin, here.mean @ skin)
+    return Fit(here, points, normals, np.minimum(skin, 0.02), person.spec.body.height / MEAN_HEIGHT)
+
+
+def relax(fit: Fit, heights: Float[ndarray, "n"], least: Float[ndarray, "n"], most: Float[ndarray, "n"], rounds: int, stiffness: float = 0.6) -> Float[ndarray, "n"]:
+    """Smooth heights between two bounds; the lower wins."""
+    mean = fit.chart.mean
+    return _relax(mean.indptr, mean.indices, np.maximum(heights, least), least, most, fit.points, fit.normals, rounds, stiffness)
+
+
+def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarray, "n"]:
+    """Heights of cloth that hangs from what stands out above it.
+
+    Args:
+        grid: 0 torso, 1 left leg, 2 right leg.
+        slip: How far it falls back towards the body for each metre down: 0 hangs straight, 1 clings. By row or one.
+    """
+    g = fit.chart.grids[grid]
+    p = fit.points[g.members]
+    cells = (g.gather @ p).reshape(g.rows, g.columns, 3)
+    centre = cells.mean(1)
+    radius = np.hypot(cells[:, :, 0] - centre[:, None, 0], cells[:, :, 2] - centre[:, None, 2])
+    hanging = radius.copy()
+    slips = np.broadcast_to(slip, (g.rows,))
+    drop = -np.diff(centre[:, 1], prepend=centre[0, 1])
+    for i in range(1, g.rows):
+        sway = np.zeros(g.columns)
+        angle = np.arctan2(cells[i, :, 0] - centre[i, 0], cells[i, :, 2] - centre[i, 2])
+        if grid == 0:  # the torso's middle swings forward and back; cloth hangs plumb
+            sway = (centre[i, 2] - centre[i - 1, 2]) * np.cos(angle)
+        hanging[i] = np.maximum(radius[i], hanging[i - 1] - sway - slips[i] * drop[i])
+    hanging[:] = (np.roll(hanging, 1, 1) + 2 * hanging + np.roll(hanging, -1, 1)) / 4
+    gain = g.spread @ (hanging - radius).ravel()
+    out = np.zeros(len(fit.points))
+    out[g.members] = np.maximum(gain, 0)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Shell:
+    """A cut of the chart, ready to be raised: the same for everyone."""
+
+    mix: sparse.csr_matrix
+    """Vertices as mixtures of chart vertices."""
+    inner: Float[ndarray, "v"]
+    """One on the hem's inside, zero on the cloth."""
+    faces: Int[ndarray, "f 3"]
+    uvs: Float[ndarray, "f 3 2"]
+    """Pattern coordinates of each corner, metres on the mean person."""
+    panels: Int[ndarray, "f"]
+    weights: Float[ndarray, "v 4"]
+    joints: Int[ndarray, "v 4"]
+    inside: Float[ndarray, "n"]
+    """The cut's field on the chart: metres inside the nearest hem."""
+    cut: Int[ndarray, "k"]
+    """Vertices of the lower rim that a skirt hangs from, in order; empty for none."""
+    closed: bool
+    """Whether that rim goes all the way round."""
+    covered: Bool[ndarray, "n"]
+    """Chart vertices of every face that is kept."""
+    rest: Float[ndarray, "v 3"]
+
+
+def make_shell(
+    here: Chart,
+    fields: Sequence[Float[ndarray, "n"]],
+    legs: bool = False,
+    lining: float = 0.02,
+    cut: float | None = None,
+) -> Shell:
+    """A cut of the chart with its edges folded in.
+
+    Args:
+        fields: Kept where all are positive; each about metric.
+        legs: Whether pattern pieces are trouser legs instead of front and back.
+        lining: Width of the fold inside, metres; zero for none.
+        cut: Height of the rim a skirt hangs from.
+    """
+    n = len(here.rest)
+    mix = sparse.identity(n, format="csr")
+    faces, parents = here.faces, np.arange(len(here.faces))
+    values = [np.asarray(field, np.float64) for field in fields]
+    if cut is not None:
+        values.append(here.rest[:, 1] - cut)
+    for k in range(len(values)):
+        edges, share, (faces, source), _ = slice_faces(faces, values[k])
+        parents = parents[source]
+        values = [np.concatenate([v, v[edges[:, 0]] * (1 - share) + v[edges[:, 1]] * share]) for v in values]
+        values[k][-len(edges) or len(values[k]) :] = 0.0
+        mix = _extend(mix, edges, share)
+    hems = values[: len(fields)]
+    total = np.minimum.reduce(hems)
+    keep = np.unique(faces)
+    outer_count = len(keep)
+    renumber = np.full(mix.shape[0], -1)
+    renumber[keep] = np.arange(outer_count)
+    outer = renumber[faces]
+    matrices, inner_faces, inner_parents = [mix[keep]], np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
+    if lining > 0:
+        edges, share, _, (near, source) = slice_faces(faces, total - lining)
+        wide = _extend(mix, edges, share)
+        inside = np.unique(near)
+        number = np.full(wide.shape[0], -1)
+        number[inside] = outer_count + np.arange(len(inside))
+        matrices.append(wide[inside])
+        inner_faces, inner_parents = number[near][:, ::-1], parents[source]
+        rim = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+        owner = np.tile(parents, 3)
+        _, first, counts = np.unique(np.sort(rim, 1), axis=0, return_index=True, return_counts=True)
+        border = first[counts == 1]
+        a, b = rim[border].T
+        at_hem = (np.maximum(total[a], total[b]) < 2e-3) & (number[a] >= 0) & (number[b] >= 0)
+        if cut is not None:
+            at_hem &= ~((values[-1][a] < 1e-9) & (values[-1][b] < 1e-9))
+        # The chart's own rims (wrist, neck) count as hems too.
+        a, b, by = a[at_hem], b[at_hem], owner[border][at_hem]
+        strip = np.concatenate([np.stack([renumber[b], renumber[a], number[a]], 1), np.stack([renumber[b], number[a], number[b]], 1)])
+        inner_faces = np.concatenate([inner_faces, strip])
+        inner_parents = np.concatenate([inner_parents, by, by])
+    full = sparse.vstack(matrices).tocsr()
+    all_faces, all_parents = np.concatenate([outer, inner_faces]), np.concatenate([parents, inner_parents])
+    rest = full @ here.rest
+    panels = np.where(here.sleeve[all_parents], SLEEVE, np.where(here.back[all_parents], BACK, FRONT))
+    if legs:
+        panels = np.where(here.rest[here.faces[all_parents], 0].mean(1) > 0, LEG_LEFT, LEG_RIGHT)
+    uvs = np.zeros((len(all_faces), 3, 2))
+    for panel in np.unique(panels):
+        chosen = panels == panel
+        corner = panel_coordinates(rest[all_faces[chosen]].reshape(-1, 3), int(panel)).reshape(-1, 3, 2)
+        period = {SLEEVE: 2 * np.pi * 0.055, LEG_LEFT: 2 * np.pi * 0.085, LEG_RIGHT: 2 * np.pi * 0.085}.get(int(panel))
+        if period:  # across the seam, follow the face's first corner, on its centre's side
+            lead = corner[:, :1, 0]
+            corner[:, :, 0] = lead + (corner[:, :, 0] - lead + period / 2) % period - period / 2
+            middle = corner[:, :, 0].mean(1, keepdims=True)
+            corner[:, :, 0] -= np.round(middle / period) * period
+        uvs[chosen] = corner
+    weights, joints = top_four(np.asarray(full @ here.weights, np.float32))
+    rim_vertices, closed = np.zeros(0, np.int64), False
+    if cut is not None:
+        rim_vertices, closed = _rim(outer, renumber, values[-1])
+    covered = np.zeros(n, bool)
+    covered[here.faces[np.unique(parents)]] = True
+    inner = (np.arange(full.shape[0]) >= outer_count).astype(np.float64)
+    return Shell(full, inner, all_faces, uvs, panels, weights, joints, np.minimum.reduce([np.asarray(f) for f in fields]),
+                 rim_vertices, closed, covered, rest)  # fmt: skip
+
+
+def _rim(faces: ndarray, renumber: ndarray, cut_field: ndarray) -> tuple[Int[ndarray, "k"], bool]:
+    """Vertices on a cut, in the order that has the cloth above on their left hand seen from outside."""
+    on = np.zeros(renumber.max() + 1, bool)
+    ids = np.flatnonzero(renumber >= 0)
+    on[renumber[ids]] = np.abs(cut_field[ids]) < 1e-9
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = edges[on[edges].all(1)]
+    after = dict(edges.tolist())
+    starts = set(after) - set(after.values())
+    closed = not starts
+    vertex = min(after) if closed else min(starts)
+    order = [vertex]
+    while order[-1] in after and after[order[-1]] != vertex and len(order) <= len(after):
+        order.append(after[order[-1]])
+    return np.array(order), closed
+
+
+def raise_shell(fit: Fit, shell: Shell, heights: Float[ndarray, "n"], thickness: Float[ndarray, "n"]) -> Float[ndarray, "v 3"]:
+    """The shell's vertices on a person, its folded edge thinner by the cloth's thickness."""
+    outside = shell.mix @ (fit.points + heights[:, None] * fit.normals)
+    inward = shell.mix @ (thickness[:, None] * fit.normals)
+    return outside - inward * shell.inner[:, None]

@@ -1,0 +1,617 @@
+"""Strands: where the body is (a field of distances), how a hair grows around it, and ribbons and tubes along the way.
+
+All lengths are those of an average adult head; ``Frame`` carries them to a person's own.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numba
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+
+from bozzetto.figure.piece import Person
+from bozzetto.figure.spec import Colour
+from bozzetto.types import Material
+
+COLUMNS = 16
+"""Strand variants in the texture, side by side."""
+CAP_ROWS = 0.375
+"""The texture's upper part is the under-layer's, unrolled round the crown; the rest holds the strands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Uniform scale and shift between a person and the template, fitted to the head."""
+
+    scale: float
+    shift: Float[ndarray, "3"]
+
+    def to_head(self, points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+        return (points - self.shift) / self.scale
+
+    def to_person(self, points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
+        return (points * self.scale + self.shift).astype(np.float32)
+
+
+def fit_frame(template: Float[ndarray, "n 3"], points: Float[ndarray, "n 3"]) -> Frame:
+    """The frame that carries ``template`` best to ``points``, vertex by vertex."""
+    middle, here = template.mean(0), points.mean(0)
+    a, b = template - middle, points - here
+    scale = float((a * b).sum() / (a * a).sum())
+    return Frame(scale, (here - middle * scale).astype(np.float32))
+
+
+@numba.njit(cache=True)
+def vertex_normals(vertices, faces):  # noqa: ANN
+    """Unit normals of the vertices that the faces use, each the area-weighted mean of its faces'."""
+    out = np.zeros_like(vertices)
+    for f in range(len(faces)):
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
+        bx, by, bz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
+        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        for v in (i, j, k):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+    for v in range(len(out)):
+        size = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+        if size > 0:
+            out[v] /= size
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Signed distance to oriented points: in each grid corner, the nearest of them."""
+
+    points: Float[ndarray, "n 3"]
+    normals: Float[ndarray, "n 3"]
+    origin: Float[ndarray, "3"]
+    cell: float
+    nearest: Int[ndarray, "x y z"]
+
+
+def surface(
+    points: Float[ndarray, "n 3"],
+    normals: Float[ndarray, "n 3"],
+    low: Float[ndarray, "3"],
+    high: Float[ndarray, "3"],
+    cell: float,
+) -> Surface:
+    """The field of points with outward normals inside a box."""
+    size = np.ceil((high - low) / cell).astype(np.int64) + 1
+    nearest = np.full(tuple(size), -1, np.int32)
+    points, normals = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(normals, np.float32)
+    _spread(points, low.astype(np.float32), np.float32(cell), nearest)
+    return Surface(points, normals, low.astype(np.float32), cell, nearest)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _spread(points, origin, cell, nearest):  # noqa: ANN
+    nx, ny, nz = nearest.shape
+    best = np.full(nearest.shape, np.float32(1e9))
+    for n in range(len(points)):
+        i = int(round((points[n, 0] - origin[0]) / cell))
+        j = int(round((points[n, 1] - origin[1]) / cell))
+        k = int(round((points[n, 2] - origin[2]) / cell))
+        if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
+            far = (
+                (points[n, 0] - origin[0] - i * cell) ** 2
+                + (points[n, 1] - origin[1] - j * cell) ** 2
+                + (points[n, 2] - origin[2] - k * cell) ** 2
+            )
+            if far < best[i, j, k]:
+                best[i, j, k], nearest[i, j, k] = far, n
+    for _ in range(3):
+        for step in (1, -1):
+            for i0 in range(nx):
+                i = i0 if step > 0 else nx - 1 - i0
+                for j0 in range(ny):
+                    j = j0 if step > 0 else ny - 1 - j0
+                    for k0 in range(nz):
+                        k = k0 if step > 0 else nz - 1 - k0
+                        for axis in range(3):
+                            a = i - step if axis == 0 else i
+                            b = j - step if axis == 1 else j
+                            c = k - step if axis == 2 else k
+                            if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
+                                continue
+                            n = nearest[a, b, c]
+                            if n < 0 or n == nearest[i, j, k]:
+                                continue
+                            far = (
+                                (points[n, 0] - origin[0] - i * cell) ** 2
+                                + (points[n, 1] - origin[1] - j * cell) ** 2
+                                + (points[n, 2] - origin[2] - k * cell) ** 2
+                            )
+                            if far < best[i, j, k]:
+                                best[i, j, k], nearest[i, j, k] = far, n
+
+
+@numba.njit(cache=True, fastmath=True)
+def _sample(x, y, z, points, normals, origin, cell, nearest):  # noqa: ANN
+    """Signed distance and outward direction."""
+    sx, sy, sz = nearest.shape
+    u = min(max((x - origin[0]) / cell, 0.0), sx - 1.001)
+    v = min(max((y - origin[1]) / cell, 0.0), sy - 1.001)
+    w = min(max((z - origin[2]) / cell, 0.0), sz - 1.001)
+    i, j, k = int(u), int(v), int(w)
+    u, v, w = u - i, v - j, w - k
+    far, nx, ny, nz = 0.0, 0.0, 0.0, 0.0
+    for corner in range(8):
+        a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+        share = (u if a else 1 - u) * (v if b else 1 - v) * (w if c else 1 - w)
+        n = nearest[i + a, j + b, k + c]
+        px, py, pz = normals[n, 0], normals[n, 1], normals[n, 2]
+        far += share * ((x - points[n, 0]) * px + (y - points[n, 1]) * py + (z - points[n, 2]) * pz)
+        nx, ny, nz = nx + share * px, ny + share * py, nz + share * pz
+    size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
+    return far, nx / size, ny / size, nz / size
+
+
+@numba.njit(cache=True, fastmath=True)
+def _distances(at, points, normals, origin, cell, nearest):  # noqa: ANN
+    out = np.empty((len(at), 4), np.float32)
+    for n in range(len(at)):
+        far, x, y, z = _sample(at[n, 0], at[n, 1], at[n, 2], points, normals, origin, cell, nearest)
+        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = far, x, y, z
+    return out
+
+
+def distances(field: Surface, at: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n 3"]]:
+    """Signed distances of points, and the directions away from the surface."""
+    found = _distances(
+        np.ascontiguousarray(at, np.float32), field.points, field.normals, field.origin, field.cell, field.nearest
+    )
+    return found[:, 0], found[:, 1:]
+
+
+GROWTH: dict[str, float] = {
+    "length": 0.05, "lift": 0.4, "gravity": 0.3, "comb": 1.0, "fade": 10.0, "hug": 0.5, "height": 0.006,
+    "cut": -9.0, "aimed": 0.0, "turn": 1.0, "drift": 0.0, "veil": 0.0,
+    "curl": 0.0, "pitch": 0.06, "phase": 0.0, "clump": 0.0, "leader": -1.0,
+    "width": 0.006, "tilt": 0.0, "blunt": 0.0, "column": 0.0, "ceiling": 9.0,
+}  # fmt: skip
+"""What a strand needs to know, and what is assumed.
+
+length, height, width, curl, pitch, fade: metres. lift: 0 lies along the comb's direction, 1 stands up. gravity, comb,
+hug: pulls down, along the comb, back to the height. cut: the y it ends at. aimed: comb's direction is a point to go to.
+turn: how fast it obeys. drift: pull towards +z below the chin. veil: 1 keeps it off the face. clump: 0 to 1, how far the
+tip joins the leader's. blunt: width kept at the tip. ceiling: above this y it is pressed flat.
+"""
+_SLOT = {name: i for i, name in enumerate(GROWTH)}
+
+
+@dataclass(frozen=True, eq=False)
+class Strands:
+    """Hairs to grow: where, and how. Columns of ``how`` are those of ``GROWTH``."""
+
+    roots: Float[ndarray, "s 3"]
+    normals: Float[ndarray, "s 3"]
+    combs: Float[ndarray, "s 3"]
+    how: Float[ndarray, "s g"]
+
+    def get(self, name: str) -> Float[ndarray, "s"]:
+        return self.how[:, _SLOT[name]]
+
+
+def strands(
+    roots: Float[ndarray, "s 3"],
+    normals: Float[ndarray, "s 3"],
+    combs: Float[ndarray, "s 3"],
+    **how: float | Float[ndarray, "s"],
+) -> Strands:
+    """Strands with ``GROWTH``'s values where not given otherwise."""
+    table = np.tile(np.array(list(GROWTH.values()), np.float32), (len(roots), 1))
+    for name, value in how.items():
+        table[:, _SLOT[name]] = value
+    return Strands(roots.astype(np.float32), normals.astype(np.float32), combs.astype(np.float32), table)
+
+
+def together(*several: Strands) -> Strands:
+    """All strands as one set; leaders keep leading their own."""
+    tables, start = [], 0
+    for each in several:
+        table = each.how.copy()
+        table[:, _SLOT["leader"]] += np.where(table[:, _SLOT["leader"]] >= 0, start, 0)
+        tables.append(table)
+        start += len(table)
+    return Strands(
+        np.concatenate([each.roots for each in several]),
+        np.concatenate([each.normals for each in several]),
+        np.concatenate([each.combs for each in several]),
+        np.concatenate(tables),
+    )
+
+
+def grow(field: Surface, seeds: Strands, points: int) -> tuple[Float[ndarray, "s k 3"], Float[ndarray, "s k 3"]]:
+    """Centre lines of hairs grown around a surface, and the directions away from it along them."""
+    lines = np.empty((len(seeds.roots), points, 3), np.float32)
+    longest = float(seeds.get("length").max()) if len(lines) else 0.0
+    steps = int(np.clip(longest / 0.012, points, 3 * points))
+    _grow(
+        seeds.roots, seeds.normals, seeds.combs, seeds.how,
+        field.points, field.normals, field.origin, field.cell, field.nearest, steps, lines,
+    )  # fmt: skip
+    away = np.empty_like(lines)
+    _dress(seeds.how, field.points, field.normals, field.origin, field.cell, field.nearest, lines, away)
+    return lines, away
+
+
+@numba.njit(cache=True, fastmath=True)
+def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):  # noqa: ANN
+    path = np.empty((steps + 1, 3))
+    arc = np.empty(steps + 1)
+    count = lines.shape[1]
+    for s in range(len(roots)):
+        length, lift, gravity, comb, fade, hug = how[s, 0], how[s, 1], how[s, 2], how[s, 3], how[s, 4], how[s, 5]
+        height, cut, aimed, turn, drift, veil = how[s, 6], how[s, 7], how[s, 8], how[s, 9], how[s, 10], how[s, 11]
+        ceiling = how[s, 21]
+        x, y, z = roots[s, 0], roots[s, 1], roots[s, 2]
+        cx, cy, cz = combs[s, 0], combs[s, 1], combs[s, 2]
+        if aimed > 0:
+            cx, cy, cz = cx - x, cy - y, cz - z
+            size = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6
+            cx, cy, cz = cx / size, cy / size, cz / size
+        dx = lift * normals[s, 0] + (1 - lift) * cx
+        dy = lift * normals[s, 1] + (1 - lift) * cy
+        dz = lift * normals[s, 2] + (1 - lift) * cz
+        size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
+        dx, dy, dz = dx / size, dy / size, dz / size
+        step = length / steps
+        rate = turn * step / 0.012
+        path[0, 0], path[0, 1], path[0, 2], arc[0] = x, y, z, 0.0
+        last = steps
+        for m in range(1, steps + 1):
+            x, y, z = x + dx * step, y + dy * step, z + dz * step
+            along = m * step
+            far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
+            rise = min(along / 0.025, 1.0)
+            goal = height * rise
+            floor = min(goal * 0.55, 0.004) + 0.0006
+            if y > ceiling:
+                goal, floor = min(goal, 0.004), min(floor, 0.002)
+                if far > 0.0065:
+                    x, y, z = x - (far - 0.0065) * nx, y - (far - 0.0065) * ny, z - (far - 0.0065) * nz
+                    far = 0.0065
+            if far < floor:
+                x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
+                far = floor
+            if veil > 0 and z > 0.085 and y < 0.705:
+                # The face's outline: strands in front of it are moved aside.
+                wide = 0.060 + 0.25 * max(z - 0.11, 0.0)
+                side = 1.0 if x > 0 else -1.0
+                if abs(x) < wide:
+                    push = min(wide - abs(x), 0.7 * step)
+                    x += side * push
+                    dx += side * 0.4
+            if aimed > 0:
+                cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
+                gone = np.sqrt(cx * cx + cy * cy + cz * cz)
+                if gone < 0.006 + step:
+                    path[m, 0], path[m, 1], path[m, 2] = combs[s, 0], combs[s, 1], combs[s, 2]
+                    arc[m] = arc[m - 1] + gone
+                    last = m
+                    break
+            inward = cx * nx + cy * ny + cz * nz
+            if far < 0.06:
+                cx, cy, cz = cx - inward * nx, cy - inward * ny, cz - inward * nz
+            size = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6
+            cx, cy, cz = cx / size, cy / size, cz / size
+            pull = comb * np.exp(-along / fade)
+            tx, ty, tz = pull * cx, pull * cy - gravity, pull * cz
+            if y < 0.57:
+                tz += drift
+            error = (far - goal) / 0.01
+            back = -hug * min(error, 2.0) if error > 0 else min(-error, 1.5)
+            tx, ty, tz = tx + back * nx, ty + back * ny, tz + back * nz
+            dx, dy, dz = dx + rate * tx, dy + rate * ty, dz + rate * tz
+            size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
+            dx, dy, dz = dx / size, dy / size, dz / size
+            path[m, 0], path[m, 1], path[m, 2] = x, y, z
+            hop = np.sqrt((x - path[m - 1, 0]) ** 2 + (y - path[m - 1, 1]) ** 2 + (z - path[m - 1, 2]) ** 2)
+            arc[m] = arc[m - 1] + hop
+            if y < cut:
+                last = m
+                break
+        at = 0
+        for k in range(count):
+            want = arc[last] * k / (count - 1)
+            while at < last - 1 and arc[at + 1] < want:
+                at += 1
+            share = min(max((want - arc[at]) / (arc[at + 1] - arc[at] + 1e-9), 0.0), 1.0)
+            for a in range(3):
+                lines[s, k, a] = path[at, a] + share * (path[at + 1, a] - path[at, a])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _dress(how, points, around, origin, cell, nearest, lines, away):  # noqa: ANN
+    """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
+    count = lines.shape[1]
+    for s in range(len(lines)):
+        leader, clump = int(how[s, 16]), how[s, 15]
+        if leader >= 0 and leader != s and clump > 0:
+            for k in range(1, count):
+                t = k / (count - 1)
+                share = clump * t * (2 - t)
+                for a in range(3):
+                    lines[s, k, a] += share * (lines[leader, k, a] - lines[s, k, a])
+    for s in range(len(lines)):
+        curl, pitch, phase, ceiling = how[s, 12], how[s, 13], how[s, 14], how[s, 21]
+        arc = 0.0
+        px, py, pz = lines[s, 0, 0], lines[s, 0, 1], lines[s, 0, 2]
+        for k in range(count):
+            x, y, z = lines[s, k, 0], lines[s, k, 1], lines[s, k, 2]
+            arc += np.sqrt((x - px) ** 2 + (y - py) ** 2 + (z - pz) ** 2)
+            far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
+            tx, ty, tz = x - px, y - py, z - pz
+            if k == 0:
+                tx, ty, tz = lines[s, 1, 0] - x, lines[s, 1, 1] - y, lines[s, 1, 2] - z
+            px, py, pz = x, y, z
+            if curl > 0 and k > 0:
+                size = np.sqrt(tx * tx + ty * ty + tz * tz) + 1e-6
+                tx, ty, tz = tx / size, ty / size, tz / size
+                bx, by, bz = ty * nz - tz * ny, tz * nx - tx * nz, tx * ny - ty * nx
+                turn = 2 * np.pi * arc / pitch + phase
+                grip = curl * min(arc / 0.04, 1.0)
+                c, d = grip * np.cos(turn), 0.6 * grip * np.sin(turn)
+                x, y, z = x + c * bx + d * nx, y + c * by + d * ny, z + c * bz + d * nz
+            if k > 0:
+                far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
+                floor = 0.0012
+                if far < floor:
+                    x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
+                if y > ceiling and far > 0.007:
+                    x, y, z = x - (far - 0.007) * nx, y - (far - 0.007) * ny, z - (far - 0.007) * nz
+            lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z
+            away[s, k, 0], away[s, k, 1], away[s, k, 2] = nx, ny, nz
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Points, triangles and texture coordinates per corner; and for each point, the strand it belongs to."""
+
+    vertices: Float[ndarray, "v 3"]
+    faces: Int[ndarray, "f 3"]
+    uvs: Float[ndarray, "f 3 2"]
+    strand: Int[ndarray, "v"]
+
+
+def merge(*parts: Geometry) -> Geometry:
+    """One mesh of all, strands numbered on."""
+    vertices = np.cumsum([0] + [len(part.vertices) for part in parts])
+    counts = np.cumsum([0] + [int(part.strand.max(initial=-1)) + 1 for part in parts])
+    return Geometry(
+        np.concatenate([part.vertices for part in parts]),
+        np.concatenate([part.faces + start for part, start in zip(parts, vertices, strict=False)]),
+        np.concatenate([part.uvs for part in parts]),
+        np.concatenate([part.strand + start for part, start in zip(parts, counts, strict=False)]),
+    )
+
+
+def ribbons(
+    lines: Float[ndarray, "s k 3"],
+    away: Float[ndarray, "s k 3"],
+    width: Float[ndarray, "s"],
+    tilt: Float[ndarray, "s"],
+    blunt: Float[ndarray, "s"],
+    column: Float[ndarray, "s"],
+    across: int,
+) -> Geometry:
+    """Tapered strips along the lines, facing away from the body, slightly arched where ``across`` is 3.
+
+    Args:
+        lines: Centre lines.
+        away: Directions the strips face.
+        width: Of the strips, before tapering.
+        tilt: Radians each strip leans to one side.
+        blunt: Share of the width left at the tip.
+        column: Which strand of the texture.
+        across: Vertices across, 2 or 3.
+    """
+    count, points = lines.shape[:2]
+    vertices = np.empty((count, points, across, 3), np.float32)
+    _ribbons(lines, away, width, tilt, blunt, vertices)
+    index = np.arange(count * points * across).reshape(count, points, across)
+    a, b = index[:, :-1, :-1], index[:, :-1, 1:]
+    c, d = index[:, 1:, 1:], index[:, 1:, :-1]
+    faces = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 3)
+    u = (column[:, None] % COLUMNS + np.linspace(0.04, 0.96, across)) / COLUMNS
+    flip = (column // COLUMNS) % 2 > 0
+    u[flip] = u[flip][:, ::-1]
+    v = CAP_ROWS + 0.01 + np.linspace(0, 0.985 - CAP_ROWS, points)
+    uv = np.empty((count, points, across, 2), np.float32)
+    uv[..., 0], uv[..., 1] = u[:, None], v[None, :, None]
+    faces = faces.reshape(-1, 3)
+    return Geometry(
+        vertices.reshape(-1, 3), faces, uv.reshape(-1, 2)[faces], np.repeat(np.arange(count), points * across)
+    )
+
+
+@numba.njit(cache=True, fastmath=True)
+def _ribbons(lines, away, width, tilt, blunt, out):  # noqa: ANN
+    count, points, across = out.shape[0], out.shape[1], out.shape[2]
+    for s in range(count):
+        for k in range(points):
+            i, j = max(k - 1, 0), min(k + 1, points - 1)
+            tx, ty, tz = (
+                lines[s, j, 0] - lines[s, i, 0],
+                lines[s, j, 1] - lines[s, i, 1],
+                lines[s, j, 2] - lines[s, i, 2],
+            )
+            nx, ny, nz = away[s, k, 0], away[s, k, 1], away[s, k, 2]
+            bx, by, bz = ty * nz - tz * ny, tz * nx - tx * nz, tx * ny - ty * nx
+            size = np.sqrt(bx * bx + by * by + bz * bz)
+            if size < 1e-7:
+                bx, by, bz, size = 1.0, 0.0, 0.0, 1.0
+            bx, by, bz = bx / size, by / size, bz / size
+            # Facing direction, square to the strip.
+            fx, fy, fz = by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx
+            size = np.sqrt(fx * fx + fy * fy + fz * fz) + 1e-9
+            fx, fy, fz = fx / size, fy / size, fz / size
+            c, d = np.cos(tilt[s]), np.sin(tilt[s])
+            ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
+            t = k / (points - 1)
+            taper = 1 - (1 - blunt[s]) * max((t - 0.25) / 0.75, 0.0) ** 1.5
+            wide = 0.5 * width[s] * min(0.6 + 2.5 * t, 1.0) * max(taper, 0.04)
+            for a in range(across):
+                side = 2.0 * a / (across - 1) - 1.0
+                arch = 0.5 * wide * (1 - side * side) if across > 2 else 0.0
+                out[s, k, a, 0] = lines[s, k, 0] + side * wide * ex + arch * fx
+                out[s, k, a, 1] = lines[s, k, 1] + side * wide * ey + arch * fy
+                out[s, k, a, 2] = lines[s, k, 2] + side * wide * ez + arch * fz
+
+
+def tubes(
+    lines: Float[ndarray, "s k 3"],
+    radius: Float[ndarray, "s k"],
+    sides: int,
+    column: Float[ndarray, "s"],
+    repeat: float = 1.0,
+    flat: float = 1.0,
+    facing: Float[ndarray, "3"] | None = None,
+) -> Geometry:
+    """Round strands along the lines, closed by their own taper.
+
+    Args:
+        repeat: How often the strand texture runs along the whole line, back and forth.
+        flat: Thickness over width, thin in the direction ``facing``.
+    """
+    count, points = lines.shape[:2]
+    along = np.gradient(lines, axis=1)
+    along /= np.linalg.norm(along, axis=2, keepdims=True) + 1e-9
+    up = np.array([0.31, 0.2, 0.93]) if facing is None else facing
+    side = np.cross(along, up)
+    side /= np.linalg.norm(side, axis=2, keepdims=True) + 1e-9
+    out = np.cross(side, along)
+    turn = np.linspace(0, 2 * np.pi, sides + 1)
+    ring = np.cos(turn)[:, None] * side[:, :, None] + flat * np.sin(turn)[:, None] * out[:, :, None]
+    vertices = lines[:, :, None] + radius[:, :, None, None] * ring
+    vertices = vertices[:, :, :-1]
+    index = np.arange(count * points * sides).reshape(count, points, sides)
+    corner = np.concatenate([index, index[:, :, :1]], 2)
+    uv = np.empty((count, points, sides + 1, 2), np.float32)
+    uv[..., 0] = ((column[:, None] % (COLUMNS // 2)) * 2 + np.linspace(0.05, 1.95, sides + 1))[:, None] / COLUMNS
+    wave = np.abs((np.linspace(0, repeat, points) + 1) % 2 - 1)  # 0, 1, 0, ...
+    # Only the first part of the texture's strands: their tips are frayed.
+    uv[..., 1] = (CAP_ROWS + 0.03 + wave * 0.35 * (1 - CAP_ROWS))[None, :, None]
+    flat_index = np.arange(count * points * (sides + 1)).reshape(count, points, sides + 1)
+
+    def quads(grid: Int[ndarray, "s k a"]) -> Int[ndarray, "f 3"]:
+        a, b, c, d = grid[:, :-1, :-1], grid[:, :-1, 1:], grid[:, 1:, 1:], grid[:, 1:, :-1]
+        return np.stack([np.stack([a, c, b], -1), np.stack([a, d, c], -1)], 3).reshape(-1, 3)
+
+    return Geometry(
+        vertices.reshape(-1, 3).astype(np.float32),
+        quads(corner),
+        uv.reshape(-1, 2)[quads(flat_index)],
+        np.repeat(np.arange(count), points * sides),
+    )
+
+
+def hair_material(colour: tuple[float, float, float], person: Person, stubble: float = 0.0, grey: float = 0.0) -> Material:
+    """The texture of strands and under-layer in a colour, its mean that colour.
+
+    Args:
+        colour: sRGB.
+        stubble: How far the under-layer's edge is thinned out: 0 like a fringe of short hairs, 1 like shaved hair.
+        grey: Share of strands that are white among dark ones.
+    """
+    size = 1024 if person.detail == "full" else 128
+    shade, mix, cover, normal = _patterns(size, round(stubble * 2) / 2)
+    base = np.array(colour)
+    weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / max(int((cover > 0).sum()), 1)
+    table = _shades(base, weights, 0.0)
+    albedo = np.empty((size, size, 4), np.uint8)
+    albedo[..., :3] = table[shade]
+    if grey > 0:
+        pale = _shades(np.clip(base * 0.5 + 0.5 * base.max() + 0.22, 0, 1), weights, 0.0)
+        dark = _shades(np.clip(base * 0.62, 0, 1), weights, 0.0)
+        share = float(np.clip((base.mean() - dark.mean() / 255) / max(pale.mean() / 255 - dark.mean() / 255, 1e-3), 0, 1))
+        limit = np.quantile(mix, share)
+        albedo[..., :3] = np.where((mix < limit)[..., None], pale[shade], dark[shade])
+    albedo[..., 3] = cover
+    return Material(
+        albedo, normal if person.detail == "full" else None, roughness=0.52, double_sided=True, alpha="mask"
+    )
+
+
+def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], lift: float) -> UInt8[ndarray, "256 3"]:
+    """Colours by brightness pattern (128 is the base), scaled so that their weighted mean is the base."""
+    level = (np.arange(256) / 128.0)[:, None] ** 1.15
+    table = base * level
+    # Bright strands are a little warmer and less saturated than a mere multiple.
+    table = table + np.clip(level - 1.1, 0, 1) * (0.05 + lift) * np.array([1.0, 0.92, 0.8])
+    for _ in range(4):
+        mean = weights @ np.clip(table, 0, 1)
+        table = table * (base / np.maximum(mean, 1e-4))
+    return (np.clip(table, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+@cache
+def _patterns(
+    size: int, stubble: float
+) -> tuple[UInt8[ndarray, "n n"], Float[ndarray, "n n"], UInt8[ndarray, "n n"], UInt8[ndarray, "n n 3"]]:
+    """Brightness, a number in [0, 1] per fine hair, coverage, and normals of the strand texture."""
+    from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+    rng = np.random.default_rng(5)
+    full = 1024
+    split = int(full * CAP_ROWS)
+    level = np.zeros((full, full))
+    hair = np.zeros((full, full))
+    for low, high in ((0, split), (split, full)):
+        rows = high - low
+        fine = gaussian_filter(rng.normal(size=(rows, full)), (60, 0.7), mode="wrap")
+        finer = gaussian_filter(rng.normal(size=(rows, full)), (30, 0.5), mode="wrap")
+        broad = gaussian_filter(rng.normal(size=(rows, full)), (120, 4), mode="wrap")
+        level[low:high] = 0.17 * fine / fine.std() + 0.07 * finer / finer.std() + 0.10 * broad / broad.std()
+        ranks = gaussian_filter(rng.normal(size=(rows, full)), (200, 1.2), mode="wrap")
+        hair[low:high] = np.argsort(np.argsort(ranks.ravel())).reshape(rows, full) / ranks.size
+    column = rng.normal(size=COLUMNS) * 0.10
+    t = np.linspace(0, 1, full - split)[:, None]
+    level[split:] += np.repeat(column, full // COLUMNS)[None]
+    level[split:] += -0.30 * np.exp(-t / 0.10) + 0.10 * t
+    # Each strand's edges are darker: the gaps between locks.
+    inside = np.abs((np.arange(full) % (full // COLUMNS) + 0.5) / (full // COLUMNS) * 2 - 1)
+    level[split:] -= 0.20 * np.clip((inside - 0.72) / 0.28, 0, 1)[None] ** 2
+    level[:split] -= 0.22
+    cover = np.full((full, full), 255, np.uint8)
+    # Tips fray into single hairs, and gaps open between them.
+    ends = gaussian_filter1d(rng.normal(size=full), 0.9)
+    ends = np.argsort(np.argsort(ends)) / full
+    stop = 0.60 + 0.42 * ends**0.7 - 0.30 * np.clip((inside - 0.4) / 0.6, 0, 1) ** 2
+    cover[split:][t > stop[None]] = 0
+    # The under-layer's edge: row 1 - 0.05 is the hairline.
+    row = np.linspace(0, 1, split)[:, None]
+    jag = gaussian_filter1d(rng.normal(size=full), 0.8, mode="wrap")
+    jag = np.argsort(np.argsort(jag)) / full
+    slow = gaussian_filter1d(rng.normal(size=full), 22, mode="wrap")
+    edge = 0.935 + 0.05 * jag + 0.008 * slow / slow.std()
+    cover[:split][row > edge[None]] = 0
+    if stubble > 0:
+        dots = gaussian_filter(rng.normal(size=(split, full)), (1.3, 0.6))
+        dots = np.argsort(np.argsort(dots.ravel())).reshape(dots.shape) / dots.size
+        fade = 1 - 0.40 * stubble - 0.6 * np.clip((row - 0.80) / 0.15, 0, 1)
+        cover[:split][dots > fade] = 0
+    height = gaussian_filter(level, (3, 0.6))
+    slope_x = np.gradient(height, axis=1) * 2.2
+    normal = np.stack([-slope_x, np.zeros_like(slope_x), np.ones_like(slope_x)], -1)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    shade = np.clip(128 * (1 + level), 24, 250)
+    if size < full:
+        k = full // size
+        shade = shade.reshape(size, k, size, k).mean((1, 3))
+        cover = np.where(cover.reshape(size, k, size, k).mean((1, 3)) > 110, 255, 0).astype(np.uint8)
+        hair = hair[k // 2 :: k, k // 2 :: k]
+    return shade.astype(np.uint8), hair, cover, (normal * 127 + 128).astype(np.uint8)
+
+
+def natural(colour: Colour) -> bool:
+    """Whether hair grows in such a colour: greys, browns, reds and blonds."""
+    red, green, blue = colour.srgb
+    spread = max(colour.srgb) - min(colour.srgb)
+    return spread < 0.10 or (red >= green >= blue - 0.03 and (green - blue) < 0.9 * (red - blue + 0.05) and red - green < 0.45)

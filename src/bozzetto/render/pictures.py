@@ -1,0 +1,195 @@
+"""Pictures for people: a preview row, a turntable film, a contact sheet."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+from numpy import ndarray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from bozzetto.render.cameras import frame, perspective
+from bozzetto.render.light import Light, studio
+from bozzetto.render.mesh import render_mesh, tone_mapped
+from bozzetto.render.raster import rasterize
+from bozzetto.render.scene import Scene
+from bozzetto.render.visibility import sky_visibility, with_shadows
+from bozzetto.types import Cameras
+
+FOV_DEGREES = 24.0
+"""A short telephoto lens, as portraits want."""
+_FLOOR_PIXELS = 256
+
+
+def preview(scene: Scene, head_box: Float[ndarray, "2 3"], size: int = 768) -> Image.Image:
+    """One row of five pictures: front, three-quarter, side, back, and the face close up.
+
+    Args:
+        scene: Posed layers.
+        head_box: Lowest and highest corner of the head, posed.
+        size: Pixels of each picture's side.
+    """
+    light = studio()
+    scene = replace(scene, sky=sky_visibility(scene))
+    points = scene.vertices if len(scene.vertices) else head_box
+    floor = contact_shadow(scene)
+    shots = [
+        studio_picture(scene, frame(points, azimuth, 4.0, FOV_DEGREES, size, 0.05), light.turned(azimuth), floor)
+        for azimuth in (0.0, 38.0, 90.0, 180.0)
+    ]
+    close = frame(np.asarray(head_box), 18.0, 2.0, FOV_DEGREES, size, 0.06)
+    shots.append(studio_picture(scene, close, light.turned(18.0), None))
+    return contact_sheet(shots, len(shots))
+
+
+def turntable(scene: Scene, path: Path, frames: int = 72, size: int = 512) -> None:
+    """Writes an H.264 film of one turn around the scene, 24 pictures a second; the name appears when it is whole.
+
+    Args:
+        scene: Posed layers.
+        path: Ends in .mp4.
+        frames: Views of the full turn.
+        size: Pixels of a side; even, as the format asks.
+
+    Raises:
+        ValueError: The size is odd or not positive, or there are no frames.
+    """
+    if size < 2 or size % 2 or frames < 1:
+        raise ValueError(f"A film needs an even size and one frame at least; got {size} pixels and {frames} frames.")
+    import imageio_ffmpeg  # it looks for its program when imported, which only films need
+
+    light = studio()
+    scene = replace(scene, sky=sky_visibility(scene))
+    floor = contact_shadow(scene)
+    azimuths = np.arange(frames) * 360.0 / frames
+    points = scene.vertices if len(scene.vertices) else np.array([[-1.0, 0.0, -1.0], [1.0, 2.0, 1.0]])
+    cameras = frame(points, azimuths, 6.0, FOV_DEGREES, size, 0.04)
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
+    writer = imageio_ffmpeg.write_frames(
+        str(unfinished), (size, size), fps=24, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
+        macro_block_size=2, quality=7, output_params=["-movflags", "+faststart"],
+    )  # fmt: skip
+    try:
+        writer.send(None)
+        for index, azimuth in enumerate(azimuths):
+            one = Cameras(cameras.world_to_camera[index : index + 1], cameras.intrinsics[index : index + 1], size, size)
+            picture = studio_picture(scene, one, light.turned(float(azimuth)), floor)
+            writer.send(np.ascontiguousarray(picture))
+        writer.close()
+        unfinished.replace(path)
+    finally:
+        writer.close()
+        unfinished.unlink(missing_ok=True)
+
+
+def contact_sheet(
+    images: Sequence[Image.Image | UInt8[ndarray, "h w 3"]], columns: int, labels: Sequence[str] | None = None
+) -> Image.Image:
+    """Pictures side by side in rows, each cell as large as the largest, with an optional line of text below each.
+
+    Args:
+        images: In reading order.
+        columns: Pictures in a row.
+        labels: One a picture.
+
+    Raises:
+        ValueError: There are no pictures or columns, or the labels are not as many.
+    """
+    pictures = [image if isinstance(image, Image.Image) else Image.fromarray(image) for image in images]
+    if not pictures or columns < 1:
+        raise ValueError(f"A contact sheet needs a picture and a column; got {len(pictures)} and {columns}.")
+    if labels is not None and len(labels) != len(pictures):
+        raise ValueError(f"Expected {len(pictures)} labels, one a picture; got {len(labels)}.")
+    columns = min(columns, len(pictures))
+    wide, high = max(p.width for p in pictures), max(p.height for p in pictures)
+    text = max(high // 16, 14) if labels is not None else 0
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * wide, rows * (high + text)), (236, 236, 236))
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=max(text * 0.62, 10))
+    for index, picture in enumerate(pictures):
+        x, y = index % columns * wide, index // columns * (high + text)
+        sheet.paste(picture.convert("RGB"), (x + (wide - picture.width) // 2, y + (high - picture.height) // 2))
+        if labels is not None:
+            pen.text((x + wide / 2, y + high + text / 2), labels[index], fill=(40, 40, 40), font=font, anchor="mm")
+    return sheet
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """Where a figure darkens the ground it stands on."""
+
+    low: Float[ndarray, "3"]
+    """World position of the map's first corner, at ground height."""
+    step: float
+    """Metres a map pixel spans."""
+    shade: Float32[ndarray, "n n"]
+    """Light that is left; rows along +z, columns along +x."""
+
+    def shadow(self, cameras: Cameras, view: int = 0) -> Float[ndarray, "h w"]:
+        """The light that is left at each pixel's point of the ground; one above the horizon."""
+        rotation = cameras.world_to_camera[view, :3, :3].double().numpy()
+        eye = -rotation.T @ cameras.world_to_camera[view, :3, 3].double().numpy()
+        lens = np.linalg.inv(cameras.intrinsics[view].double().numpy())
+        x, y = np.meshgrid(np.arange(cameras.width) + 0.5, np.arange(cameras.height) + 0.5)
+        rays = np.stack([x, y, np.ones_like(x)], -1) @ (rotation.T @ lens).T
+        down = rays[..., 1]
+        travel = np.where(down < -1e-9, (self.low[1] - eye[1]) / np.minimum(down, -1e-9), 0.0)
+        u = ((eye[0] + travel * rays[..., 0]) - self.low[0]) / self.step - 0.5
+        v = ((eye[2] + travel * rays[..., 2]) - self.low[2]) / self.step - 0.5
+        last = len(self.shade) - 2
+        inside = (travel > 0) & (u >= 0) & (v >= 0) & (u <= last) & (v <= last)
+        u, v = np.clip(u, 0, last), np.clip(v, 0, last)
+        i, j = u.astype(int), v.astype(int)
+        fu, fv = u - i, v - j
+        near = self.shade[j, i] * (1 - fu) + self.shade[j, i + 1] * fu
+        far = self.shade[j + 1, i] * (1 - fu) + self.shade[j + 1, i + 1] * fu
+        return np.where(inside, near * (1 - fv) + far * fv, 1.0)
+
+
+def contact_shadow(scene: Scene) -> Floor | None:
+    """The soft shadow under the scene's lowest point: what hangs low over the ground darkens it most."""
+    if len(scene.faces) == 0:
+        return None
+    low, high = scene.vertices.min(0).astype(np.float64), scene.vertices.max(0).astype(np.float64)
+    centre, tall = (low + high) / 2, high[1] - low[1]
+    reach = float(max(high[0] - low[0], high[2] - low[2])) / 2 + 0.25 * tall + 1e-3
+    # Seen from far below, so that perspective hardly matters: the distance to the ground is how high a thing hangs.
+    far = 50.0 * reach
+    fov = float(np.degrees(2 * np.arctan(reach / far)))
+    below = perspective((centre[0], low[1] - far, centre[2]), (centre[0], low[1], centre[2]), (0.0, 0.0, -1.0), fov,
+                        _FLOOR_PIXELS, _FLOOR_PIXELS)  # fmt: skip
+    fragments = rasterize(scene.vertices, scene.faces, below, scene.coverage._replace(flags=scene.surfaces.flags | 1))
+    height = np.where(fragments.face[0] >= 0, fragments.depth[0] - far, np.inf)
+    shade = np.zeros((_FLOOR_PIXELS, _FLOOR_PIXELS))
+    for reach_up, strength in ((0.025, 0.50), (0.10, 0.30), (0.45, 0.28)):
+        cover = np.exp(-np.maximum(height, 0.0) / (reach_up * tall)) * 255
+        blur = ImageFilter.GaussianBlur(float(reach_up * tall * 0.6 / (2 * reach) * _FLOOR_PIXELS))
+        blurred = Image.fromarray(cover.astype(np.uint8)).filter(blur)
+        shade = 1 - (1 - shade) * (1 - strength * np.asarray(blurred) / 255)
+    shade = shade[:, ::-1]  # seen from below with -z at the top, columns run towards -x
+    corner = np.array([centre[0] - reach, low[1], centre[2] - reach])
+    return Floor(corner, 2 * reach / _FLOOR_PIXELS, (1 - shade).astype(np.float32))
+
+
+def studio_picture(
+    scene: Scene, cameras: Cameras, light: Light, floor: Floor | None, supersample: int = 2
+) -> UInt8[ndarray, "h w 3"]:
+    """The first camera's picture under the light, shadows included, before a bright paper backdrop."""
+    output = render_mesh(with_shadows(scene, light), cameras, light, supersample)
+    backdrop = _backdrop(cameras.height, cameras.width)
+    if floor is not None:
+        backdrop = backdrop * floor.shadow(cameras)[..., None]
+    linear = output.rgb[0].numpy() + (1 - output.alpha[0].numpy()) * backdrop
+    return tone_mapped(linear)
+
+
+def _backdrop(height: int, width: int) -> Float[ndarray, "h w 3"]:
+    """Paper, brightest behind the figure's chest and darker to the corners, dithered against banding."""
+    y, x = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
+    away = np.hypot((x - 0.5) * 0.9, y - 0.42)
+    level = 0.60 - 0.36 * np.clip(away / 0.75, 0, 1) ** 1.7
+    level = level + np.random.default_rng(0).uniform(-0.002, 0.002, level.shape)
+    return level[..., None] * np.array([0.975, 0.985, 1.0])

@@ -1,0 +1,150 @@
+"""How much of the sky and of the key lamp each vertex sees: depth maps from many directions, one look-up a vertex."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from numpy import ndarray
+
+from bozzetto.render.light import Lamp, Light
+from bozzetto.render.raster import DOUBLE_SIDED, Coverage, draw, kernel, project
+from bozzetto.render.scene import Scene
+
+BIAS = 0.006
+"""Metres a vertex is lifted along its normal before it is looked up: thin cloth must not shade itself."""
+
+
+def with_shadows(scene: Scene, light: Light) -> Scene:
+    """The scene with ambient occlusion (kept where it is known) and its shadow under the light's key lamp."""
+    return replace(
+        scene, sky=sky_visibility(scene) if scene.sky is None else scene.sky, key=lamp_visibility(scene, light.key)
+    )
+
+
+def sky_visibility(scene: Scene, directions: int = 48, size: int = 256) -> Float32[ndarray, "v"]:
+    """The share of all directions above its tangent plane, cosine-weighted, in which each vertex meets nothing.
+
+    Args:
+        scene: Posed layers; cut-outs let light through.
+        directions: Depth maps, spread evenly over the whole sphere.
+        size: Pixels of a depth map's side.
+    """
+    turns = np.arange(directions) + 0.5
+    height, angle = 1 - 2 * turns / directions, np.pi * (1 + 5**0.5) * turns
+    level = np.sqrt(1 - height**2)
+    towards = np.stack([level * np.cos(angle), height, level * np.sin(angle)], axis=1)
+    cosines = np.maximum(scene.normals @ towards.T.astype(np.float32), 0.0)
+    seen = _seen(scene, towards, size)
+    open_sky = (cosines * seen).sum(1) / np.maximum(cosines.sum(1), 1e-6)
+    return _smoothed(open_sky, scene, rounds=1)
+
+
+def lamp_visibility(scene: Scene, lamp: Lamp, directions: int = 12, size: int = 512) -> Float32[ndarray, "v"]:
+    """The share of the lamp's disc each vertex sees; one where its normal turns away, for shading darkens it there.
+
+    Args:
+        scene: Posed layers.
+        lamp: Its size is the width of the penumbra.
+        directions: Depth maps, spread over the disc.
+        size: Pixels of a depth map's side.
+    """
+    centre = np.asarray(lamp.direction, np.float64)
+    right, up, forward = _axes(centre / np.linalg.norm(centre))
+    turns = np.arange(directions)
+    radius = np.tan(np.radians(lamp.size_degrees)) * 0.6 * np.sqrt((turns + 0.5) / directions)
+    angle = np.pi * (3 - 5**0.5) * turns
+    towards = forward + radius[:, None] * (np.cos(angle)[:, None] * right + np.sin(angle)[:, None] * up)
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    facing = scene.normals @ towards.T.astype(np.float32) > 0.0
+    seen = np.where(facing, _seen(scene, towards, size), 1.0).mean(1)
+    return _smoothed(seen, scene, rounds=2)
+
+
+def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[ndarray, "v d"]:
+    """Whether each vertex sees each direction: 0, 1, or between at a shadow's edge."""
+    seen = np.ones((len(towards), len(scene.vertices)), np.float32)
+    if len(scene.faces) == 0 or len(towards) == 0:
+        return np.ascontiguousarray(seen.T)
+    low, high = scene.vertices.min(0).astype(np.float64), scene.vertices.max(0).astype(np.float64)
+    centre, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 + 2 * BIAS
+    texel = 2 * radius / (size - 4)
+    lens = np.array([[1 / texel, 0, size / 2], [0, 1 / texel, size / 2], [0, 0, 0.0]])
+    lifted = scene.vertices + np.float32(BIAS) * scene.normals
+    # Light stops at back faces too: a single-sided body must not let it through.
+    surfaces = scene.coverage
+    coverage = Coverage(surfaces.layer, surfaces.flags | DOUBLE_SIDED, surfaces.uvs, surfaces.texels, surfaces.textures)
+
+    def look(index: int) -> None:
+        forward = -towards[index]
+        right, down, _ = _axes(forward)
+        rotation = np.stack([right, down, forward])
+        view = np.concatenate([rotation, -(rotation @ centre)[:, None]], axis=1)
+        nearest, face = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
+        draw(project(scene.vertices, view, lens), scene.faces, coverage, face, nearest, parallel=False)
+        _look_up(lifted, scene.normals, view, lens, nearest, texel, seen[index])
+
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(look, range(len(towards))))
+    return np.ascontiguousarray(seen.T)
+
+
+def _axes(forward: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"], Float[ndarray, "3"]]:
+    """Three orthogonal unit vectors, the last of them `forward`."""
+    helper = np.eye(3)[np.argmin(np.abs(forward))]
+    right = np.cross(helper, forward)
+    right /= np.linalg.norm(right)
+    return right, np.cross(forward, right), forward
+
+
+def _smoothed(values: Float[ndarray, "v"], scene: Scene, rounds: int) -> Float32[ndarray, "v"]:
+    smooth = np.ascontiguousarray(values, np.float32)
+    for _ in range(rounds):
+        total, count = np.zeros_like(smooth), np.zeros_like(smooth)
+        _spread(scene.faces, smooth, total, count)
+        smooth = (smooth + total) / (1 + count)
+    return smooth
+
+
+@kernel
+def _look_up(points, normals, view, lens, nearest, texel, seen):
+    size = nearest.shape[0]
+    for v in range(len(points)):
+        px, py, pz = points[v, 0], points[v, 1], points[v, 2]
+        facing = -(normals[v, 0] * view[2, 0] + normals[v, 1] * view[2, 1] + normals[v, 2] * view[2, 2])
+        if facing <= 0.0:
+            continue
+        x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
+        y = view[1, 0] * px + view[1, 1] * py + view[1, 2] * pz + view[1, 3]
+        z = view[2, 0] * px + view[2, 1] * py + view[2, 2] * pz + view[2, 3]
+        u = min(max(lens[0, 0] * x + lens[0, 2] - 0.5, 0.0), size - 1.001)
+        t = min(max(lens[1, 1] * y + lens[1, 2] - 0.5, 0.0), size - 1.001)
+        column, row = np.int64(u), np.int64(t)
+        fx, fy = u - column, t - row
+        # A surface seen at a slant changes by this much within a texel.
+        slack = texel * (0.5 + min(np.sqrt(max(1 - facing * facing, 0.0)) / max(facing, 1e-3), 3.0))
+        limit = slack - z
+        shade = 0.0
+        if nearest[row, column] > limit:
+            shade += (1 - fx) * (1 - fy)
+        if nearest[row, column + 1] > limit:
+            shade += fx * (1 - fy)
+        if nearest[row + 1, column] > limit:
+            shade += (1 - fx) * fy
+        if nearest[row + 1, column + 1] > limit:
+            shade += fx * fy
+        seen[v] = 1.0 - shade
+
+
+@kernel
+def _spread(faces, values, total, count):
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        total[a] += 0.5 * (values[b] + values[c])
+        total[b] += 0.5 * (values[c] + values[a])
+        total[c] += 0.5 * (values[a] + values[b])
+        count[a] += 1.0
+        count[b] += 1.0
+        count[c] += 1.0

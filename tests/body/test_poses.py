@@ -1,0 +1,93 @@
+"""Poses stay within limits, are many, keep limbs out of each other, and motions loop."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
+from bozzetto.body.model import load_body
+from bozzetto.body.person import shape_person
+from bozzetto.body.poses import (
+    Arm,
+    Posture,
+    check,
+    idle,
+    limb_groups,
+    mirrored,
+    penetration,
+    poses,
+    posture_from_dict,
+    posture_to_dict,
+    rotations,
+    walk,
+)
+from bozzetto.figure.spec import BodySpec, FaceSpec
+
+BODY = load_body()
+STOP = BODY.parts["body"].stop
+WEIGHTS, JOINTS = BODY.skin_weights[:STOP], BODY.skin_joints[:STOP]
+
+
+def stand(spec):
+    shaped = shape_person(BODY, spec, FaceSpec())
+    bind = bind_t_pose(BODY.joint_names, BODY.joint_parents, shaped.joints)
+    return bind.place(shaped.vertices[:STOP], WEIGHTS, JOINTS), BODY.skeleton(bind.joints)
+
+
+def test_at_least_two_hundred_poses_within_limits():
+    assert len(poses()) >= 200
+    for posture in poses().values():
+        check(posture)
+        assert posture_from_dict(posture_to_dict(posture)) == posture
+
+
+@pytest.mark.parametrize("word", ["sit", "crouch", "run", "lying", "arms crossed", "wav", "kneel", "danc", "jump"])
+def test_the_poses_people_ask_for_exist(word):
+    assert any(word in name for name in poses())
+
+
+def test_an_impossible_knee_is_refused():
+    with pytest.raises(ValueError, match="elbow"):
+        check(Posture(left_arm=Arm(elbow=170)))
+
+
+def test_no_limb_enters_another_part():
+    """On a body that the table was not made with; every sixth pose."""
+    rest, skeleton = stand(BodySpec("man", 28, 1.74, 0.5, identity=11))
+    groups = limb_groups(BODY.joint_names, WEIGHTS, JOINTS)
+    depths = {}
+    for name in list(poses())[::6]:
+        moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(poses()[name])))
+        depths[name] = penetration(moved, groups, BODY.parts["body"].faces)
+    assert {name: depth for name, depth in depths.items() if depth > 0.02} == {}
+    # And the ruler measures: an arm pushed through the chest is found.
+    through = Posture(right_arm=Arm(down=88, twist=-90, elbow=118, swing=-6))
+    moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(through)))
+    assert penetration(moved, groups, BODY.parts["body"].faces) > 0.02
+
+
+def test_mirroring_a_pose_mirrors_the_body():
+    rest, skeleton = stand(BodySpec())
+    points = (rest + rest[BODY.mirror[:STOP]] * [-1, 1, 1]) / 2
+    weights, joints = WEIGHTS, JOINTS
+    posture = poses()["throwing"]
+    moved = skin(points, weights, joints, pose_transforms(skeleton, rotations(posture)))
+    other = skin(points, weights, joints, pose_transforms(skeleton, rotations(mirrored(posture))))
+    gap = np.linalg.norm(other[BODY.mirror[:STOP]] * [-1, 1, 1] - moved, axis=1)
+    assert np.median(gap) < 0.006
+
+
+@pytest.mark.parametrize("clip", [walk(1.7), idle()])
+def test_motions_loop_with_unit_quaternions(clip):
+    assert np.all(np.diff(clip.times) > 0)
+    for name, quaternions in clip.rotations_wxyz.items():
+        assert name in BODY.joint_names
+        np.testing.assert_allclose(np.linalg.norm(quaternions, axis=1), 1, atol=1e-5)
+        first, last = (Rotation.from_quat(quaternions[i][[1, 2, 3, 0]]) for i in (0, -1))
+        assert (first.inv() * last).magnitude() < 1e-4
+
+
+def test_a_walking_leg_swings_forward_and_back():
+    clip = walk(1.7)
+    turns = [Rotation.from_quat(q[[1, 2, 3, 0]]).as_euler("xyz", degrees=True)[0] for q in clip.rotations_wxyz["upperleg01.L"]]
+    assert min(turns) < -20 and max(turns) > 12

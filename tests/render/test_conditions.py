@@ -1,0 +1,42 @@
+"""Skeletons and face contours in the colours ControlNets were trained on."""
+
+import numpy as np
+import pytest
+
+from bozzetto.render.conditions import face_landmarks, pose_skeleton
+
+# A figure that faces the viewer: its left is on the picture's right. COCO's order.
+POSE = np.array(
+    [[256, 80], [266, 70], [246, 70], [280, 75], [232, 75], [310, 140], [202, 140], [340, 210], [172, 210],
+     [350, 280], [162, 280], [285, 290], [227, 290], [288, 380], [224, 380], [290, 470], [222, 470]], float
+)  # fmt: skip
+
+
+def test_joints_and_limbs_have_openpose_colours():
+    picture = pose_skeleton(POSE, np.ones(17, bool), 512)
+    assert tuple(picture[80, 256]) == (255, 0, 0), "nose"
+    assert tuple(picture[140, 256]) == (255, 85, 0), "neck, between the shoulders"
+    assert tuple(picture[140, 202]) == (255, 170, 0), "right shoulder"
+    assert tuple(picture[140, 310]) == (85, 255, 0), "left shoulder"
+    assert tuple(picture[280, 350]) == (0, 255, 85), "left wrist"
+    assert tuple(picture[470, 222]) == (0, 170, 255), "right ankle"
+    assert tuple(picture[140, 229]) == (153, 0, 0), "neck to right shoulder, at 60 %"
+    assert tuple(picture[0, 0]) == (0, 0, 0)
+
+
+def test_hidden_joints_take_their_limbs_along():
+    visible = np.ones(17, bool)
+    visible[8] = False  # right elbow
+    picture = pose_skeleton(POSE, visible, 512)
+    assert picture[210, 172].sum() == 0 and picture[175, 187].sum() == 0 and picture[245, 167].sum() == 0
+    assert pose_skeleton(POSE, np.zeros(17, bool), (32, 64)).shape == (32, 64, 3)
+    assert pose_skeleton(POSE, np.zeros(17, bool), 32).max() == 0
+
+
+def test_face_contours_have_mediapipe_colours():
+    line = np.array([[10.0, 20.0], [90.0, 20.0]])
+    picture = face_landmarks({"left_eye": [line], "face_oval": [line + np.array([0, 50])]}, (100, 100))
+    assert tuple(picture[20, 50]) == (10, 200, 180) and tuple(picture[70, 50]) == (10, 200, 10)
+    assert face_landmarks({}, 16).max() == 0
+    with pytest.raises(ValueError, match="iris"):
+        face_landmarks({"iris": [line]}, 16)

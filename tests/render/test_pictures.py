@@ -1,0 +1,59 @@
+"""Pictures for people."""
+
+import numpy as np
+import pytest
+
+from bozzetto.render import perspective, scene_from_layers
+from bozzetto.render.pictures import contact_shadow, contact_sheet, preview, turntable
+
+from .shapes import ball, plain
+
+
+def test_a_preview_is_one_row_of_five():
+    scene = scene_from_layers([ball(plain((200, 60, 50)), rings=12)])
+    picture = np.asarray(preview(scene, np.array([[-0.5, 0.2, -0.5], [0.5, 1.0, 1.0]]), size=48)).astype(int)
+    assert picture.shape == (48, 240, 3)
+    for middle in range(24, 240, 48):
+        red, green, _ = picture[24, middle]
+        assert red > green + 40, "the ball is in every picture"
+    corners = picture[0, 0::47][:2]
+    assert np.ptp(corners, axis=-1).max() < 12 and corners.min() > 90, "a light, neutral backdrop"
+
+
+def test_the_contact_shadow_lies_where_the_figure_is():
+    floor = contact_shadow(scene_from_layers([ball(plain(), (0, 1, 0)), ball(plain(), (4, 0.5, 2), 0.5)]))
+    assert floor is not None
+    above = perspective((0, 12, 0), (0, 0, 0), (0, 0, -1), 60.0, 129, 129)  # right is +x, up is -z
+    light = floor.shadow(above)
+    focal = 64.5 / np.tan(np.radians(30))
+    at = lambda x, z: light[round(64 + z * focal / 12), round(64 + x * focal / 12)]  # noqa: E731
+    assert at(0, 0) < 0.8 and at(4, 2) < 0.8
+    assert at(0, 0) < at(0.9, 0) < at(2, -1)
+    assert at(4, -2) > 0.97 and at(-4, 2) > 0.97
+
+
+def test_a_sheet_has_rows_labels_and_refuses_confusion():
+    cells = [np.full((20, 30, 3), value, np.uint8) for value in (0, 80, 160)]
+    assert contact_sheet(cells, 2).size == (60, 40)
+    assert contact_sheet(cells, 2, ["a", "b", "c"]).size == (60, 68)
+    assert contact_sheet(cells, 2).getpixel((45, 10)) == (80, 80, 80)
+    with pytest.raises(ValueError, match="labels"):
+        contact_sheet(cells, 2, ["a"])
+    with pytest.raises(ValueError, match="needs a picture"):
+        contact_sheet([], 2)
+
+
+def test_a_turntable_is_a_film_that_plays_from_its_start(tmp_path):
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    scene = scene_from_layers([ball(plain((200, 60, 50)), rings=8)])
+    path = tmp_path / "turn.mp4"
+    turntable(scene, path, frames=4, size=50)
+    assert [file.name for file in tmp_path.iterdir()] == ["turn.mp4"], "nothing unfinished is left"
+    data = path.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat"), "faststart"
+    reader = imageio_ffmpeg.read_frames(str(path))
+    about = next(reader)
+    assert about["size"] == (50, 50) and about["codec"] == "h264" and "yuv420p" in about["pix_fmt"]
+    assert len(list(reader)) == 4
+    with pytest.raises(ValueError, match="even"):
+        turntable(scene, path, frames=4, size=51)

@@ -1,0 +1,297 @@
+"""The command line: what it says, what it refuses, what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import pytest
+import torch
+from PIL import Image
+
+import bozzetto
+from bozzetto import cli, doctor
+from bozzetto.export.bones import BoneNames
+from bozzetto.figure.spec import BodySpec, FigureSpec, to_json
+from bozzetto.runs import from_json
+from bozzetto.types import Avatar, Layer, Material, Mesh, Skeleton
+
+WORDS = "a tall man in a red t-shirt"
+HEAVY = ("torch", "numpy", "scipy", "numba", "PIL", "jaxtyping", "igl", "rapidfuzz", "simplemma", "webcolors")
+
+
+def bozzetto_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    source = Path(bozzetto.__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-m", "bozzetto", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(source), "COLUMNS": "100"},
+    )
+
+
+def toy_avatar() -> Avatar:
+    """One triangle on one bone."""
+    import numpy as np
+
+    mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]), torch.zeros(1, 3, 2))
+    weights = torch.tensor([[1.0, 0, 0, 0]] * 3)
+    material = Material(np.full((2, 2, 3), 200, np.uint8))
+    layer = Layer("skin", mesh, weights, torch.zeros(3, 4, dtype=torch.long), material)
+    return Avatar((layer,), Skeleton(("head",), (-1,), torch.zeros(1, 3)))
+
+
+@pytest.fixture
+def toy(monkeypatch, figure_parts):
+    """Real words, record and files; a triangle for a figure and a pixel for a picture. Counts what is made."""
+    from bozzetto.export import glb
+
+    made = []
+    build, pictures = ModuleType("bozzetto.figure.build"), ModuleType("bozzetto.render.pictures")
+
+    class Built:
+        avatar = toy_avatar()
+
+    def turntable(scene, path, **_):
+        made.append("turntable.mp4")
+        path.write_bytes(b"film")
+
+    def preview(scene, head_box, **_):
+        made.append("preview.png")
+        return Image.new("RGB", (2, 2))
+
+    def write_glb(avatar, path, **options):
+        made.append("avatar.glb")
+        real_write_glb(avatar, path, **options)
+
+    real_write_glb = glb.write_glb
+    monkeypatch.setattr(glb, "write_glb", write_glb)
+    vars(build).update(build_figure=lambda spec: Built)
+    vars(pictures).update(preview=preview, turntable=turntable)
+    monkeypatch.setitem(sys.modules, "bozzetto.figure.build", build)
+    monkeypatch.setitem(sys.modules, "bozzetto.render.pictures", pictures)
+    monkeypatch.setattr(cli, "picture_scene", lambda step: (None, None))
+    monkeypatch.setattr(doctor, "ffmpeg", lambda: "ffmpeg")
+    return made
+
+
+def refused(capsys, *arguments: str) -> str:
+    """Standard error of a command that is refused the way every user's mistake is: exit 2, one paragraph."""
+    assert cli.main(arguments) == 2
+    err = capsys.readouterr().err
+    message = err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert len(message) < 700
+    assert all(line.endswith("...") for line in err.splitlines()[:-1]), "nothing but progress before the paragraph"
+    return message
+
+
+def everything(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys, bozzetto.cli\n"
+        "try: bozzetto.cli.main(sys.argv[1:])\n"
+        f"finally: print(*(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    for arguments in ([], ["--help"], ["generate", "--help"], ["--version"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])},
+        )
+        assert done.returncode == 0
+        assert done.stderr.split() == []
+        assert "bozzetto" in done.stdout
+
+
+def test_help_names_every_verb_and_option():
+    helps = {verb: bozzetto_cli(verb, "--help").stdout for verb in cli.VERBS}
+    overview = bozzetto_cli().stdout
+    assert all(verb in overview for verb in cli.VERBS)
+    options = ("--out", "--recipe", "--seed", "--overwrite", "--bone-names", "--no-turntable", "PROMPT")
+    assert all(option in helps["generate"] for option in options)
+    assert all(option in helps["export"] for option in ("--to", "--out", "--bone-names", "FOLDER"))
+
+
+def test_version():
+    assert bozzetto_cli("--version").stdout.strip() == f"bozzetto {bozzetto.__version__}"
+
+
+def test_bone_names_are_the_exporters():
+    assert get_args(cli.BoneNames) == get_args(BoneNames)
+
+
+MISTAKES = {
+    "no such verb": (["frobnicate"], "frobnicate"),
+    "no prompt, no folder": (["generate"], "PROMPT and --out"),
+    "no folder": (["generate", WORDS], "--out"),
+    "empty prompt": (["generate", "  ", "--out", "OUT"], "empty"),
+    "endless prompt": (["generate", "tall " * 2000, "--out", "OUT"], "10,000 characters"),
+    "seed is no number": (["generate", WORDS, "--out", "OUT", "--seed", "lucky"], "'lucky' is not a whole number"),
+    "seed is a fraction": (["generate", WORDS, "--out", "OUT", "--seed", "0.5"], "'0.5' is not a whole number"),
+    "seed is negative": (["generate", WORDS, "--out", "OUT", "--seed", "-1"], "not -1"),
+    "seed is huge": (["generate", WORDS, "--out", "OUT", "--seed", "9" * 40], "2^63"),
+    "recipe misspelt": (["generate", WORDS, "--out", "OUT", "--recipe", "darft"], "Did you mean 'draft'?"),
+    "recipe unknown": (["generate", WORDS, "--out", "OUT", "--recipe=zzz"], "Recipes: draft."),
+    "bones unknown": (["generate", WORDS, "--out", "OUT", "--bone-names", "maya"], "mixamo"),
+    "option unknown": (["generate", WORDS, "--out", "OUT", "--sede", "3"], "--seed"),
+    "below a file": (["generate", WORDS, "--out", "FILE/out"], "Cannot write"),
+    "on a file": (["generate", WORDS, "--out", "FILE"], "Cannot write"),
+    "foreign folder": (["generate", WORDS, "--out", "FOREIGN"], "no run of bozzetto's"),
+    "foreign folder, overwrite": (["generate", WORDS, "--out", "FOREIGN", "--overwrite"], "no run of bozzetto's"),
+    "export nothing": (["export"], "FOLDER"),
+    "export a missing folder": (["export", "OUT"], "There is no folder"),
+    "export a foreign folder": (["export", "FOREIGN"], "no figure.json"),
+    "export a broken figure": (["export", "BROKEN"], "cannot be read"),
+    "export an impossible figure": (["export", "IMPOSSIBLE"], "spec.hair.style is 'beehive'"),
+    "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
+    "export over a file": (["export", "FIGURE", "--out", "FILE"], "--overwrite"),
+    "export over a folder": (["export", "FIGURE", "--out", "FOREIGN"], "is a folder"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_get_one_paragraph_and_write_nothing(mistake, tmp_path, capsys):
+    files = {
+        "FILE": "x",
+        "FOREIGN/holiday.jpg": "x",
+        "BROKEN/figure.json": "{",
+        "IMPOSSIBLE/figure.json": '{"hair": {"style": "beehive"}}',
+        "FIGURE/figure.json": to_json(FigureSpec()),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    before = everything(tmp_path)
+    arguments, told = MISTAKES[mistake]
+    places = {name.split("/")[0] for name in files} | {"OUT"}
+    arguments = [str(tmp_path / each) if each.split("/")[0] in places else each for each in arguments]
+    assert told in refused(capsys, *arguments)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("prompt", ["blorp zquix", "12345", "!!!", "\N{PILE OF POO}"])
+def test_words_that_say_nothing_are_refused(prompt, tmp_path, capsys, figure_parts):
+    refused(capsys, "generate", prompt, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_nobody_can_make(capsys, figure_parts):
+    assert "Cannot write" in refused(capsys, "generate", WORDS, "--out", "/proc/bozzetto")
+
+
+def test_a_mistake_from_a_shell(tmp_path):
+    (tmp_path / "file").touch()
+    done = bozzetto_cli("generate", WORDS, "--out", str(tmp_path / "file"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("Cannot write in")
+
+
+def test_generate_writes_the_run_folder(toy, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["generate", f"{WORDS} with a blorp", "--out", str(out), "--seed", "5"]) == 0
+    said = capsys.readouterr()
+    assert "Understood:" in said.out and "red" in said.out
+    assert [line for line in said.out.splitlines() if line.startswith("Not understood:") and "blorp" in line]
+    assert "Done in" in said.out and str(out / "avatar.glb") in said.out
+    assert toy == ["avatar.glb", "preview.png", "turntable.mp4"], "the character comes first"
+    written = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    assert written == {"avatar.glb", "figure.json", "preview.png", "turntable.mp4", "run.json", "log.csv"}
+    record = from_json((out / "run.json").read_text())
+    assert record.status == "finished"
+    assert record.request.fields == {"seed": 5}
+    assert record.steps == 2
+    assert set(record.outputs) == written - {"run.json", "log.csv"}
+    assert {"words", "figure", "avatar.glb"} <= set(record.seconds)
+    assert record.quality["triangles"] == 1
+    assert any("blorp" in word for word in record.not_understood)
+
+
+def test_a_finished_figure_is_not_replaced_by_chance(toy, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    assert cli.main(["generate", WORDS, "--out", out]) == 0
+    before = everything(tmp_path)
+    assert "--overwrite" in refused(capsys, "generate", "a short woman in a blue dress", "--out", out)
+    assert everything(tmp_path) == before
+    assert cli.main(["generate", "a short woman in a blue dress", "--out", out, "--overwrite"]) == 0
+    assert "short woman" in (tmp_path / "out" / "run.json").read_text()
+
+
+def test_control_c_keeps_what_is_whole_and_the_same_command_goes_on(toy, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "it's out"
+    pictures = sys.modules["bozzetto.render.pictures"]
+    film = pictures.turntable
+
+    def interrupted(scene, path, **_):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pictures, "turntable", interrupted)
+    command = ["generate", WORDS, "--out", str(out), "--seed", "5"]
+    assert cli.main(command) == 130
+    told = capsys.readouterr().err
+    assert "avatar.glb" in told
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert (out / "avatar.glb").exists() and not (out / "turntable.mp4").exists()
+
+    import shlex
+
+    again = shlex.split(told.splitlines()[-1])
+    assert again == ["bozzetto", *command]
+    monkeypatch.setattr(pictures, "turntable", film)
+    toy.clear()
+    assert cli.main(again[1:]) == 0
+    assert toy == ["turntable.mp4"]
+    assert json.loads((out / "run.json").read_text())["status"] == "finished"
+
+
+def test_without_ffmpeg_there_is_a_figure_and_a_hint(toy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "ffmpeg", lambda: None)
+    assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out")]) == 0
+    assert "pip install 'bozzetto[video]'" in capsys.readouterr().err
+    assert (tmp_path / "out" / "preview.png").exists() and not (tmp_path / "out" / "turntable.mp4").exists()
+
+
+def test_no_turntable(toy, tmp_path, capsys):
+    assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-turntable"]) == 0
+    assert toy == ["avatar.glb", "preview.png"]
+    assert "ffmpeg" not in capsys.readouterr().err
+
+
+def test_export_writes_an_edited_figure_again(toy, tmp_path, capsys):
+    (tmp_path / "figure.json").write_text(to_json(FigureSpec(BodySpec(height=1.9))))
+    assert cli.main(["export", str(tmp_path), "--bone-names", "mixamo"]) == 0
+    assert (tmp_path / "avatar.mixamo.glb").read_bytes()[:4] == b"glTF"
+    assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "new" / "me.glb")]) == 0
+    assert (tmp_path / "new" / "me.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_doctor_finds_this_place_healthy(capsys):
+    assert cli.main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("python", "torch", "numba", "body.npz", "ffmpeg", "cache", "disk"))
+    assert "FAIL" not in told
+
+
+def test_doctor_notices_a_damaged_asset(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "ASSETS", {"py.typed": "0" * 64, "body/data/gone.npz": "0" * 64})
+    assert cli.main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "FAIL  py.typed" in told and "FAIL  gone.npz" in told and "git checkout" in told
+
+
+@pytest.mark.slow
+def test_a_real_figure_from_a_fresh_process(tmp_path, figure_parts):
+    done = bozzetto_cli("generate", WORDS, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    record = from_json((tmp_path / "out" / "run.json").read_text())
+    assert record.status == "finished"
+    assert record.quality["triangles"] > 10_000
+    assert Image.open(tmp_path / "out" / "preview.png").width > 1000
