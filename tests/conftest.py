@@ -1,12 +1,10 @@
 """What every test stands on."""
 
 import functools
-import importlib.util
 import os
 from types import FunctionType
 
 import numba
-import pytest
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
@@ -34,11 +32,3 @@ def _see_through(compile):
 
 for _name in ("jit", "njit", "vectorize", "guvectorize"):
     setattr(numba, _name, _see_through(getattr(numba, _name)))
-
-
-@pytest.fixture
-def figure_parts() -> None:
-    """For a test that builds a real figure. While the builder is not written, and only then, it is left out."""
-    for name in ("bozzetto.figure.build", "bozzetto.subject.words", "bozzetto.render.pictures"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not written yet")

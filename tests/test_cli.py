@@ -45,7 +45,7 @@ def toy_avatar() -> Avatar:
 
 
 @pytest.fixture
-def toy(monkeypatch, figure_parts):
+def toy(monkeypatch):
     """Real words, record and files; a triangle for a figure and a pixel for a picture. Counts what is made."""
     from bozzetto.export import glb
 
@@ -178,12 +178,12 @@ def test_mistakes_get_one_paragraph_and_write_nothing(mistake, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("prompt", ["blorp zquix", "12345", "!!!", "\N{PILE OF POO}"])
-def test_words_that_say_nothing_are_refused(prompt, tmp_path, capsys, figure_parts):
+def test_words_that_say_nothing_are_refused(prompt, tmp_path, capsys):
     refused(capsys, "generate", prompt, "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_nobody_can_make(capsys, figure_parts):
+def test_a_folder_that_nobody_can_make(capsys):
     assert "Cannot write" in refused(capsys, "generate", WORDS, "--out", "/proc/bozzetto")
 
 
@@ -288,7 +288,7 @@ def test_doctor_notices_a_damaged_asset(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_real_figure_from_a_fresh_process(tmp_path, figure_parts):
+def test_a_real_figure_from_a_fresh_process(tmp_path):
     done = bozzetto_cli("generate", WORDS, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     record = from_json((tmp_path / "out" / "run.json").read_text())

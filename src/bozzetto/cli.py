@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "anny"]
 FORMATS = ("glb",)
-LONGEST_PROMPT = 2_000
-"""Characters. A page of description; more is a pasted document."""
 
 RecipeType = TypeVar("RecipeType")
 
@@ -74,7 +72,6 @@ class Generate(Generic[RecipeType]):
 
     def run(self) -> int:
         start = time.perf_counter()
-        check_prompt(self.prompt)
         with progress() as report:
             report("starting", 0.0)
             from bozzetto.runs import Request, check_folder, open_run
@@ -86,7 +83,6 @@ class Generate(Generic[RecipeType]):
             report("reading", 0.02)
             began = time.perf_counter()
             step = next(steps)  # a prompt that says nothing stops here, before anything is written
-            check_reading(self.prompt, step.reading)
             say_reading(step.reading)
             with open_run(self.out, request, self.overwrite) as run:
                 try:
@@ -304,32 +300,6 @@ def nearest(name: str, choices: Sequence[str] | dict[str, Any]) -> str:
     """A suggestion, where one is close."""
     close = difflib.get_close_matches(name.lower(), list(choices), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
-
-
-def check_prompt(prompt: str) -> None:
-    """
-    Raises:
-        Refused: The prompt is empty or a whole document.
-    """
-    if not prompt.strip():
-        raise Refused('The prompt is empty. Say who you want, like "a tall woman with short red hair in a green coat".')
-    if len(prompt) > LONGEST_PROMPT:
-        raise Refused(
-            f"The prompt has {len(prompt):,} characters; at most {LONGEST_PROMPT:,} are read. "
-            "Say who the person is and what they wear, in a few sentences."
-        )
-
-
-def check_reading(prompt: str, reading: "bozzetto.subject.words.Reading") -> None:
-    """
-    Raises:
-        Refused: Not one word says anything about a person.
-    """
-    if not reading.understood:
-        raise Refused(
-            f"Not one word of {prompt[:80]!r} was understood. Say in English who the person is and what they wear, "
-            'like "an old man with a grey beard in a blue suit".'
-        )
 
 
 def read_spec(folder: Path) -> Any:

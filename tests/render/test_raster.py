@@ -61,10 +61,10 @@ def test_shared_edges_leave_no_hole_and_no_double():
     rim = np.stack([np.cos(angles), np.sin(angles)], 1)
     vertices = np.concatenate([[inner], rim])
     vertices = np.concatenate([vertices, np.zeros((24, 1))], 1).astype(np.float32)
-    # Also aim corners and edges exactly at pixel centres, where ties are decided.
-    vertices[:, :2] = np.round(vertices[:, :2] * 16) / 16
+    # Corners, and with them points of edges, lie exactly on pixel centres, where ties are decided: 32 pixels a unit.
+    vertices[:, :2] = np.round(vertices[:, :2] * 16) / 16 + 1 / 64
     camera = perspective((0, 0, 2), (0, 0, 0), (0, 1, 0), np.degrees(2 * np.arctan(0.5)), 64, 64)
-    faces = np.array([[0, 1 + i, 1 + (i + 1) % 23] for i in range(23)], np.int32)
+    faces = np.array([np.roll([0, 1 + i, 1 + (i + 1) % 23], i) for i in range(23)], np.int32)
     together = rasterize(vertices, faces, camera).face[0] >= 0
     alone = sum((rasterize(vertices, faces[i : i + 1], camera).face[0] >= 0).astype(int) for i in range(23))
     assert together.sum() > 1000

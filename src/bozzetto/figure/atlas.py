@@ -44,8 +44,8 @@ class Atlas:
     normal: Float[ndarray, "n 3"]
     island: Int[ndarray, "n"]
     """Index into ``ISLANDS``."""
-    source: Float[ndarray, "n 2"]
-    """Where the texel lies in MakeHuman's layout, that of ``body.masks``."""
+    face: Int[ndarray, "n"]
+    """Of the part "body"."""
 
     def picture(self, values: ndarray) -> ndarray:
         """Values of texels as a picture of ``size`` squared."""
@@ -132,7 +132,7 @@ def skin_atlas(body: Body, size: int) -> Atlas:
         position=mix(template[triangles]).astype(np.float32),
         normal=(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)).astype(np.float32),
         island=_islands(body)[face].astype(np.int8),
-        source=mix(part.uvs[face]).astype(np.float32),
+        face=face,
     )
 
 

@@ -210,7 +210,7 @@ class Fitted:
 
 
 def carrier(
-    points: Float[ndarray, "v 3"], anchors: Float[ndarray, "a 3"], reach: float, local: float = 1.0
+    points: Float[ndarray, "v 3"], anchors: Float[ndarray, "a 3"], reach: float, local: float | Float[ndarray, "v"] = 1.0
 ) -> Float[ndarray, "v a"]:
     """The linear map from anchors to points: their affine fit, plus nearby anchors' departures from that fit.
 
@@ -220,21 +220,21 @@ def carrier(
         points: What is carried, at rest.
         anchors: At rest.
         reach: Metres over which departures are blended.
-        local: Share of the departures that is followed; 0 is the affine fit alone.
+        local: Share of the departures that is followed, for all or for each point; 0 is the affine fit alone.
     """
     centre = anchors.mean(0)
     ones = np.ones((len(anchors), 1))
     basis = np.concatenate([anchors - centre, ones], 1)
     fit = np.linalg.pinv(basis)
     affine = np.concatenate([points - centre, np.ones((len(points), 1))], 1) @ fit
-    if local:
+    if np.any(local):
         tree = cKDTree(anchors)
         distance, near = tree.query(points, k=min(24, len(anchors)))
         share = np.exp(-0.5 * ((distance - distance[:, :1]) / reach) ** 2)
         share /= share.sum(1, keepdims=True)
         weights = np.zeros_like(affine)
         np.put_along_axis(weights, near, share, 1)
-        affine = affine + local * (weights - (weights @ basis) @ fit)
+        affine = affine + np.broadcast_to(local, len(points))[:, None] * (weights - (weights @ basis) @ fit)
     return affine.astype(np.float32)
 
 

@@ -50,6 +50,8 @@ class Chart:
     """Distance from the sleeve seam, negative on the sleeve."""
     neck: Float[ndarray, "n"]
     """Distance along the surface from the rim under the chin."""
+    height: Float[ndarray, "n"]
+    """Of torso and legs on the mean person; arms count as high above."""
     sleeve: Bool[ndarray, "f"]
     back: Bool[ndarray, "f"]
     below: tuple[Int[ndarray, "b"], Int[ndarray, "b"]]
@@ -238,6 +240,7 @@ def chart(detail: Detail) -> Chart:
     faces = part.faces - part.start
     rest0 = body.template.numpy()[part.start : part.stop].astype(np.float64)
     base = sparse.identity(count, format="csr")
+    neck0 = _from_chin(rest0, faces)
     if detail == "full":
         base, faces = loop_subdivide(faces, count)
     dense0 = np.zeros((count, len(body.joint_names)))
@@ -279,13 +282,7 @@ def chart(detail: Detail) -> Chart:
     adjacency = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (len(rest),) * 2).tocsr()
     adjacency = adjacency + adjacency.T
     mean = sparse.diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
-    rim = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    ordered, counts = np.unique(np.sort(rim, 1), axis=0, return_counts=True)
-    loose = np.unique(ordered[counts == 1])
-    chin = loose[rest[loose, 1] > 0.45]
-    neck = igl.exact_geodesic(
-        np.ascontiguousarray(rest), np.ascontiguousarray(faces, np.int64), chin.astype(np.int64), np.zeros(0, np.int64), np.arange(len(rest)), np.zeros(0, np.int64)
-    )
+    neck = base @ neck0
     skin = body.template.numpy()[: body.parts["body"].stop]
     distance, nearest = cKDTree(rest).query(skin)
     near = np.flatnonzero(distance < 0.045)
@@ -300,8 +297,19 @@ def chart(detail: Detail) -> Chart:
             for leg, side in zip(legs, (1.0, -1.0), strict=True)
         ),
     )
-    return Chart(base.tocsr(), faces, rest, mean.tocsr(), weights, arm, hole, np.asarray(neck).ravel(), sleeve, back,
+    return Chart(base.tocsr(), faces, rest, mean.tocsr(), weights, arm, hole, neck, np.where(arm > 0.03, 1.0, rest[:, 1]), sleeve, back,
                  (near, nearest[near]), grids)  # fmt: skip
+
+
+def _from_chin(rest: Float[ndarray, "t 3"], faces: Int[ndarray, "f 3"]) -> Float[ndarray, "t"]:
+    """Geodesic distance from the chart's rim round the neck."""
+    sides = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1)
+    ordered, counts = np.unique(sides, axis=0, return_counts=True)
+    loose = np.unique(ordered[counts == 1])
+    chin = loose[rest[loose, 1] > 0.45]
+    none = np.zeros(0, np.int64)
+    distance = igl.exact_geodesic(np.ascontiguousarray(rest), np.ascontiguousarray(faces), chin, none, np.arange(len(rest)), none)
+    return np.asarray(distance, np.float64).ravel()
 
 
 def _grid(rest: ndarray, members: ndarray, x: ndarray, z: ndarray, top: float, bottom: float, rows: int, columns: int) -> Grid:
@@ -495,7 +503,7 @@ def make_shell(
     faces, parents = here.faces, np.arange(len(here.faces))
     values = [np.asarray(field, np.float64) for field in fields]
     if cut is not None:
-        values.append(here.rest[:, 1] - cut)
+        values.append(here.height - cut)
     for k in range(len(values)):
         edges, share, (faces, source), _ = slice_faces(faces, values[k])
         parents = parents[source]

@@ -48,6 +48,8 @@ class Last:
     point: float = 0.0
     """0 a round toe, 1 pointed."""
     longer: float = 0.006
+    toe: float = 0.075
+    """Height that the toe's roundness strives for."""
     back: float = 0.066
     side: float = 0.058
     front: float = 0.1
@@ -63,15 +65,15 @@ class Last:
 LASTS = {
     "sneakers": Last(sole=0.017, slab=0.017, wall=0.007, welt=0.003, toe_room=0.007, longer=0.009, front=0.107, back=0.072),
     "boots": Last(
-        pitch=4.5, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.012, longer=0.01, back=0.225, side=0.225,
+        pitch=4.5, toe=0.11, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.009, longer=0.01, back=0.225, side=0.225,
         front=0.225, heel=0.27,
     ),
-    "shoes": Last(pitch=4.0, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27),
+    "shoes": Last(pitch=4.0, toe=0.075, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27),
     "heels": Last(
-        pitch=25.0, sole=0.004, slab=0.004, wall=0.001, welt=0.0003, room=0.003, toe_room=0.001, point=0.8,
+        pitch=25.0, toe=0.034, sole=0.004, slab=0.004, wall=0.001, welt=0.0003, room=0.003, toe_room=0.001, point=0.8,
         longer=0.022, back=0.052, side=0.03, front=0.03, throat=0.69, heel=0.26, heel_tip=0.17,
     ),
-    "sandals": Last(sole=0.018, slab=0.018, wall=0.0045, welt=0.0, longer=0.004),
+    "sandals": Last(sole=0.018, slab=0.018, wall=0.008, welt=0.0, longer=0.004),
 }  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def _cast(
 def _outline(foot: Foot, last: Last, count: int) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n 2"]]:
     """The sole's edge seen from above (x, z) and its outward normals: from the heel's back round by the outer side."""
     points = foot.sock.vertices
-    low = points[points[:, 1] < foot.base(points[:, 2]) + 0.04][:, [0, 2]]
+    low = points[points[:, 1] < foot.base(points[:, 2]) + (0.016 if last.throat else 0.04)][:, [0, 2]]
     hull = low[ConvexHull(low).vertices]
     hull = np.concatenate([hull, hull[:1]])
     run = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(hull, axis=0), axis=1))])
@@ -221,7 +223,7 @@ def _outline(foot: Foot, last: Last, count: int) -> tuple[Float[ndarray, "n 2"],
     x = centre + (x - centre) * (1 - last.point * 0.62 * toe) if last.point else x
     x = np.where(x < 0, x + 0.006 * step(0.2, 0.4, share) * (1 - step(0.4, 0.62, share)), x)
     dense = gaussian_filter1d(np.stack([x, z], 1), 4, axis=0, mode="wrap")
-    start = np.argmin(dense[:, 1] + 0.3 * np.abs(dense[:, 0] - dense[dense[:, 1] < 0.02, 0].mean()))
+    start = np.argmin(dense[:, 1] + 0.3 * np.abs(dense[:, 0] - dense[dense[:, 1] < dense[:, 1].min() + 0.02, 0].mean()))
     dense = np.roll(dense, -start, 0)
     if dense[40, 0] < dense[0, 0]:
         dense = np.roll(dense[::-1], 1, 0)
@@ -305,7 +307,7 @@ def _sole(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], normal: Float[nda
     shapes.append(_facing(sheet(ladder, SOLE), np.array([0.0, -1.0, 0.0])))
     inner = np.stack([rows[0][: half + 1], rows[0][(-np.arange(half + 1)) % len(ring)]])
     footbed = inner[0][:, None] * (1 - across) + inner[1][:, None] * across
-    footbed[..., 1] = np.minimum(foot.base(footbed[..., 2]) + 0.003, footbed[..., 1])
+    footbed[..., 1] = np.minimum(foot.base(footbed[..., 2]) + 0.005, footbed[..., 1])
     shapes.append(_facing(sheet(footbed, LINING), np.array([0.0, 1.0, 0.0])))
     if last.heel:
         shapes.append(_heel(foot, last, ring + normal * (last.welt - 0.001)))
@@ -359,15 +361,17 @@ def _upper(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], rows: int) -> Fl
     bottom = np.stack([ring[:, 0], foot.base(z) + min(last.wall, 0.006) - 0.004, z], 1)
     top = _pump_opening(foot, last, ring) if last.throat else _ankle_opening(foot, last, ring)
     t = np.linspace(0, 1, rows) ** 0.9
+    tip = step(0.62, 0.92, z / foot.length)
     control = bottom.copy()
     control[:, [0, 2]] += _outward(ring) * 0.006
     control[:, 1] = np.maximum(top[:, 1], bottom[:, 1] + 0.03)
+    control[:, 1] += tip * (bottom[:, 1] + last.toe - control[:, 1])
     if last.back > 0.15:  # a shaft: up the instep, then up the leg
         ankle = np.minimum(top[:, 1], 0.13)
         mid = top.copy()
         mid[:, 1] = ankle
         lower, upper = t[t < 0.62] / 0.62, (t[t >= 0.62] - 0.62) / 0.38
-        control[:, 1] = ankle * np.where(z > 0.5 * foot.length, 0.8, 1)
+        control[:, 1] = ankle + tip * (bottom[:, 1] + last.toe - ankle)
         grid = np.concatenate([_bezier(bottom, control, mid, lower), _bezier(mid, (mid + top) / 2, top, upper)])
     else:
         grid = _bezier(bottom, control, top, t)
@@ -376,14 +380,15 @@ def _upper(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], rows: int) -> Fl
         if turn < 40:
             around = (np.roll(grid, 1, 1) + np.roll(grid, -1, 1)) / 2
             smooth = (grid[:-2] + grid[2:]) / 2 * 0.6 + around[1:-1] * 0.4
-            grid[1:-1] += 0.6 * (smooth - grid[1:-1])
+            slack = 1 - 0.9 * step(0.8, 0.97, grid[1:-1, :, 2:] / foot.length)
+            grid[1:-1] += 0.6 * slack * (smooth - grid[1:-1])
         close, normal = foot.sock.nearest(grid.reshape(-1, 3))
         close, normal = close.reshape(grid.shape), normal.reshape(grid.shape)
         along = grid[..., 2] / foot.length
         up = np.clip(normal[..., 1], 0, 1)
         want = last.room + last.toe_room * step(0.55, 1.0, along) * (0.35 + 0.65 * up)
         distance = np.einsum("rcd,rcd->rc", grid - close, normal)
-        inwards = step(0.15, 0.45, share) * (1 - step(0.8, 0.95, along)) * (turn < 34)
+        inwards = step(0.15, 0.45, share) * (1 - step(0.74, 0.93, along)) * (turn < 34)
         pull = np.clip(want - distance, 0, None) + np.clip(want - distance, None, 0) * inwards
         pull[0] = pull[-1] = 0
         grid = grid + normal * pull[..., None] * (0.7 if turn < 34 else 0.5)
@@ -434,7 +439,8 @@ def _pump_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float[
     seen[:, 2] += (throat + 0.02 - seen[:, 2]) * np.sin(np.pi * across)
     seen[:, 1] = 0
     points[front] = _cast(foot.sock, seen, np.tile([0.0, 1.0, 0.0], (len(front), 1)), last.room, 0.16)
-    return gaussian_filter1d(points, 2.2, axis=0, mode="wrap")
+    close, normal = foot.sock.nearest(gaussian_filter1d(points, 3.0, axis=0, mode="wrap"))
+    return close + normal * last.room
 
 
 def _straps(foot: Foot, low: bool) -> list[Shape]:
@@ -533,13 +539,15 @@ def _pair(kind: str, detail: str) -> Fitted:
     tights = body.parts["tights"]
     others = np.arange(tights.start, tights.stop)
     _, twin = cKDTree(vertices[others] * [-1, 1, 1]).query(vertices[foot.anchors])
-    map_left = carrier(points, vertices[foot.anchors], 0.012)
+    # The sole stays a plane: only what is well above it follows the foot's own bumps.
+    local = step(0.002, 0.03, left.shape.vertices[:, 1] - foot.base(left.shape.vertices[:, 2]))
+    map_left = carrier(points, vertices[foot.anchors], 0.012, local)
     count, anchors = map_left.shape
     carry = np.zeros((2 * count, 2 * anchors), np.float32)
     carry[:count, :anchors] = map_left
     flip = np.array([-1.0, 1.0, 1.0])
     right_anchors = others[twin]
-    carry[count:, anchors:] = carrier(points * flip, vertices[right_anchors], 0.012)
+    carry[count:, anchors:] = carrier(points * flip, vertices[right_anchors], 0.012, local)
     shape = left.shape
     dense = _weights(body, foot, left.shape.vertices, points)
     swap = [_other(body, name) for name in body.joint_names]

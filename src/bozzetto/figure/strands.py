@@ -242,6 +242,14 @@ def grow(field: Surface, seeds: Strands, points: int) -> tuple[Float[ndarray, "s
 
 
 @numba.njit(cache=True, fastmath=True)
+def _outline(y, z):  # noqa: ANN
+    """Half the width that hair leaves free in front of the face, here."""
+    if z < 0.085 or y > 0.712:
+        return 0.0
+    return (0.060 + 0.25 * max(z - 0.11, 0.0)) * min((0.712 - y) / 0.028, 1.0)
+
+
+@numba.njit(cache=True, fastmath=True)
 def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):  # noqa: ANN
     path = np.empty((steps + 1, 3))
     arc = np.empty(steps + 1)
@@ -280,14 +288,12 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if far < floor:
                 x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
                 far = floor
-            if veil > 0 and z > 0.085 and y < 0.705:
-                # The face's outline: strands in front of it are moved aside.
-                wide = 0.060 + 0.25 * max(z - 0.11, 0.0)
+            if veil > 0:
+                wide = _outline(y, z)
                 side = 1.0 if x > 0 else -1.0
                 if abs(x) < wide:
-                    push = min(wide - abs(x), 0.7 * step)
-                    x += side * push
-                    dx += side * 0.4
+                    x += side * min(wide - abs(x), 0.8 * step)
+                    dx += side * 0.5
             if aimed > 0:
                 cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
                 gone = np.sqrt(cx * cx + cy * cy + cz * cz)
@@ -364,6 +370,9 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):  # noqa: AN
                 floor = 0.0012
                 if far < floor:
                     x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
+                wide = _outline(y, z)
+                if how[s, 11] > 0 and abs(x) < wide:
+                    x = wide if lines[s, k - 1, 0] > 0 else -wide
                 if y > ceiling and far > 0.007:
                     x, y, z = x - (far - 0.007) * nx, y - (far - 0.007) * ny, z - (far - 0.007) * nz
             lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z

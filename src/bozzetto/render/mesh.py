@@ -201,9 +201,8 @@ def _shade(
                             tx, ty, tz = _unit(tx - along * nx, ty - along * ny, tz - along * nz)
                             bx, by, bz = ny * tz - nz * ty, nz * tx - nx * tz, nx * ty - ny * tx
                             p, q, r = bump[0] * 2 - 256 / 255, bump[1] * 2 - 256 / 255, max(bump[2] * 2 - 1, 0.0)
-                            q *= (
-                                -turn
-                            )  # front faces whose texture is not mirrored have negative uv area, v growing down
+                            # v grows down the image: a texture that is not mirrored has negative area here.
+                            q *= -turn
                             nx, ny, nz = _unit(
                                 tx * p + bx * q + nx * r, ty * p + by * q + ny * r, tz * p + bz * q + nz * r
                             )

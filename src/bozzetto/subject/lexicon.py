@@ -151,7 +151,7 @@ BEARD_FORMS: dict[str, str] = {
 }
 TONES = "pale, fair, dark, light, tanned, bronzed, swarthy, porcelain, alabaster, rosy, ruddy, medium, deep, sun tanned, " \
     "suntanned, sun kissed, very dark, very pale, very light, very fair, sallow, milky, weathered, pallid, dusky, " \
-    "medium dark, medium light, light medium, tan, olive, ebony, creamy"  # fmt: skip
+    "medium dark, medium light, light medium, creamy"  # fmt: skip
 """Skin, hair and eye words that are no colours of their own."""
 
 # ---------------------------------------------------------------------------------------------------- adjectives
@@ -252,7 +252,7 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
     "mediterranean, italian, greek, spanish": {"person": (("skin", "olive"),)},
     "scandinavian, nordic, swedish, irish, scottish": {"person": (("skin", "fair"),)},
     # face
-    "rosy, flushed, pink, blushing, red cheeked": {"cheeks": (("blush", 0.7),), "person": (("blush", 0.7),)},
+    "rosy, flushed, blushing, red cheeked": {"cheeks": (("blush", 0.7),), "person": (("blush", 0.7),)},
     "many, lots of, covered in": {"freckles": (("freckles", 0.9),)},
     "a few, few, light, faint, some, slight": {"freckles": (("freckles", 0.4),)},
     # garment lengths

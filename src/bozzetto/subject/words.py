@@ -332,6 +332,8 @@ def tokenise(prompt: str) -> list[Token]:
             return f" \x00{len(found) - 1}\x01 "
 
         text = re.sub(pattern, mark, text)
+    words = {str(value): word for word, value in NUMBERS.items()}
+    text = re.sub(r"(?<![\x00\d.])\b\d{1,2}\b(?!\x01)", lambda m: words.get(m[0], m[0]), text)  # "two-tone"
     text = re.sub(r"\b(\w{3,}) free\b", lambda m: f"without {m[1]} ," if (m[1],) in vocabulary() else m[0], text)
     text = re.sub(r"\b(\w+)n't\b", r"\1 not", text).replace(" can not ", " not ")
     tokens: list[Token] = []
@@ -419,7 +421,7 @@ def _longest() -> int:
 def _colour_words(words: tuple[str, ...]) -> str | None:
     """The words as a colour name, of cloth or of hair, eyes or skin."""
     name = " ".join(words)
-    if name in BARE_NOUNS or words[-1] in MODIFIERS or words[-1] in TINTS and len(words) == 1:
+    if name in BARE_NOUNS or words[-1] in ("redhead", "brunette") or words[-1] in MODIFIERS or words[-1] in TINTS and len(words) == 1:
         return None
     if len(words) == 1 and words[0] in _tones():
         return None
@@ -434,7 +436,7 @@ def _colour_words(words: tuple[str, ...]) -> str | None:
 
 @cache
 def _tones() -> frozenset[str]:
-    return frozenset(_split(lexicon.TONES)) - {"tan", "olive", "ebony"}
+    return frozenset(_split(lexicon.TONES))
 
 
 def _resolves(of: Callable[[str], Colour], name: str) -> bool:
@@ -662,6 +664,8 @@ class _Attacher:
                 effects = item.effects_of(mention)
                 if effects is None:
                     left.append(mention)
+                elif item.head.target == "beard" and item.head.effects:
+                    continue  # a thick moustache is a moustache
                 elif item.is_worn:
                     item.effects.extend(() if mention.negated else effects)
                 else:
@@ -691,14 +695,14 @@ class _Attacher:
     def colour_person(self, item: Item, name: str) -> bool:
         """A colour before a person: skin, or hair where only hair has that colour, or an occupation's clothes."""
         effect: Effect | None = None
-        if item.head.target == "look":
+        if name == "bronze" and item.head.target != "look":
+            effect = ("look", "bronze")
+        elif item.head.target == "look":
             effect = ("skin", name) if find_colour(name) else None
         elif item.head.archetype and name not in ("black", "white", "brown", "blonde", "blond", "tan", "olive"):
             if find_colour(name):
                 item.colours.append(name)
                 return True
-        elif name == "bronze":
-            effect = ("look", "bronze")
         elif name in ("blonde", "blond") or (not find_colour(name) and (name in HAIR or name in HAIR_SPELLINGS)):
             effect = ("hair.colour", name)
         elif find_colour(name) or name in SKIN:
@@ -828,6 +832,10 @@ class _Attacher:
                 item.like = previous
         left = self.give(item, own)
         words = mention.text.split()
+        commas = [i for i, m in enumerate(own) if m.role == "comma"]
+        apart = [m for m in left if m.role == "word" and "person" in m.value and commas and m in own[: commas[-1]]]
+        self.default(apart)  # "fat, big moustache"
+        left = [m for m in left if m not in apart]
         if left:
             if words[-1] in lexicon.ADJECTIVAL or (item.head.target in ("hair", "beard") and head.effects):
                 carried = [m for m in left if m.role == "word"]
@@ -1080,8 +1088,8 @@ def _worn(items: Sequence[Item]) -> tuple[list[GarmentWish], list[GarmentWish], 
         for kind in item.kinds:
             wish = _garment_wish(plain, (kind,))
             default = next((other for other in usual if kind in other.kinds), None)
-            if default is not None and wish.colour is None:
-                wish = replace(wish, colour=default.colour, pattern=wish.pattern or default.pattern)
+            if default is not None:
+                wish = replace(wish, colour=wish.colour or default.colour, pattern=wish.pattern or default.pattern)
             if wish.colour is None and SLOT_OF[kind] != SLOT_OF[item.kinds[0]]:
                 wish = replace(wish, colour=next((w.colour for w in named if w.slot == SLOT_OF[item.kinds[0]]), None))
             named.append(wish)

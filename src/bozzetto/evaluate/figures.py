@@ -1,0 +1,231 @@
+"""How good the procedural figures are, measured: ``python -m bozzetto.evaluate.figures poke|colours``.
+
+``poke`` counts skin that comes through garments over figures, poses and views. ``colours`` reads exported files back
+and compares named colours with what is seen from the front and the back.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
+from bozzetto.figure.build import Figure, build_figure, posed
+from bozzetto.figure.colours import delta_e_2000
+from bozzetto.figure.people import random_spec
+from bozzetto.render.cameras import frame
+from bozzetto.render.mesh import render_mesh, to_srgb8
+from bozzetto.render.raster import rasterize
+from bozzetto.render.scene import Scene, scene_from_layers
+from bozzetto.types import Layer
+
+GARMENTS = ("top", "outer", "bottom", "dress", "underwear", "shoes")
+AZIMUTHS = tuple(range(0, 360, 45))
+_GROUPS = ("spine", "pelvis", "breast", "root", "clavicle", "shoulder"), ("neck", "head", "eye")
+
+
+def standard_poses() -> dict[str, Posture]:
+    """The sixteen poses that garments, weights and stretch are judged in."""
+    stride = [(28, -18), (10, -4), (-16, 26), (-4, 10)]
+    walk = {
+        f"walk {i + 1}": Posture(
+            Arm(down=73, swing=-right * 0.8, elbow=16),
+            Arm(down=73, swing=-left * 0.8, elbow=16),
+            Leg(flex=left, knee=max(6.0, 30.0 - left) * 0.6),
+            Leg(flex=right, knee=max(6.0, 30.0 - right) * 0.6),
+        )
+        for i, (left, right) in enumerate(stride)
+    }
+    named = ("arms up", "sitting", "crouching", "running", "kneeling on one knee", "hands on hips", "bowing", "kicking")
+    table = poses()
+    twist = Posture(STAND.left_arm, STAND.right_arm, STAND.left_leg, STAND.right_leg, twist=32, lean=14)
+    return {
+        "t-pose": table["t-pose"], "a-pose": table["a-pose"], "standing": table["standing"], "twist": twist, **walk,
+        **{name: table[name] for name in named},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Poke:
+    """Skin that shows through garments."""
+
+    skin_pixels: int
+    garment_pixels: int
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.skin_pixels / max(self.garment_pixels, 1)
+
+
+def _limb(layer: Layer, joint_names: Sequence[str]) -> ndarray:
+    """Each face's body part by its strongest joint: trunk, head, or a limb of one side."""
+    kinds = []
+    for name in joint_names:
+        if name.startswith(_GROUPS[0]):
+            kinds.append(0)
+        elif name.startswith(_GROUPS[1]):
+            kinds.append(1)
+        else:
+            leg = name.startswith(("upperleg", "lowerleg", "foot", "toe"))
+            hand = name.startswith(("wrist", "finger", "metacarpal"))
+            kinds.append(2 + 4 * leg + 2 * hand + name.endswith("L"))
+    strongest = np.array(kinds)[layer.skin_joints.numpy()[:, 0]]
+    return strongest[layer.mesh.faces.numpy()[:, 0]]
+
+
+def poke_through(figure: Figure, posture: Posture, azimuths: Sequence[float] = AZIMUTHS, size: int = 256) -> Poke:
+    """Pixels where the skin of a limb lies in front of a garment of the same limb by less than 3 cm.
+
+    Skin farther in front is a hand before the coat; skin of another limb may rightly touch.
+    """
+    layers = figure.avatar.layers
+    vertices = posed(figure.avatar, posture)
+    names = figure.avatar.skeleton.names
+    skin = [i for i, layer in enumerate(layers) if layer.name == "skin"]
+    cloth = [i for i, layer in enumerate(layers) if layer.name in GARMENTS]
+    if not cloth or not skin:
+        return Poke(0, 0)
+
+    def gather(which: Sequence[int]) -> tuple[Scene, ndarray]:
+        chosen = [layers[i] for i in which]
+        return scene_from_layers(chosen, [vertices[i] for i in which]), np.concatenate(
+            [_limb(each, names) for each in chosen]
+        )
+
+    (over, over_limb), (under, under_limb) = gather(cloth), gather(skin)
+    every = np.concatenate(vertices)
+    cameras = frame(np.stack([every.min(0), every.max(0)]), np.asarray(azimuths, float), 5.0, 30.0, size)
+    a = rasterize(over.vertices, over.faces, cameras, over.coverage)
+    b = rasterize(under.vertices, under.faces, cameras, under.coverage)
+    worn, bare = a.face >= 0, b.face >= 0
+    both = worn & bare
+    gap = a.depth - b.depth  # positive: skin nearer to the camera
+    same = over_limb[np.maximum(a.face, 0)] == under_limb[np.maximum(b.face, 0)]
+    return Poke(int((both & same & (gap > 0) & (gap < 0.03)).sum()), int(worn.sum()))
+
+
+def measure_poke(figures: int, first_seed: int, size: int) -> None:
+    """Prints the share of skin pixels inside garments per pose and over all."""
+    totals: dict[str, list[Poke]] = {}
+    for seed in range(first_seed, first_seed + figures):
+        figure = build_figure(random_spec(seed))
+        worst = ("", 0.0)
+        for name, posture in standard_poses().items():
+            found = poke_through(figure, posture, size=size)
+            totals.setdefault(name, []).append(found)
+            worst = max(worst, (name, found.percent), key=lambda pair: pair[1])
+        print(f"figure {seed} ({figure.spec.look}): worst {worst[0]} {worst[1]:.3f} %", flush=True)
+    for name, each in totals.items():
+        print(f"{name:24s} {Poke(sum(p.skin_pixels for p in each), sum(p.garment_pixels for p in each)).percent:.4f} %")
+    every = [poke for each in totals.values() for poke in each]
+    overall = Poke(sum(p.skin_pixels for p in every), sum(p.garment_pixels for p in every))
+    print(f"all: {overall.percent:.4f} % of {overall.garment_pixels} garment pixels")
+
+
+@dataclass(frozen=True)
+class ColourError:
+    """One named colour on one exported layer."""
+
+    layer: str
+    asked: str
+    front: float
+    """CIEDE2000."""
+    back: float
+
+
+def colour_errors(layers: Sequence[Layer], asked: dict[str, tuple[str, str]], size: int = 384) -> list[ColourError]:
+    """How far named layers' colours are from those asked, seen in flat light.
+
+    Args:
+        layers: Read back from a file.
+        asked: Layer name to colour name and sRGB hex.
+        size: Pixels.
+    """
+    scene = scene_from_layers(layers)
+    cameras = frame(scene.vertices, [0.0, 180.0], 3.0, 30.0, size)
+    output = render_mesh(scene, cameras, None)
+    pictures, ids = to_srgb8(output, "plain"), output.layer.numpy()
+    whole = output.alpha.numpy()[..., 0] > 0.999
+    out = []
+    for index, layer in enumerate(layers):
+        if layer.name not in asked:
+            continue
+        name, code = asked[layer.name]
+        target = np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        sides = []
+        for view in (0, 1):
+            pixels = pictures[view][(ids[view] == index) & whole[view]]
+            sides.append(nearest_share(pixels / 255, target) if len(pixels) >= 20 else float("nan"))
+        out.append(ColourError(layer.name, name, *sides))
+    return out
+
+
+def nearest_share(pixels: Float[ndarray, "n 3"], target: Float[ndarray, "3"]) -> float:
+    """CIEDE2000 between a colour and the median of the third of the pixels that come nearest to it.
+
+    A third, since in a pattern the asked colour shares the cloth with another.
+    """
+    distance = delta_e_2000(pixels, np.broadcast_to(target, pixels.shape))
+    nearest: Bool[ndarray, n] = distance <= np.quantile(distance, 1 / 3)
+    median = np.median(pixels[nearest], axis=0)
+    return float(delta_e_2000(median[None], target[None])[0])
+
+
+def measure_colours(prompts: Path) -> None:
+    """Prints the errors of every named garment and hair colour over a file of prompts, and the share within 15."""
+    from bozzetto.export.glb import write_glb
+    from bozzetto.export.read import read_glb
+    from bozzetto.figure.colours import colour
+    from bozzetto.subject.words import read_words
+
+    errors: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, entry in enumerate(json.loads(prompts.read_text())):
+            asked = {}
+            for path, value in entry["expect"].items():
+                slot, _, part = path.partition(".")
+                names = value if isinstance(value, list) else [value]
+                if part == "colour" and slot in (*GARMENTS, "hair") and all(isinstance(each, str) for each in names):
+                    asked[slot] = [colour(each) for each in names]
+            spec = read_words(entry["prompt"]).spec
+            path = Path(folder) / "avatar.glb"
+            write_glb(build_figure(spec).avatar, path)
+            layers = read_glb(path).layers
+            for slot, colours in asked.items():
+                choices = [colour_errors(layers, {slot: (each.name, each.hex)}) for each in colours]
+                best = min(
+                    (found for found in choices if found),
+                    key=lambda each: np.nanmax([each[0].front, each[0].back]),
+                    default=None,
+                )
+                sides = [25.0] if best is None else [e for e in (best[0].front, best[0].back) if not np.isnan(e)]
+                errors += sides
+                if max(sides, default=0) > 15:
+                    print(f"prompt {number}: {slot} {'missing' if best is None else f'{max(sides):.1f}'}")
+    print(
+        f"{len(errors)} colours seen: median {np.median(errors):.1f}, within 15: {100 * np.mean(np.array(errors) <= 15):.1f} %"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["poke", "colours"])
+    parser.add_argument("--figures", type=int, default=30)
+    parser.add_argument("--first-seed", type=int, default=9000)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--prompts", type=Path, default=Path("tests/data/prompts_open.json"))
+    arguments = parser.parse_args()
+    if arguments.what == "poke":
+        measure_poke(arguments.figures, arguments.first_seed, arguments.size)
+    else:
+        measure_colours(arguments.prompts)
+
+
+if __name__ == "__main__":
+    main()

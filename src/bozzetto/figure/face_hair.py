@@ -1,0 +1,1 @@
+def face_hair_pieces(person): return []

@@ -1,0 +1,788 @@
+"""Haircuts: which strands grow on the scalp, and where they go.
+
+A style is a function of the scalp; every number is in metres of the template's head, so a child's hair is a little
+shorter. Under all strands lies a hair-coloured layer, so that no skin shines through.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from bozzetto.body.model import load_body
+from bozzetto.figure.face_hair import face_hair_pieces as face_hair_pieces
+from bozzetto.figure.piece import Person, Piece
+from bozzetto.figure.strands import (
+    CAP_ROWS,
+    Frame,
+    Geometry,
+    Strands,
+    Surface,
+    distances,
+    fit_frame,
+    grow,
+    hair_material,
+    merge,
+    ribbons,
+    strands,
+    surface,
+    together,
+    tubes,
+    vertex_normals,
+)
+
+NAPE, CROWN = 0.572, 0.752
+"""Heights of the lowest hair and of the top of the head, on the template."""
+_HAIRLINE = (
+    (0, 0.716), (15, 0.716), (28, 0.713), (40, 0.705), (48, 0.698), (55, 0.688), (60, 0.674), (64, 0.652), (67, 0.632),
+    (70, 0.617), (77, 0.612), (80, 0.640), (84, 0.650), (100, 0.652), (106, 0.645), (112, 0.622), (120, 0.602),
+    (135, 0.586), (155, 0.576), (180, 0.572),
+)  # fmt: skip
+"""Height of the natural hairline by degrees from straight ahead, seen from above the ears."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scalp:
+    """Where hair grows, on the template; points are mixtures of body vertices, so they follow any head."""
+
+    corners: Int[ndarray, "n 3"]
+    """Of each root: the body vertices of its triangle."""
+    shares: Float[ndarray, "n 3"]
+    roots: Float[ndarray, "n 3"]
+    """On the template, the first so many always evenly spread."""
+    inside: Float[ndarray, "n"]
+    """Height of each root above the hairline."""
+    cap_ends: Int[ndarray, "c 2"]
+    """Under-layer: each point is the middle of two body vertices (often the same)."""
+    cap_points: Float[ndarray, "c 3"]
+    cap_inside: Float[ndarray, "c"]
+    cap_faces: Int[ndarray, "f 3"]
+    cap_uvs: Float[ndarray, "f 3 2"]
+    outside: Int[ndarray, "o"]
+    """Body vertices that hair must not enter."""
+    ears: Bool[ndarray, "o"]
+    """Which of them are the ears' outer side."""
+    faces: Int[ndarray, "g 3"]
+    """Body faces round these vertices."""
+    fit: Int[ndarray, "m"]
+    """Body vertices of the skull, for the frame."""
+
+
+def hairline(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    """About how far template points lie above the natural hairline; negative on the face and the neck."""
+    angle = np.degrees(np.arctan2(np.abs(points[:, 0]), points[:, 2] - 0.045))
+    degrees, heights = np.array(_HAIRLINE).T
+    here = np.interp(angle, degrees, heights)
+    slope = (np.interp(angle + 2, degrees, heights) - np.interp(angle - 2, degrees, heights)) / np.radians(4)
+    return (points[:, 1] - here) / np.sqrt(1 + (slope / 0.075) ** 2)
+
+
+def mask_at_vertices(name: str) -> Bool[ndarray, "b"]:
+    """Which body vertices one of the body's masks covers."""
+    body = load_body()
+    part, mask = body.parts["body"], body.masks[name]
+    uvs = np.zeros((part.stop, 2))
+    uvs[part.faces.ravel()] = part.uvs.reshape(-1, 2)
+    height, width = mask.shape
+    rows = np.clip((uvs[:, 1] * height).astype(int), 0, height - 1)
+    return mask[rows, np.clip((uvs[:, 0] * width).astype(int), 0, width - 1)] > 128
+
+
+@cache
+def scalp() -> Scalp:
+    """The scalp of the template, found once."""
+    body = load_body()
+    part = body.parts["body"]
+    template = body.template.numpy()[: part.stop]
+    ears, mouth = mask_at_vertices("ears"), mask_at_vertices("inside-mouth")
+    inside = hairline(template)
+    deep = (template[:, 1] < 0.64) & (np.abs(template[:, 0]) < 0.05) & (template[:, 2] > 0.0)
+    hairy = (inside > -0.016) & (template[:, 1] > 0.54) & ~ears & ~deep
+    faces = part.faces[hairy[part.faces].all(1)]
+
+    # Even roots: each next one is the farthest from all before.
+    rng = np.random.default_rng(1)
+    corners = template[faces]
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    chosen = rng.choice(len(faces), 9000, p=areas / areas.sum())
+    shares = rng.dirichlet((1, 1, 1), 9000)
+    points = (corners[chosen] * shares[:, :, None]).sum(1)
+    keep = hairline(points) > 0.0
+    chosen, shares, points = chosen[keep], shares[keep], points[keep]
+    order = np.zeros(2000, np.int64)
+    far = np.full(len(points), np.inf)
+    for i in range(1, len(order)):
+        far = np.minimum(far, ((points - points[order[i - 1]]) ** 2).sum(1))
+        order[i] = far.argmax()
+    chosen, shares, points = chosen[order], shares[order], points[order]
+
+    # The under-layer: every face in four.
+    used, local = np.unique(faces, return_inverse=True)
+    local = local.reshape(-1, 3)
+    sides = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    edges, which = np.unique(sides, axis=0, return_inverse=True)
+    middle = which.reshape(3, -1).T + len(used)
+    ends = np.concatenate([np.stack([used, used], 1), edges])
+    a, b, c = local.T
+    ab, bc, ca = middle.T
+    cap_faces = np.concatenate(
+        [np.stack(three, 1) for three in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+    )
+    cap_points = template[ends].mean(1)
+    cap_inside = hairline(cap_points)
+    u = np.arctan2(cap_points[:, 0], cap_points[:, 2] - 0.02)[cap_faces] / (2 * np.pi) + 0.5
+    u = u + (u < u.max(1, keepdims=True) - 0.5)
+    v = np.clip(0.95 - cap_inside / 0.2, 0.01, 0.999)[cap_faces] * CAP_ROWS
+
+    normals = vertex_normals(template, part.faces)
+    solid = (template[:, 1] > -0.2) & (np.abs(template[:, 0]) < 0.30) & ~mouth & ~deep
+    deep_front = (np.abs(template[:, 0]) < 0.05) & (template[:, 1] > 0.57) & (template[:, 2] < 0.125)
+    solid &= ~(deep_front & (template[:, 1] < 0.68) & (template[:, 2] > 0.0))
+    outer_ear = ears & (normals[:, 0] * np.sign(template[:, 0]) > 0.45) & (np.abs(template[:, 0]) > 0.074)
+    solid &= ~ears | outer_ear
+    outside = np.flatnonzero(solid)
+    near = np.zeros(part.stop, bool)
+    near[outside] = True
+    return Scalp(
+        faces[chosen], shares.astype(np.float32), points, hairline(points),
+        ends, cap_points, cap_inside, cap_faces, np.stack([u, v], -1).astype(np.float32),
+        outside, outer_ear[outside], part.faces[near[part.faces].any(1)], used,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A person's head in the template's measure: what styles see."""
+
+    person: Person
+    frame: Frame
+    field: Surface
+    roots: Float[ndarray, "n 3"]
+    normals: Float[ndarray, "n 3"]
+    rng: np.random.Generator
+    ceiling: float
+    """The height above which a hat presses the hair flat."""
+    full: bool
+
+    def joint(self, name: str) -> Float[ndarray, "3"]:
+        return self.frame.to_head(self.person.joint(name))
+
+    def some(self, full: int, low: int) -> Int[ndarray, "k"]:
+        """The first roots: evenly spread over the whole scalp."""
+        return np.arange(min(full if self.full else low, len(self.roots)))
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """What a style gives."""
+
+    seeds: Strands | None
+    points: int = 7
+    """Along each strand."""
+    thickness: float = 0.004
+    """Of the under-layer."""
+    stubble: float = 0.0
+    """How far the under-layer is thinned out."""
+    extra: tuple[Geometry, ...] = ()
+    """Plaits and locks, in the template's measure."""
+    locks: bool = False
+    """Strands become round locks instead of ribbons."""
+
+
+def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
+    """The hair of the head as one piece named "hair"; none for the bald.
+
+    Args:
+        covered: A hat's rim, as a share of the scalp's height: 0 the nape's hairline, 1 the crown. Above it no hair
+            stands farther from the scalp than 8 mm.
+    """
+    style = person.spec.hair.style
+    if style == "bald":
+        return []
+    head = _head(person, style, covered)
+    cut = STYLES[style](head)
+    parts = [_under_layer(head, cut), *cut.extra]
+    if cut.seeds is not None:
+        lines, away = grow(head.field, cut.seeds, cut.points if head.full else max(3, (cut.points + 1) // 2))
+        seeds = cut.seeds
+        if cut.locks:
+            along = np.linspace(0, 1, lines.shape[1])
+            radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - along**6, 0.02, 1))
+            radius = radius * (1 + 0.10 * np.sin(along * 40 + seeds.get("phase")[:, None]))
+            parts.append(tubes(lines, radius, 6 if head.full else 3, seeds.get("column").astype(int), repeat=3))
+        else:
+            across = 3 if head.full else 2
+            shape = (seeds.get("width"), seeds.get("tilt"), seeds.get("blunt"), seeds.get("column").astype(int))
+            parts.append(ribbons(lines, away, *shape, across))
+    mesh = merge(*parts)
+    vertices = head.frame.to_person(mesh.vertices)
+    weights, joints = hanging_weights(person, head.frame, mesh.vertices)
+    material = hair_material(person.spec.hair.colour.srgb, person, cut.stubble, _grey(person))
+    return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
+
+
+def _grey(person: Person) -> float:
+    """Grey hair is white among dark."""
+    colour = person.spec.hair.colour.srgb
+    between = max(colour) - min(colour) < 0.08 and 0.32 < sum(colour) / 3 < 0.80
+    return 1.0 if between else 0.0
+
+
+def _head(person: Person, style: str, covered: float | None) -> Head:
+    place = scalp()
+    template = person.body.template.numpy()
+    frame = fit_frame(template[place.fit], person.vertices[place.fit])
+    stop = person.body.parts["body"].stop
+    vertices = frame.to_head(person.vertices[:stop]).astype(np.float32)
+    normals = vertex_normals(vertices, place.faces)
+    solid, around = vertices[place.outside], normals[place.outside]
+    if style in _SHORT:
+        solid, around = solid[~place.ears], around[~place.ears]
+    else:
+        around = np.where(place.ears[:, None], np.sign(solid[:, :1]) * np.array([[0.97, 0.24, 0.0]]), around)
+    chin_to_chest = np.clip((template[place.outside][:, 1] - 0.485) / 0.03, 0, 1)
+    if style in _SHORT:
+        chin_to_chest = chin_to_chest[~place.ears]
+    cloth = 0.024 if person.spec.outer is not None else 0.015
+    solid = solid + around * ((1 - chin_to_chest) * cloth / frame.scale)[:, None]
+    short = style in _SHORT
+    low = np.array([-0.22, 0.48 if short else 0.0, -0.20])
+    high = np.array([0.22, 0.90, 0.26])
+    field = surface(solid, around, low, high, 0.011 if person.detail == "full" else 0.022)
+    roots = np.einsum("nk,nkd->nd", place.shares, vertices[place.corners])
+    outward = np.einsum("nk,nkd->nd", place.shares, normals[place.corners])
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    ceiling = 9.0 if covered is None else NAPE + covered * (CROWN - NAPE)
+    rng = person.rng("hair")
+    return Head(person, frame, field, roots, outward, rng, ceiling, person.detail == "full")
+
+
+def _under_layer(head: Head, cut: Cut) -> Geometry:
+    """The hair-coloured layer on the scalp, thin at the hairline."""
+    place = scalp()
+    ends = place.cap_ends
+    points = head.frame.to_head(head.person.vertices[ends]).mean(1)
+    far, away = distances(head.field, points)
+    rise = np.clip(place.cap_inside / 0.045, 0, 1)
+    thickness = np.full(len(points), cut.thickness)
+    thickness[points[:, 1] > head.ceiling - 0.01] = min(cut.thickness, 0.004)
+    lift = 0.0006 + (thickness - 0.0006) * rise * rise * (3 - 2 * rise)
+    vertices = points + away * (lift + np.clip(-far, 0, 0.003))[:, None]
+    faces, uvs = place.cap_faces, place.cap_uvs
+    return Geometry(vertices.astype(np.float32), faces, uvs, np.zeros(len(vertices), np.int64))
+
+
+def hanging_weights(
+    person: Person, frame: Frame, points: Float[ndarray, "v 3"]
+) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
+    """Skin weights of hair: the head's down to the chin, then more and more the neck's and the chest's.
+
+    Args:
+        points: In the template's measure.
+    """
+    names = ("head", "neck02", "spine01", "spine02")
+    heights = [0.56, float(frame.to_head(person.joint("neck01"))[1]), 0.0, 0.0]
+    shoulder = float(frame.to_head(person.joint("shoulder01.L"))[1])
+    chest = float(frame.to_head(person.joint("spine01"))[1])
+    heights[2], heights[3] = shoulder - 0.03, min(chest - 0.12, shoulder - 0.1)
+    heights = np.array(heights)
+    y = points[:, 1]
+    weights = np.zeros((len(y), 4), np.float32)
+    for i in range(4):
+        peak = np.eye(4)[i][::-1]
+        weights[:, i] = np.interp(y, heights[::-1], peak)
+    joints = np.array([person.body.joint_names.index(name) for name in names])
+    return weights, np.tile(joints, (len(y), 1))
+
+
+def _step(low: float, high: float, value: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _unit(vectors: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
+    return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+
+
+def _fall(points: Float[ndarray, "n 3"], part: float, back: float = 0.0) -> Float[ndarray, "n 3"]:
+    """Directions in which hair falls from a parting at x = ``part``, and round the crown behind it."""
+    end = np.array([part * 0.5, 0.02])
+    start = np.array([part, 0.125])
+    along = end - start
+    t = np.clip(((points[:, [0, 2]] - start) @ along) / (along @ along), 0, 1)
+    away = points[:, [0, 2]] - (start + t[:, None] * along)
+    size = np.linalg.norm(away, axis=1, keepdims=True)
+    away = away / (size + 0.004)
+    return _unit(np.stack([away[:, 0], np.full(len(away), -0.45), away[:, 1] - back], 1))
+
+
+def _leaders(points: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "n"]:
+    """For each strand the nearest of the first ``count``; roots are ordered, so those are evenly spread."""
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points[: min(count, len(points))]).query(points)[1]
+
+
+def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], guides: int, **how) -> Strands:  # noqa: ANN003
+    """Strands at roots, with what all styles share: columns, leaning, small disorder."""
+    rng, count = head.rng, len(chosen)
+    combs = _unit(combs + rng.normal(size=(count, 3)) * how.pop("mess", 0.06))
+    how.setdefault("clump", 0.35)
+    how["length"] = how["length"] * np.exp(rng.normal(size=count) * 0.06)
+    if not head.full:
+        how["width"] = how.get("width", 0.006) * 2.4
+    how.setdefault("width", 0.006 if head.full else 0.014)
+    return strands(
+        head.roots[chosen], head.normals[chosen], combs,
+        **{
+            "leader": _leaders(head.roots[chosen], guides if head.full else max(guides // 6, 8)),
+            "column": rng.integers(0, 32, count), "tilt": rng.normal(size=count) * 0.22,
+            "phase": rng.uniform(0, 6.28, count), "ceiling": head.ceiling, **how,
+        },
+    )  # fmt: skip
+
+
+def _buzz(head: Head) -> Cut:
+    chosen = head.some(1900, 200)
+    length = head.rng.uniform(0.006, 0.010)
+    combs = _fall(head.roots[chosen], 0.0)
+    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.28, height=0.003, width=0.005, gravity=0.2, clump=0.0)
+    return Cut(seeds, 3, 0.0022, 0.0)
+
+
+def _short(head: Head) -> Cut:
+    """A crop: longer on top, brushed forward or aside, sides and nape tapered."""
+    rng = head.rng
+    chosen = head.some(1750, 210)
+    x = scalp().roots[chosen]
+    top = _step(0.680, 0.722, x[:, 1])
+    length = 0.016 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
+    side = rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.9)
+    forward = rng.uniform(0.1, 0.9)
+    combs = _fall(x, 0.0)
+    combs = _unit(combs * (1 - 0.8 * top)[:, None] + top[:, None] * np.array([side, 0.0, forward]))
+    back = (1 - top) * _step(0.10, 0.0, x[:, 2])
+    combs[:, 2] -= 0.35 * back
+    seeds = _loose(
+        head, chosen, combs, 260, length=length, lift=0.10 + 0.28 * top, height=0.005 + 0.010 * top, gravity=0.15,
+        hug=0.5, clump=0.55, width=0.006, mess=0.10, fade=0.05,
+    )  # fmt: skip
+    return Cut(seeds, 5, 0.006)
+
+
+def _side_part(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(1500, 200)
+    x = scalp().roots[chosen]
+    part = rng.choice((-1.0, 1.0)) * rng.uniform(0.024, 0.032)
+    top = _step(0.685, 0.725, x[:, 1])
+    across = _step(0.0, 0.012, (part - x[:, 0]) * np.sign(part))
+    combs = _fall(x, part, 0.0)
+    swept = np.array([-np.sign(part) * 1.0, 0.0, -0.45])
+    combs = _unit(combs * (1 - 0.7 * top * across)[:, None] + (top * across)[:, None] * swept)
+    combs[:, 2] -= 0.4 * (1 - top)
+    length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1)) - 0.006 * _step(0.63, 0.59, x[:, 1])
+    seeds = _loose(
+        head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
+        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.45, width=0.006, mess=0.05,
+    )  # fmt: skip
+    return Cut(seeds, 6, 0.0045)
+
+
+def _slicked(head: Head) -> Cut:
+    chosen = head.some(1250, 180)
+    x = scalp().roots[chosen]
+    top = _step(0.66, 0.72, x[:, 1])
+    front = top * _step(0.06, 0.11, x[:, 2])
+    combs = np.tile(np.array([0.0, -0.15, -1.0]), (len(x), 1)) - np.array([0.0, 0.5, 0.0]) * (1 - top)[:, None]
+    combs = _unit(combs + _fall(x, 0.0) * (0.8 * (1 - top))[:, None])
+    length = (0.045 + 0.055 * top) * head.rng.uniform(0.85, 1.15)
+    seeds = _loose(
+        head, chosen, combs, 150, length=length, lift=0.03 + 0.35 * front, height=0.004 + 0.007 * top + 0.003 * front,
+        gravity=0.12, hug=1.0, clump=0.5, width=0.007, mess=0.03,
+    )  # fmt: skip
+    return Cut(seeds, 8, 0.004)
+
+
+def _spiky(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(1500, 200)
+    x = scalp().roots[chosen]
+    top = _step(0.670, 0.715, x[:, 1])
+    combs = _unit(_fall(x, 0.0) + top[:, None] * np.array([0.0, 1.6, 0.5]))
+    guides = 120
+    leader = _leaders(head.roots[chosen], guides if head.full else 45)
+    each = rng.uniform(0.75, 1.25, guides)[leader % guides]
+    length = (0.016 + top * rng.uniform(0.026, 0.042)) * (1 + (each - 1) * top)
+    seeds = _loose(
+        head, chosen, combs, guides, length=length, lift=0.15 + 0.7 * top, height=0.006 + 0.05 * top, gravity=0.0,
+        hug=0.0, clump=0.35 + 0.55 * top, leader=leader, width=0.006, mess=0.22, comb=0.25,
+    )  # fmt: skip
+    return Cut(seeds, 5, 0.007)
+
+
+def _pixie(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(1500, 200)
+    x = scalp().roots[chosen]
+    side = rng.choice((-1.0, 1.0))
+    top = _step(0.680, 0.725, x[:, 1])
+    front = top * _step(0.05, 0.10, x[:, 2])
+    combs = _fall(x, -side * 0.03)
+    combs = _unit(combs + (0.9 * front)[:, None] * np.array([side, -0.1, 0.55]))
+    length = 0.034 + 0.040 * top + 0.018 * front - 0.008 * _step(0.62, 0.59, x[:, 1])
+    cut = np.where(front > 0.2, 0.674 + rng.uniform(0, 0.012, len(x)), -9.0)
+    seeds = _loose(
+        head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
+        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.5, width=0.0065, mess=0.09, cut=cut,
+    )  # fmt: skip
+    return Cut(seeds, 6, 0.006)
+
+
+def _curtain(
+    head: Head, end: float, layers: float, fringe: bool, part: float, count: int, **how  # noqa: ANN003
+) -> Strands:
+    """Hair that falls from a parting to the height ``end``; layers: how much higher some strands end."""
+    rng = head.rng
+    chosen = head.some(count, 190)
+    x = scalp().roots[chosen]
+    combs = _fall(x, part, 0.18)
+    top = _step(0.68, 0.725, x[:, 1])
+    bangs = fringe & (np.abs(x[:, 0]) < 0.052) & (scalp().inside[chosen] < 0.030) & (x[:, 2] > 0.075)
+    combs[bangs] = _unit(np.array([0.0, -0.3, 1.0]) + x[bangs] * np.array([5.0, 0, 0]))
+    inner = rng.uniform(0, 1, len(x))
+    cut = end + layers * inner**3 + rng.normal(size=len(x)) * 0.004
+    cut = np.where(bangs, 0.668 + rng.normal(size=len(x)) * 0.0025, cut)
+    reach = 0.20 + CROWN - end
+    length = np.where(bangs, 0.12, (x[:, 1] - end) * 1.15 + 0.10)
+    values = {
+        "length": np.clip(length, 0.03, reach), "cut": cut, "lift": 0.12 + 0.22 * top,
+        "height": np.where(bangs, 0.009, 0.006 + 0.012 * inner * (0.4 + 0.6 * top)),
+        "gravity": np.where(bangs, 0.5, 0.55), "fade": np.where(bangs, 0.05, 0.09), "hug": 0.55, "clump": 0.4,
+        "drift": np.where(x[:, 2] > 0.055, 0.5, -0.35), "veil": np.where(bangs, 0.0, 1.0), "width": 0.0085,
+        "blunt": 0.25, "mess": 0.05,
+    }  # fmt: skip
+    values.update(how)
+    return _loose(head, chosen, combs, 130, **values)
+
+
+def _bob(head: Head) -> Cut:
+    rng = head.rng
+    end = rng.uniform(0.530, 0.562)
+    part = rng.choice((0.0, -0.025, 0.025))
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1000, blunt=0.5), 8, 0.007)
+
+
+def _shoulder(head: Head) -> Cut:
+    rng = head.rng
+    end = head.joint("shoulder01.L")[1] + rng.uniform(-0.01, 0.03)
+    part = rng.choice((0.0, -0.028, 0.028))
+    wave = rng.uniform(0.0, 0.005)
+    seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 850, curl=wave, pitch=0.10)
+    return Cut(seeds, 9, 0.007)
+
+
+def _long_straight(head: Head) -> Cut:
+    rng = head.rng
+    end = head.joint("shoulder01.L")[1] - rng.uniform(0.09, 0.24)
+    part = rng.choice((0.0, 0.0, -0.025, 0.025))
+    seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 760, width=0.0095)
+    return Cut(seeds, 10, 0.006)
+
+
+def _long_wavy(head: Head) -> Cut:
+    rng = head.rng
+    end = head.joint("shoulder01.L")[1] - rng.uniform(0.06, 0.20)
+    part = rng.choice((0.0, -0.028, 0.028))
+    seeds = _curtain(
+        head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.009, 0.013), pitch=rng.uniform(0.085, 0.12),
+        height=0.012, clump=0.55,
+    )  # fmt: skip
+    phase = seeds.get("phase")[seeds.get("leader").astype(int)]
+    seeds = Strands(seeds.roots, seeds.normals, seeds.combs, seeds.how.copy())
+    seeds.how[:, 14] = phase + head.rng.normal(size=len(phase)) * 0.5
+    return Cut(seeds, 14, 0.009)
+
+
+def _curly(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(560, 170)
+    x = scalp().roots[chosen]
+    top = _step(0.66, 0.72, x[:, 1])
+    front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
+    reach = rng.uniform(0.075, 0.17)
+    end = NAPE + 0.03 - reach * 0.55
+    cut = np.where(front, 0.690, end) + rng.normal(size=len(x)) * 0.012
+    seeds = _loose(
+        head, chosen, _fall(x, rng.uniform(-0.03, 0.03), 0.25), 150,
+        length=(0.06 + reach * (0.5 + 0.5 * top)) * np.where(front, 0.7, 1.0), cut=cut, lift=0.65,
+        height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.007, 0.010),
+        pitch=rng.uniform(0.026, 0.036), clump=0.30, width=0.0095, blunt=0.35, mess=0.2, veil=1.0, drift=-0.2,
+    )  # fmt: skip
+    return Cut(seeds, 16, 0.016)
+
+
+def _afro(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(1000, 260)
+    size = rng.uniform(0.045, 0.085)
+    x = scalp().roots[chosen]
+    # Towards a sphere round the head: strands fan out from a point low inside it.
+    combs = _unit(x - np.array([0.0, 0.655, 0.035]))
+    edge = 0.55 + 0.45 * _step(0.0, 0.05, scalp().inside[chosen])
+    seeds = _loose(
+        head, chosen, combs, 1000, length=size * 1.05 * edge, lift=0.15, height=0.2, hug=0.0, gravity=0.0, comb=0.6,
+        curl=0.007, pitch=0.024, clump=0.0, width=0.013, blunt=0.8, mess=0.18,
+    )  # fmt: skip
+    return Cut(seeds, 8, size * 0.72)
+
+
+def _mohawk(head: Head) -> Cut:
+    rng = head.rng
+    place = scalp()
+    band = 0.016 + 0.004 * _step(0.05, -0.03, place.roots[:, 2])
+    crest = np.flatnonzero((np.abs(place.roots[:, 0]) < band) & (place.roots[:, 1] > 0.59))
+    crest = np.repeat(crest, 5 if head.full else 2)
+    x = place.roots[crest]
+    tall = rng.uniform(0.065, 0.11)
+    length = tall * (0.65 + 0.35 * _step(0.60, 0.72, x[:, 1])) * rng.uniform(0.85, 1.1, len(x))
+    combs = _unit(x * np.array([0, 1, 1]) - np.array([0.0, 0.66, 0.04]) + np.array([0.0, 0.0, -0.02]))
+    ridge = _loose(
+        head, crest, combs, 60, length=length, lift=0.05, height=0.2, hug=0.0, gravity=0.0, comb=0.5, clump=0.0,
+        width=0.009, mess=0.10, blunt=0.15,
+    )  # fmt: skip
+    ridge.combs[:, 0] *= 0.5
+    sides = head.some(900, 60)
+    sides = sides[np.abs(place.roots[sides, 0]) > 0.018]
+    short = _loose(
+        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.005, lift=0.25, height=0.002, width=0.004, clump=0.0
+    )
+    return Cut(together(ridge, short), 6, 0.0016, 0.0)
+
+
+def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "n 3"], height: float = 0.006) -> Strands:
+    """Hair combed tight to a tie point."""
+    count = len(chosen)
+    x = scalp().roots[chosen]
+    rise = height * (0.5 + 0.5 * head.rng.uniform(0, 1, count))
+    return _loose(
+        head, chosen, np.zeros((count, 3)), 150, length=0.34, lift=0.0, height=rise, hug=1.3, gravity=0.0, aimed=1.0,
+        clump=0.0, width=0.0085, blunt=0.7, tilt=0.0, mess=0.0, turn=1.4, column=head.rng.integers(0, 32, count),
+    ) if count == 0 else _aimed(head, chosen, x, tie, rise)  # fmt: skip
+
+
+def _aimed(
+    head: Head, chosen: Int[ndarray, "n"], x: Float[ndarray, "n 3"], tie: Float[ndarray, "n 3"], rise: Float[ndarray, "n"]
+) -> Strands:
+    count = len(chosen)
+    goal = np.broadcast_to(tie, (count, 3)) + head.rng.normal(size=(count, 3)) * 0.003
+    return strands(
+        head.roots[chosen], head.normals[chosen], goal,
+        length=0.36, lift=0.05, height=rise, hug=1.3, gravity=0.0, aimed=1.0, turn=1.4, blunt=0.75,
+        width=0.0085 if head.full else 0.022, column=head.rng.integers(0, 32, count), ceiling=head.ceiling,
+    )  # fmt: skip
+
+
+def _tail(
+    head: Head, tie: Float[ndarray, "3"], out: Float[ndarray, "3"], length: float, count: int, **how  # noqa: ANN003
+) -> Strands:
+    """A loose bundle that leaves a tie in the direction ``out``."""
+    rng = head.rng
+    count = count if head.full else max(count // 6, 16)
+    side = np.cross(out, np.array([0.0, 1.0, 0.0]))
+    side /= np.linalg.norm(side) + 1e-6
+    up = np.cross(side, out)
+    turn, radius = rng.uniform(0, 6.28, count), np.sqrt(rng.uniform(0, 1, count))
+    spread = radius[:, None] * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up)
+    roots = tie + spread * 0.010
+    combs = _unit(out + spread * 0.45)
+    values = {
+        "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.42, "comb": 0.8, "fade": 0.035,
+        "hug": 0.0, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
+        "clump": 0.35, "leader": np.arange(count) % max(count // 7, 1), "column": rng.integers(0, 32, count),
+        "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
+    }  # fmt: skip
+    values.update(how)
+    return strands(roots, np.tile(out, (count, 1)), combs, **values)
+
+
+def _band(tie: Float[ndarray, "3"], out: Float[ndarray, "3"], radius: float, head: Head) -> Geometry:
+    """Hair wound round a tie."""
+    side = np.cross(out, np.array([0.0, 1.0, 0.1]))
+    side /= np.linalg.norm(side)
+    up = np.cross(side, out)
+    turn = np.linspace(0, 2 * np.pi, 20 if head.full else 8)
+    line = tie + radius * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up)
+    return tubes(line[None], np.full((1, len(turn)), 0.0065), 6 if head.full else 3, np.array([3]), repeat=2)
+
+
+def _on_head(head: Head, point: tuple[float, float, float], away: float) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+    """A point held off the head's surface, and the direction away from it."""
+    at = np.array([point], np.float32)
+    for _ in range(3):
+        far, out = distances(head.field, at)
+        at = at + out * (away - far)[:, None]
+    return at[0], out[0]
+
+
+def _ponytail(head: Head) -> Cut:
+    rng = head.rng
+    high = rng.uniform(0, 1)
+    covered = head.ceiling < 1.0
+    y = min(0.655 + 0.075 * high, head.ceiling - 0.02 if covered else 9.0)
+    tie, out = _on_head(head, (0.0, y, -0.06), 0.014)
+    out = _unit((out + np.array([0.0, 0.35 * high, 0.0]))[None])[0]
+    swept = _to_tie(head, head.some(950, 150), tie)
+    tail = _tail(
+        head, tie + out * 0.004, out, rng.uniform(0.16, 0.36), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10
+    )
+    return Cut(together(swept, tail), 11, 0.004, extra=(_band(tie + out * 0.004, out, 0.011, head),))
+
+
+def _bun(head: Head) -> Cut:
+    rng = head.rng
+    y = rng.choice((0.60, 0.66, 0.735))
+    y = min(float(y), head.ceiling - 0.025 if head.ceiling < 1.0 else 9.0)
+    tie, out = _on_head(head, (0.0, y, -0.06 if y < 0.72 else -0.02), 0.010)
+    swept = _to_tie(head, head.some(1000, 150), tie)
+    # A rope wound into a dome.
+    size = rng.uniform(0.026, 0.034)
+    side = np.cross(out, np.array([0.0, 1.0, 0.1]))
+    side /= np.linalg.norm(side)
+    up = np.cross(side, out)
+    ropes = []
+    for strand in range(3 if head.full else 1):
+        points = 64 if head.full else 18
+        t = np.linspace(0, 1, points)
+        turn = 2 * np.pi * (2.6 * t + strand / 3) + rng.uniform(0, 6)
+        ring = size * (1.0 - 0.88 * t**1.3)
+        lift = 0.006 + size * 0.95 * np.sin(t * np.pi / 2) + rng.normal() * 0.001
+        line = tie + ring[:, None] * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up) + lift[:, None] * out
+        radius = size * (0.36 if head.full else 0.5) * np.minimum(1, 8 * np.minimum(t, 1 - t) + 0.3)
+        ropes.append(tubes(line[None], radius[None], 8 if head.full else 4, np.array([strand * 2 + 1]), repeat=5))
+    core_turn = np.linspace(0, 1, 10 if head.full else 5)
+    core = tie + (core_turn * size * 1.5 - 0.006)[:, None] * out
+    ball = size * 1.02 * np.sqrt(np.clip(1 - core_turn**2.2, 0.0, 1))
+    ropes.append(tubes(core[None], ball[None], 12 if head.full else 6, np.array([2])))
+    return Cut(swept, 10, 0.004, extra=tuple(ropes))
+
+
+def _plait(head: Head, line: Float[ndarray, "k 3"], away: Float[ndarray, "k 3"], width: float) -> tuple[Geometry, ...]:
+    """Three strands crossing over each other along a line, and a loose end."""
+    from scipy.interpolate import CubicSpline
+
+    steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    arc = np.concatenate([[0], np.cumsum(steps)])
+    points = int(np.clip(arc[-1] / (0.0055 if head.full else 0.02), 6, 90))
+    at = np.linspace(0, arc[-1], points)
+    centre = CubicSpline(arc, line)(at)
+    along = _unit(np.gradient(centre, axis=0))
+    out = _unit(CubicSpline(arc, away)(at))
+    side = _unit(np.cross(along, out))
+    out = np.cross(side, along)
+    t = at / arc[-1]
+    swell = width * np.clip(1.1 - 0.45 * t, 0.3, 1.0)
+    turn = 2 * np.pi * at / (width * 3.3)
+    strands_of_three = []
+    for k in range(3):
+        phase = turn + k * 2 * np.pi / 3
+        strand = (
+            centre
+            + (0.52 * swell * np.sin(phase))[:, None] * side
+            + (0.27 * swell * np.sin(2 * phase) + 0.3 * swell)[:, None] * out
+        )
+        strands_of_three.append(strand)
+    lines = np.stack(strands_of_three)
+    radius = np.tile(0.44 * swell, (3, 1)) * np.minimum(1, 6 * (1.02 - t))
+    return (tubes(lines, radius, 7 if head.full else 4, np.array([1, 3, 5]), repeat=arc[-1] / 0.06),)
+
+
+def _two_ties(head: Head, y: float, z: float) -> tuple[Int[ndarray, "n"], Float[ndarray, "n 3"], list, list]:
+    """Roots parted in the middle, the tie each goes to, and the ties with their outward directions."""
+    chosen = head.some(1000, 160)
+    ties, outs = [], []
+    for sign in (1.0, -1.0):
+        tie, out = _on_head(head, (sign * 0.075, min(y, head.ceiling - 0.02 if head.ceiling < 1 else 9.0), z), 0.012)
+        ties.append(tie)
+        outs.append(out)
+    left = scalp().roots[chosen, 0] > 0
+    return chosen, np.where(left[:, None], ties[0], ties[1]), ties, outs
+
+
+def _braids(head: Head) -> Cut:
+    rng = head.rng
+    chosen, goals, ties, outs = _two_ties(head, 0.592, 0.012)
+    swept = _to_tie(head, chosen, goals)
+    length = rng.uniform(0.24, 0.40)
+    forward = rng.random() < 0.6
+    extra, tails = [], []
+    for tie, out in zip(ties, outs, strict=True):
+        way = _unit((out * 0.7 + np.array([0.0, -0.8, 0.35 if forward else -0.35]))[None])
+        seed = strands(
+            tie[None], way, way, length=length, lift=0.0, gravity=0.5, comb=0.7, fade=0.03, hug=0.15, height=0.014,
+            drift=0.35 if forward else -0.3, turn=0.7,
+        )  # fmt: skip
+        line, away = grow(head.field, seed, 24)
+        extra += _plait(head, line[0], away[0], 0.022)
+        end = line[0, -1] - line[0, -2]
+        tails.append(_tail(head, line[0, -1] + away[0, -1] * 0.004, _unit(end[None])[0], 0.05, 26, fade=0.5, height=0.008))
+    return Cut(together(swept, *tails), 9, 0.004, extra=tuple(extra))
+
+
+def _pigtails(head: Head) -> Cut:
+    rng = head.rng
+    chosen, goals, ties, outs = _two_ties(head, rng.uniform(0.655, 0.70), 0.005)
+    swept = _to_tie(head, chosen, goals)
+    length = rng.uniform(0.12, 0.24)
+    curl = rng.choice((0.0, 0.008))
+    tails, bands = [], []
+    for tie, out in zip(ties, outs, strict=True):
+        way = _unit((out + np.array([0.0, 0.25, -0.1]))[None])[0]
+        tails.append(_tail(head, tie + way * 0.004, way, length, 130, curl=curl, pitch=0.08))
+        bands.append(_band(tie + way * 0.004, way, 0.010, head))
+    return Cut(together(swept, *tails), 10, 0.004, extra=tuple(bands))
+
+
+def _dreadlocks(head: Head) -> Cut:
+    rng = head.rng
+    chosen = head.some(125, 60)
+    x = scalp().roots[chosen]
+    end = rng.choice((0.545, 0.47, 0.38)) + rng.normal(size=len(x)) * 0.02
+    front = (x[:, 2] > 0.07) & (np.abs(x[:, 0]) < 0.05)
+    combs = _fall(x, rng.uniform(-0.02, 0.02), 0.35)
+    combs[front, 2] -= 0.5
+    seeds = _loose(
+        head, chosen, combs, len(chosen), length=CROWN - end + 0.02, cut=end, lift=0.3,
+        height=0.012 + 0.012 * rng.uniform(0, 1, len(x)), gravity=0.42, fade=0.09, hug=0.6, clump=0.0, width=0.012,
+        curl=0.002, pitch=0.05, mess=0.10, veil=1.0, drift=np.where(x[:, 2] > 0.07, 0.3, -0.3),
+    )  # fmt: skip
+    if not head.full:
+        seeds.how[:, 17] = 0.018
+    return Cut(seeds, 14, 0.005, locks=True)
+
+
+STYLES: dict[str, Callable[[Head], Cut]] = {
+    "buzz": _buzz,
+    "short": _short,
+    "side part": _side_part,
+    "slicked back": _slicked,
+    "spiky": _spiky,
+    "pixie": _pixie,
+    "bob": _bob,
+    "shoulder": _shoulder,
+    "long straight": _long_straight,
+    "long wavy": _long_wavy,
+    "curly": _curly,
+    "afro": _afro,
+    "ponytail": _ponytail,
+    "bun": _bun,
+    "braids": _braids,
+    "pigtails": _pigtails,
+    "dreadlocks": _dreadlocks,
+    "mohawk": _mohawk,
+}
+_SHORT = {"buzz", "short", "side part", "slicked back", "spiky", "pixie", "mohawk", "afro"}
+"""Styles that leave the ears free and do not reach the shoulders."""
