@@ -50,14 +50,14 @@ class Light:
 
 
 def studio() -> Light:
-    """A large soft key from the upper left, a cool fill, a rim from behind: volume without blown highlights."""
+    """A large soft key from the upper left, a weak fill, a rim from behind: volume without blown highlights."""
     return Light(
-        key=Lamp(_towards(-38.0, 38.0), (1.0, 0.955, 0.90), 0.85, 20.0),
-        fill=Lamp(_towards(52.0, 12.0), (0.90, 0.95, 1.0), 0.16, 35.0),
+        key=Lamp(_towards(-38.0, 38.0), (1.0, 0.96, 0.91), 0.95, 20.0),
+        fill=Lamp(_towards(52.0, 12.0), (1.0, 0.98, 0.95), 0.12, 35.0),
         rim=Lamp(_towards(152.0, 34.0), (0.95, 0.98, 1.0), 0.38, 14.0),
-        sky=(0.42, 0.44, 0.47),
-        horizon=(0.30, 0.30, 0.31),
-        ground=(0.15, 0.138, 0.128),
+        sky=(0.39, 0.395, 0.41),
+        horizon=(0.27, 0.265, 0.262),
+        ground=(0.13, 0.115, 0.104),
     )
 
 

@@ -341,8 +341,10 @@ def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, op
     f_blue = 0.04 + (blue - 0.04) * metallic
     s_red, s_green, s_blue = f_red * scale + bias, f_green * scale + bias, f_blue * scale + bias
     d_red, d_green, d_blue = red * metal * (1 - s_red), green * metal * (1 - s_green), blue * metal * (1 - s_blue)
-    out_red = d_red * _sky(lamps, 0, ny, 1.0) * _bounced(open_sky, red)
-    out_green = d_green * _sky(lamps, 1, ny, 1.0) * _bounced(open_sky, green)
+    # Red light travels farther inside skin, so creases and shadow edges are redder than what surrounds them.
+    glow = open_sky * (1.0 - open_sky) * skin
+    out_red = d_red * _sky(lamps, 0, ny, 1.0) * _bounced(min(open_sky + 0.5 * glow, 1.0), red)
+    out_green = d_green * _sky(lamps, 1, ny, 1.0) * _bounced(min(open_sky + 0.1 * glow, 1.0), green)
     out_blue = d_blue * _sky(lamps, 2, ny, 1.0) * _bounced(open_sky, blue)
     out_red += s_red * _sky(lamps, 0, reflected_up, roughness) * sharp_sky
     out_green += s_green * _sky(lamps, 1, reflected_up, roughness) * sharp_sky
