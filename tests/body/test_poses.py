@@ -89,5 +89,8 @@ def test_motions_loop_with_unit_quaternions(clip):
 
 def test_a_walking_leg_swings_forward_and_back():
     clip = walk(1.7)
-    turns = [Rotation.from_quat(q[[1, 2, 3, 0]]).as_euler("xyz", degrees=True)[0] for q in clip.rotations_wxyz["upperleg01.L"]]
+    turns = [
+        Rotation.from_quat(q[[1, 2, 3, 0]]).as_euler("xyz", degrees=True)[0]
+        for q in clip.rotations_wxyz["upperleg01.L"]
+    ]
     assert min(turns) < -20 and max(turns) > 12

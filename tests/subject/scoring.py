@@ -90,7 +90,9 @@ def score(spec: FigureSpec, expect: dict[str, Any], forbid: dict[str, Any]) -> S
                 extra = extra if isinstance(extra, dict) else {"kind": extra}
                 points += [(f"extra {extra['kind']} {name}", good) for name, good in has_extra(spec, extra).items()]
         else:
-            points.append((f"{path}: {value_at(spec, path)} not {expected}", holds(value_at(spec, path), expected, path)))
+            points.append(
+                (f"{path}: {value_at(spec, path)} not {expected}", holds(value_at(spec, path), expected, path))
+            )
     points += [(f"forbidden {path} {banned}", not forbidden(spec, path, banned)) for path, banned in forbid.items()]
     return Score(sum(good for _, good in points), len(points), tuple(text for text, good in points if not good))
 

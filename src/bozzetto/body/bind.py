@@ -5,6 +5,7 @@ Rest orientations are the world's axes, so a joint's rotation is a world-axis ro
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numba
 import numpy as np
@@ -14,8 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from bozzetto.types import Skeleton
 
-Pose = Mapping[str, Rotation]
-"""World-axis rotations by joint name, relative to the rest pose; joints not named stay."""
+Pose: TypeAlias = Mapping[str, tuple[float, float, float, float]]
+"""World-axis quaternions (wxyz) by joint name, relative to the rest pose; joints not named stay."""
 
 
 def joint_transforms(
@@ -47,8 +48,10 @@ def pose_transforms(
         ValueError: The pose names a joint that the skeleton lacks.
     """
     rotations = np.tile(np.eye(3), (len(skeleton.names), 1, 1))
-    for name, rotation in pose.items():
-        rotations[skeleton.index(name)] = rotation.as_matrix()
+    if pose:
+        rows = [skeleton.index(name) for name in pose]
+        quaternions = np.array(list(pose.values()))[:, [1, 2, 3, 0]]
+        rotations[rows] = Rotation.from_quat(quaternions).as_matrix()
     return joint_transforms(
         skeleton.positions.numpy().astype(np.float64), skeleton.parents, rotations, root_translation
     )

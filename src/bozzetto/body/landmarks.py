@@ -2,10 +2,10 @@
 
 ``data/landmarks.json`` was made once on the mean person, seen from the front. Eyes: the vertices of the skin faces
 that border the visible eyeball, of those the foremost row, thinned to sixteen. Lips: the two boundary loops of the
-faces inside the lips mask, cut at the corners, with twenty evenly spaced vertices each. Oval and brows: the front
-vertices nearest to curves drawn along the hairline, temples and jaw, and along the brow ridge. Irises: where rays
-through the centre and four points 5.5 mm around it meet the eyeball, as mixtures of three vertices. The right side is
-the left side's mirror.
+faces inside the lips mask, cut at the corners, with twenty evenly spaced vertices each. Oval: the front vertices
+nearest to a curve drawn along the hairline, temples and jaw. Brows and irises: where rays from the front meet the skin
+along the brow ridge, and the eyeball at its centre and 5.5 mm around it, as mixtures of three vertices. The right side
+is the left side's mirror.
 """
 
 import json
@@ -43,13 +43,13 @@ def contour_vertices() -> dict[str, tuple[Int[ndarray, "n k"], Float[ndarray, "n
     table = json.loads((Path(__file__).parent / "data" / "landmarks.json").read_text())
     found = {}
     for name in CONTOURS:
-        if name.endswith("iris"):
-            found[name] = (
-                np.array([point["vertices"] for point in table[name]]),
-                np.array([point["weights"] for point in table[name]], np.float32),
-            )
-        else:
-            found[name] = (np.array(table[name])[:, None], np.ones((len(table[name]), 1), np.float32))
+        points = [
+            point if isinstance(point, dict) else {"vertices": [point], "weights": [1.0]} for point in table[name]
+        ]
+        found[name] = (
+            np.array([point["vertices"] for point in points]),
+            np.array([point["weights"] for point in points], np.float32),
+        )
     return found
 
 

@@ -10,35 +10,75 @@ _YEARS = (0.0, 1.0, 5.0, 11.5, 16.0, 25.0, 90.0)
 _AGES = (-1 / 3, 0.0, 0.17, 1 / 3, 0.5, 2 / 3, 1.0)
 _GENDER = {"man": 0.0, "androgynous": 0.5, "woman": 1.0}
 
-_IDENTITY = {
-    "nose-scale-depth": 0.5, "nose-scale-vert": 0.45, "nose-scale-horiz": 0.5, "nose-hump": 0.4, "nose-curve": 0.4,
-    "nose-point-width": 0.4, "nose-width1": 0.4, "nose-width2": 0.4, "nose-width3": 0.5, "nose-flaring": 0.35,
-    "nose-base": 0.35, "nose-point": 0.4, "nose-volume": 0.35, "nose-nostrils-width": 0.4,
-    "mouth-scale-horiz": 0.4, "mouth-scale-vert": 0.25, "mouth-trans": 0.25, "mouth-cupidsbow": 0.5,
-    "mouth-lowerlip-volume": 0.4, "mouth-upperlip-volume": 0.4, "mouth-angles": 0.25,
-    "chin-height": 0.4, "chin-prominent": 0.4, "chin-width": 0.45, "chin-bones": 0.4, "chin-cleft": 0.35,
-    "chin-jaw-drop": 0.35, "chin-prognathism": 0.25,
-    "forehead-scale-vert": 0.2, "forehead-temple": 0.3, "forehead-nubian": 0.2,
-    "eyebrows-angle": 0.35, "eyebrows-trans": 0.35, "head-scale-horiz": 0.2, "head-scale-vert": 0.15,
-    "head-scale-depth": 0.15, "head-fat": 0.25, "head-back-scale-depth": 0.15,
-    "neck-scale-horiz": 0.25, "neck-scale-depth": 0.25, "torso-scale-horiz": 0.15, "torso-vshape": 0.2,
-    "hip-scale-horiz": 0.2, "stomach-tone": 0.3, "measure-shoulder-dist": 0.3,
+_AXES: tuple[dict[str, float], ...] = (
+    # The nose: broad, prominent, turned up, hooked, full at the tip.
+    {"nose-scale-horiz": 0.28, "nose-width1": 0.16, "nose-width2": 0.2, "nose-width3": 0.25, "nose-flaring": 0.14,
+     "nose-nostrils-width": 0.14},
+    {"nose-scale-depth": 0.28, "nose-scale-vert": 0.16, "nose-greek": 0.12},
+    {"nose-point": 0.22, "nose-base": 0.15, "nose-septumangle": 0.08},
+    {"nose-hump": 0.24, "nose-curve": 0.14},
+    {"nose-point-width": 0.2, "nose-volume": 0.16},
+    # The head: wide, long, deep, tall of forehead.
+    {"head-scale-horiz": 0.16, "head-fat": 0.2, "cheek-volume": 0.25, "chin-width": 0.2, "neck-scale-horiz": 0.12},
+    {"head-scale-vert": 0.16, "chin-height": 0.3, "forehead-scale-vert": 0.12},
+    {"head-back-scale-depth": 0.12, "forehead-nubian": 0.12, "forehead-temple": 0.2},
+    # Jaw and chin: strong, forward, cleft.
+    {"chin-bones": 0.35, "chin-width": 0.3, "chin-jaw-drop": 0.2},
+    {"chin-prominent": 0.35, "chin-prognathism": 0.12, "mouth-trans": 0.12},
+    {"chin-cleft": 0.3},
+    # Cheeks: high bones, hollow.
+    {"cheek-bones": 0.4, "cheek-trans": 0.2},
+    {"cheek-inner": 0.25, "cheek-volume": 0.3},
+    # Eyes: large, tilted, far apart, folded, hooded.
+    {"eye-scale": 0.26, "eye-height2": 0.1},
+    {"eye-corner2": 0.34, "eye-corner1": -0.14, "eyebrows-angle": 0.15},
+    {"eye-trans": 0.22},
+    {"eye-epicanthus": 0.32, "eye-eyefold": 0.22},
+    {"eye-eyefold-angle": 0.25, "eye-bag": 0.14},
+    # Brows: high, slanted.
+    {"eyebrows-trans": 0.25},
+    {"eyebrows-angle": 0.22},
+    # Mouth: wide, full above, full below, bowed, long of lip.
+    {"mouth-scale-horiz": 0.32, "mouth-scale-vert": 0.1},
+    {"mouth-upperlip-volume": 0.22, "mouth-lowerlip-volume": 0.22},
+    {"mouth-lowerlip-volume": 0.2, "mouth-upperlip-volume": -0.14, "mouth-lowerlip-width": 0.2},
+    {"mouth-cupidsbow": 0.4, "mouth-philtrum-volume": 0.25},
+    {"mouth-angles": 0.12},
+    # Ears.
+    {"ear-scale": 0.3, "ear-lobe": 0.3},
+    {"ear-wing": 0.2, "ear-rot": 0.25},
+    # The body: shoulders, hips, neck, belly, length of legs.
+    {"measure-shoulder-dist": 0.25, "torso-scale-horiz": 0.12, "torso-vshape": 0.15},
+    {"hip-scale-horiz": 0.18},
+    {"neck-scale-depth": 0.18, "neck-scale-horiz": 0.18},
+    {"stomach-tone": 0.3},
+)  # fmt: skip
+"""Ways in which people differ, each a few local changes that go together, with their spread."""
+_WOMAN = {
+    "chin-width": -0.25, "chin-bones": -0.3, "chin-prominent": -0.1, "chin-height": -0.12, "nose-scale-horiz": -0.12,
+    "nose-scale-depth": -0.1, "nose-point": 0.12, "eye-scale": 0.22, "eyebrows-trans": 0.25, "forehead-nubian": 0.12,
+    "mouth-upperlip-volume": 0.15, "mouth-lowerlip-volume": 0.12, "cheek-bones": 0.2, "neck-scale-horiz": -0.25,
+    "neck-scale-depth": -0.2, "head-fat": -0.05, "mouth-scale-horiz": -0.05, "eye-corner2": 0.1,
 }  # fmt: skip
-"""Local changes that tell people apart, with the spread (standard deviation) of each."""
-_PAIRED = {
-    "cheek-volume": 0.4, "cheek-bones": 0.45, "cheek-inner": 0.3, "cheek-trans": 0.3,
-    "eye-scale": 0.3, "eye-corner1": 0.35, "eye-corner2": 0.35, "eye-trans": 0.25, "eye-epicanthus": 0.3,
-    "eye-eyefold": 0.3, "eye-eyefold-angle": 0.3, "eye-bag": 0.2, "eye-height1": 0.2, "eye-height3": 0.2,
-    "ear-scale": 0.35, "ear-wing": 0.25, "ear-lobe": 0.4, "ear-rot": 0.3,
+_MAN = {
+    "chin-width": 0.25, "chin-bones": 0.35, "chin-prominent": 0.15, "chin-height": 0.12, "nose-scale-vert": 0.1,
+    "eyebrows-trans": -0.2, "eye-scale": -0.08, "neck-scale-horiz": 0.3, "neck-scale-depth": 0.2,
+    "mouth-upperlip-volume": -0.1, "forehead-nubian": -0.1, "nose-scale-depth": 0.1,
 }  # fmt: skip
-"""The same for those that come once a side."""
+_CHILD = {
+    "eye-scale": 0.35, "cheek-volume": 0.3, "nose-scale-vert": -0.15, "nose-scale-depth": -0.15, "chin-prominent": -0.15,
+    "nose-point": 0.15, "mouth-scale-horiz": -0.1,
+}  # fmt: skip
+"""What tells women, men and children apart in the face beyond the body model's own difference."""
+_REST: dict[str, float] = {"jawOpen": -0.045, "eyeBlinkLeft": 0.04, "eyeBlinkRight": 0.04}
+"""Expressions baked into the face: the body model's lips stand a little open, its lids a little wide."""
 _SHAPES = {
     "oval": {},
-    "round": {"head-fat": 0.6, "cheek-volume": 0.6, "chin-width": 0.5, "chin-height": -0.4},
-    "square": {"chin-width": 0.9, "chin-bones": 0.7, "chin-height": -0.1},
-    "heart": {"forehead-temple": 0.5, "chin-width": -0.8, "cheek-bones": 0.5},
-    "long": {"head-scale-vert": 0.6, "chin-height": 0.5, "head-scale-horiz": -0.3},
-    "diamond": {"cheek-bones": 0.9, "forehead-temple": -0.5, "chin-width": -0.5},
+    "round": {"head-fat": 0.35, "cheek-volume": 0.4, "chin-width": 0.3, "chin-height": -0.3},
+    "square": {"chin-width": 0.65, "chin-bones": 0.55, "chin-height": -0.1},
+    "heart": {"forehead-temple": 0.5, "chin-width": -0.65, "cheek-bones": 0.4},
+    "long": {"head-scale-vert": 0.35, "chin-height": 0.4, "head-scale-horiz": -0.25},
+    "diamond": {"cheek-bones": 0.7, "forehead-temple": -0.5, "chin-width": -0.45},
 }
 _LIPS = {"thin": -0.7, "medium": 0.0, "full": 0.75}
 
@@ -49,10 +89,13 @@ def shape_person(body: Body, spec: BodySpec, face: FaceSpec) -> ShapedBody:
     Height is met exactly: first by the model's own height (which changes proportions), the rest by scale.
     """
     age = float(np.interp(spec.age, _YEARS, _AGES))
-    local = _local_changes(body, spec, face)
+    local = local_changes(body, spec, face)
+    weight = float(np.interp(spec.weight, (0, 0.5, 1), (0.08, 0.5, 0.95)))
+    uncommon = float(np.interp(spec.proportions, (0, 0.5, 1), (0.9, 0.35, 0.0)))
+    """The model counts the other way round: 0 is idealised."""
 
     def build(height: float) -> tuple[np.ndarray, np.ndarray]:
-        values = torch.tensor([_GENDER[spec.presentation], age, spec.muscle, spec.weight, height, spec.proportions])
+        values = torch.tensor([_GENDER[spec.presentation], age, spec.muscle, weight, height, uncommon])
         vertices, joints = body.shape(values, local)
         return vertices.numpy(), joints.numpy()
 
@@ -69,27 +112,50 @@ def shape_person(body: Body, spec: BodySpec, face: FaceSpec) -> ShapedBody:
     scale = spec.height / tall
     floor = vertices[:stop, 1].min()
     shift = np.array([0.0, floor, 0.0], np.float32)
+    eyes = [body.joint_names.index(name) for name in ("eye.L", "eye.R")]
+    gap, mean = (float(np.ptp(points[eyes, 0])) for points in (joints, body.joint_template.numpy()))
+    for name, strength in _REST.items():
+        indices, offsets = body.expressions[name]
+        vertices[indices] += np.float32(strength * gap / mean) * offsets
     return ShapedBody(((vertices - shift) * scale).astype(np.float32), ((joints - shift) * scale).astype(np.float32))
 
 
-def _local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float]:
-    """Local changes of identity, face shape and lips, by the model's names."""
+def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float]:
+    """Strengths of the local changes of identity, presentation, age, face shape and lips, by the model's names."""
     rng = np.random.default_rng(spec.identity)
-    child = float(np.interp(spec.age, (5, 18), (0.45, 1.0)))
-    strengths = {name: rng.normal() * spread * child for name, spread in _IDENTITY.items()}
-    strengths |= {name: rng.normal() * spread * child for name, spread in _PAIRED.items()}
+    grown = float(np.interp(spec.age, (5, 18), (0.5, 1.0)))
+    strengths: dict[str, float] = {}
+
+    def add(changes: dict[str, float], amount: float) -> None:
+        for name, strength in changes.items():
+            strengths[name] = strengths.get(name, 0.0) + amount * strength
+
+    for axis in _AXES:
+        add(axis, grown * float(np.clip(rng.normal(), -1.8, 1.8)))
+    for axis in _AXES:
+        for name, spread in axis.items():
+            add({name: 0.35 * spread}, grown * float(np.clip(rng.normal(), -1.8, 1.8)))
+    add(
+        {"woman": _WOMAN, "man": _MAN, "androgynous": {}}[spec.presentation],
+        float(np.interp(spec.age, (8, 18), (0.3, 1))),
+    )
+    add(_CHILD, float(np.interp(spec.age, (4, 10, 16), (1.0, 0.7, 0.0))))
     for name, strength in _SHAPES[face.shape].items():
-        strengths[name] = strengths.get(name, 0.0) * 0.5 + strength
+        strengths[name] = strengths.get(name, 0.0) * 0.4 + strength
     for name in ("mouth-lowerlip-volume", "mouth-upperlip-volume"):
-        strengths[name] = strengths[name] * 0.4 + _LIPS[face.lips]
+        strengths[name] = strengths[name] * 0.6 + _LIPS[face.lips]
     changes: dict[str, float] = {}
     for name, strength in strengths.items():
         strength = float(np.clip(strength, -1, 1))
-        names = [f"{side}-{name}" for side in "lr"] if name in _PAIRED or f"l-{name}-incr" in body.local else [name]
-        for each in names:
+        paired = f"l-{name}-incr" in body.local or _has_ends(body, f"l-{name}")
+        for each in [f"{side}-{name}" for side in "lr"] if paired else [name]:
             positive, negative = _ends(body, each)
             changes[positive if strength > 0 else negative] = abs(strength)
     return changes
+
+
+def _has_ends(body: Body, name: str) -> bool:
+    return any(f"{name}-{end}" in body.local for end in ("up", "out", "convex", "forward"))
 
 
 def _ends(body: Body, name: str) -> tuple[str, str]:

@@ -6,16 +6,16 @@ below, and seeded variations of it, each kept only when no limb enters another p
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.spatial.transform import Rotation
 
 from bozzetto.types import Clip
 
@@ -95,18 +95,37 @@ _SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 _NECK = ("neck01", "neck02", "neck03", "head")
 
 
-def _turn(axis: str, degrees: float) -> Rotation:
-    return Rotation.from_euler(axis, degrees, degrees=True)
+_Quaternion: TypeAlias = tuple[float, float, float, float]
+"""wxyz. Plain tuples: a posture is a hundred tiny products, which cost 100 times more as library objects."""
 
 
-def rotations(posture: Posture) -> dict[str, Rotation]:
-    """World-axis joint rotations relative to the T-pose, for ``bind.pose_transforms``.
+def _turn(axis: str, degrees: float) -> _Quaternion:
+    half = math.radians(degrees) / 2
+    s = math.sin(half)
+    return math.cos(half), s * (axis == "x"), s * (axis == "y"), s * (axis == "z")
+
+
+def _then(*turns: _Quaternion) -> _Quaternion:
+    """The product: the last turn acts first."""
+    w, x, y, z = turns[0]
+    for a, b, c, d in turns[1:]:
+        w, x, y, z = (
+            w * a - x * b - y * c - z * d,
+            w * b + x * a + y * d - z * c,
+            w * c - x * d + y * a + z * b,
+            w * d + x * c - y * b + z * a,
+        )
+    return w, x, y, z
+
+
+def rotations(posture: Posture) -> dict[str, _Quaternion]:
+    """World-axis joint rotations (wxyz) relative to the T-pose, for ``bind.pose_transforms``.
 
     Raises:
         ValueError: An angle outside ``LIMITS``.
     """
     check(posture)
-    out: dict[str, Rotation] = {}
+    out: dict[str, _Quaternion] = {}
     for side, sign, arm, leg in (
         ("L", 1.0, posture.left_arm, posture.left_leg),
         ("R", -1.0, posture.right_arm, posture.right_leg),
@@ -114,26 +133,28 @@ def rotations(posture: Posture) -> dict[str, Rotation]:
         # The collar bone takes a part of what raises the arm.
         lift = np.clip(-arm.down * 0.3, 0, 22) - np.clip(arm.down * 0.06, 0, 6)
         out[f"clavicle.{side}"] = _turn("z", sign * lift)
-        out[f"upperarm01.{side}"] = (
-            _turn("z", -sign * lift)
-            * _turn("x", -arm.swing)
-            * _turn("y", -sign * arm.forward)
-            * _turn("z", -sign * arm.down)
-            * _turn("x", -arm.twist * 0.5)
+        out[f"upperarm01.{side}"] = _then(
+            _turn("z", -sign * lift),
+            _turn("x", -arm.swing),
+            _turn("y", -sign * arm.forward),
+            _turn("z", -sign * arm.down),
+            _turn("x", -arm.twist * 0.5),
         )
         out[f"upperarm02.{side}"] = _turn("x", -arm.twist * 0.5)
         out[f"lowerarm01.{side}"] = _turn("y", -sign * arm.elbow)
         out[f"lowerarm02.{side}"] = _turn("x", -arm.roll * 0.6)
-        out[f"wrist.{side}"] = _turn("x", -arm.roll * 0.4) * _turn("z", -sign * arm.wrist)
+        out[f"wrist.{side}"] = _then(_turn("x", -arm.roll * 0.4), _turn("z", -sign * arm.wrist))
         for finger in (2, 3, 4, 5):
             share = 0.85 + 0.08 * finger - 0.16
             for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
                 out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * arm.curl * part * share)
         for bone, part in ((1, 0.25), (2, 0.35), (3, 0.4)):
-            out[f"finger1-{bone}.{side}"] = _turn("y", sign * arm.curl * part) * _turn(
-                "z", -sign * arm.curl * part * 0.5
+            out[f"finger1-{bone}.{side}"] = _then(
+                _turn("y", sign * arm.curl * part), _turn("z", -sign * arm.curl * part * 0.5)
             )
-        out[f"upperleg01.{side}"] = _turn("x", -leg.flex) * _turn("z", sign * leg.out) * _turn("y", sign * leg.turn)
+        out[f"upperleg01.{side}"] = _then(
+            _turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn)
+        )
         out[f"lowerleg01.{side}"] = _turn("x", leg.knee)
         out[f"foot.{side}"] = _turn("x", leg.foot)
     for bones, forward, aside, around in (
@@ -142,7 +163,7 @@ def rotations(posture: Posture) -> dict[str, Rotation]:
     ):
         share = 1 / len(bones)
         for bone in bones:
-            out[bone] = _turn("y", around * share) * _turn("z", -aside * share) * _turn("x", forward * share)
+            out[bone] = _then(_turn("y", around * share), _turn("z", -aside * share), _turn("x", forward * share))
     if posture.pitch:
         out["root"] = _turn("x", posture.pitch)
     return out
@@ -401,12 +422,9 @@ def clip(name: str, postures: list[Posture], times: list[float], bob: Float[ndar
     """A motion through key postures."""
     frames = [rotations(posture) for posture in postures]
     joints = sorted({joint for frame in frames for joint in frame})
-    identity = Rotation.identity()
     turned = {}
     for joint in joints:
-        quaternions = np.stack([frame.get(joint, identity).as_quat()[[3, 0, 1, 2]] for frame in frames]).astype(
-            np.float32
-        )
+        quaternions = np.array([frame.get(joint, (1.0, 0.0, 0.0, 0.0)) for frame in frames], np.float32)
         for i in range(1, len(quaternions)):  # the short way round
             if quaternions[i] @ quaternions[i - 1] < 0:
                 quaternions[i] *= -1
@@ -536,7 +554,7 @@ def limb_groups(joint_names: tuple[str, ...], skin_weights: ndarray, skin_joints
 
 
 def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
-    """The named poses: every base pose, then variations in turn, until there are ``total``; each checked on three bodies."""
+    """The named poses: every base pose, then variations in turn up to ``total``; each checked on three bodies."""
     from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
     from bozzetto.body.model import load_body
     from bozzetto.body.person import shape_person

@@ -27,7 +27,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "helmet": ("helmet",), "headband": ("headband",), "scarf": ("scarf",), "belt": ("belt",), "tie": ("tie", "necktie"),
     "bow tie": ("bow tie",), "gloves": ("gloves",), "apron": ("apron",),
 }  # fmt: skip
-PLURAL = frozenset("trousers jeans shorts leggings sneakers boots shoes heels sandals glasses sunglasses gloves".split())
+PLURAL = frozenset(
+    """
+    trousers jeans shorts leggings sneakers boots shoes heels sandals glasses sunglasses gloves
+    """.split()  # noqa: SIM905
+)
 HAIR: dict[str, tuple[str, ...]] = {
     "buzz": ("{c} buzz cut", "buzzed {c} hair"), "short": ("short {c} hair", "{c} hair cut short"),
     "side part": ("{c} hair with a side part", "side-parted {c} hair"), "slicked back": ("slicked-back {c} hair",),
@@ -111,7 +115,9 @@ def _person(spec: FigureSpec, rng: random.Random) -> Phrase:
     """The noun, with age and presentation."""
     body, names = spec.body, ["body.presentation"]
     age, years = body.age, int(body.age + 0.5)
-    adult = {"woman": ("woman", "lady"), "man": ("man", "guy"), "androgynous": ("androgynous person",)}[body.presentation]
+    adult = {"woman": ("woman", "lady"), "man": ("man", "guy"), "androgynous": ("androgynous person",)}[
+        body.presentation
+    ]
     young = {"woman": ("girl",), "man": ("boy",), "androgynous": ("androgynous child",)}[body.presentation]
     noun = rng.choice(adult if age >= 18 else young)
     exact = abs(years - age) < 0.41

@@ -225,13 +225,13 @@ def delta_e_2000_lab(a: Float[ndarray, "*n 3"], b: Float[ndarray, "*n 3"]) -> Fl
         + 0.32 * np.cos(np.radians(3 * mean_h + 6))
         - 0.20 * np.cos(np.radians(4 * mean_h - 63))
     )
-    rotation = -2 * np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7)) * np.sin(
-        np.radians(60 * np.exp(-(((mean_h - 275) / 25) ** 2)))
+    rotation = (
+        -2 * np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7)) * np.sin(np.radians(60 * np.exp(-(((mean_h - 275) / 25) ** 2))))
     )
     light = (l2 - l1) / (1 + 0.015 * (mean_l - 50) ** 2 / np.sqrt(20 + (mean_l - 50) ** 2))
     chroma = (c2 - c1) / (1 + 0.045 * mean_c)
     hue = big_h / (1 + 0.015 * mean_c * t)
-    return np.sqrt(np.maximum(light**2 + chroma**2 + hue**2 + rotation * chroma * hue, 0.0))
+    return np.asarray(np.sqrt(np.maximum(light**2 + chroma**2 + hue**2 + rotation * chroma * hue, 0.0)))
 
 
 def delta_e_2000(a: Colour, b: Colour) -> float:
@@ -244,7 +244,20 @@ def delta_e_2000(a: Colour, b: Colour) -> float:
 
 def _css() -> dict[str, str]:
     """The CSS names as people write them, spaced before a known colour word ("light sea green")."""
-    parts = ("light", "dark", "medium", "pale", "deep", "hot", "misty", "blanched", "antique", "old", "floral", "navajo")
+    parts = (
+        "light",
+        "dark",
+        "medium",
+        "pale",
+        "deep",
+        "hot",
+        "misty",
+        "blanched",
+        "antique",
+        "old",
+        "floral",
+        "navajo",
+    )
     names: dict[str, str] = {}
     for name in webcolors.names("css3"):
         names[name] = webcolors.name_to_hex(name)
@@ -265,7 +278,9 @@ CSS = _css()
 
 def _spelt(name: str) -> str:
     words = name.lower().replace("-", " ").replace("colored", "").replace("coloured", "").split()
-    return " ".join(SPELLINGS.get(word, word) if word in ("gray", "blond", "grayish", "blueish") else word for word in words)
+    return " ".join(
+        SPELLINGS.get(word, word) if word in ("gray", "blond", "grayish", "blueish") else word for word in words
+    )
 
 
 def _hex(lab: Float[ndarray, "3"]) -> str:

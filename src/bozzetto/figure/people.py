@@ -141,7 +141,15 @@ TOPS: dict[str, dict[str, float]] = {
 }
 BOTTOMS: dict[str, dict[str, float]] = {
     "man": {"trousers": 6, "jeans": 5, "shorts": 2},
-    "woman": {"trousers": 4, "jeans": 5, "leggings": 2, "knee skirt": 2, "long skirt": 1.5, "mini skirt": 1, "shorts": 1},
+    "woman": {
+        "trousers": 4,
+        "jeans": 5,
+        "leggings": 2,
+        "knee skirt": 2,
+        "long skirt": 1.5,
+        "mini skirt": 1,
+        "shorts": 1,
+    },
     "boy": {"trousers": 4, "jeans": 4, "shorts": 4},
     "girl": {"trousers": 3, "jeans": 4, "shorts": 2, "leggings": 3, "knee skirt": 2, "long skirt": 0.5},
 }
@@ -277,7 +285,7 @@ def _age(wishes: Wishes, draws: Draws) -> float:
             grown = wishes.beard not in (None, "none") or "heels" in [k for g in wishes.garments for k in g.kinds]
             if grown or wishes.lipstick or wishes.muscle or (wishes.height or 0) > 1.6:
                 del band["child"]
-            if wishes.hair_colour in map(hair_colour, ("grey", "white", "silver", "salt and pepper")):
+            if wishes.hair_colour in [hair_colour(name) for name in ("grey", "white", "silver", "salt and pepper")]:
                 band = {"middle": 20.0, "old": 60.0}
             bands = {"child": (4.0, 17.9), "young": (18.0, 38.0), "middle": (38.0, 60.0), "old": (60.0, 92.0)}
             ends = bands[draws.weighted("age band", band)]
@@ -327,7 +335,10 @@ def _skin(wishes: Wishes, draws: Draws) -> Colour:
     if wishes.skin is not None:
         return wishes.skin
     tones = list(SKIN)
-    if wishes.hair_colour in map(hair_colour, ("red", "ginger", "strawberry blonde")) or (wishes.freckles or 0) > 0:
+    if (
+        wishes.hair_colour in [hair_colour(name) for name in ("red", "ginger", "strawberry blonde")]
+        or (wishes.freckles or 0) > 0
+    ):
         tones = ["porcelain", "pale", "fair", "light", "rosy", "peach", "medium", "tan"]
     name = draws.choice("skin", tones)
     return Colour(f"{name} skin", skin_colour(name).hex)
@@ -340,7 +351,14 @@ def _hair_colour(age: float, depth: float, draws: Draws) -> Colour:
     if depth > 0.55:
         weights = {"black": 8.0, "jet black": 2.0, "dark brown": 3.0, "brown": 0.5}
     elif depth > 0.3:
-        weights = {"black": 5.0, "dark brown": 5.0, "brown": 3.0, "chestnut": 1.0, "light brown": 1.0, "dark blonde": 0.4}
+        weights = {
+            "black": 5.0,
+            "dark brown": 5.0,
+            "brown": 3.0,
+            "chestnut": 1.0,
+            "light brown": 1.0,
+            "dark blonde": 0.4,
+        }
     else:
         weights = {
             "black": 2.5, "dark brown": 3.0, "brown": 4.0, "light brown": 2.5, "chestnut": 1.5, "auburn": 1.2,
@@ -357,10 +375,20 @@ def _head(wishes: Wishes, body: BodySpec, draws: Draws) -> tuple[FaceSpec, HairS
     elif depth > 0.3:
         eyes = {"dark brown": 3.0, "brown": 5.0, "hazel": 2.0, "green": 0.8, "amber": 0.7}
     else:
-        eyes = {"brown": 3.0, "dark brown": 1.5, "hazel": 2.0, "green": 2.0, "blue": 4.0, "grey": 1.2, "light blue": 1.0}
+        eyes = {
+            "brown": 3.0,
+            "dark brown": 1.5,
+            "hazel": 2.0,
+            "green": 2.0,
+            "blue": 4.0,
+            "grey": 1.2,
+            "light blue": 1.0,
+        }
     freckles = wishes.freckles
     if freckles is None:
-        freckles = round(draws.between("freckled", (0.1, 0.4)), 2) if depth < 0.3 and draws.chance("freckles", 0.15) else 0.0
+        freckles = (
+            round(draws.between("freckled", (0.1, 0.4)), 2) if depth < 0.3 and draws.chance("freckles", 0.15) else 0.0
+        )
     face = FaceSpec(
         skin=skin,
         eyes=wishes.eyes or eye_colour(draws.weighted("eyes", eyes)),
@@ -441,7 +469,9 @@ def _cloth_colour(slot: str, kind: str, draws: Draws) -> Colour:
 def _second_colour(slot: str, first: Colour, draws: Draws) -> Colour:
     """A colour that shows on the first: light on dark, dark on light, or an accent."""
     light = float(srgb_to_lab(np.array(first.srgb))[0]) > 60
-    options = ("navy", "black", "red", "dark green", "brown", "blue") if light else ("white", "cream", "light grey", "yellow")
+    options = (
+        ("navy", "black", "red", "dark green", "brown", "blue") if light else ("white", "cream", "light grey", "yellow")
+    )
     return colour(draws.choice(f"{slot} second", [name for name in options if colour(name) != first]))
 
 
@@ -499,7 +529,9 @@ def _wants_dress(wishes: Wishes, body: BodySpec, named: Mapping[str, GarmentWish
     formal = any(kind in ("tie", "bow tie", "belt", "suit jacket") for wish in wishes.garments for kind in wish.kinds)
     if formal or any(kind in wishes.without for kind in SLOTS["dress"]):
         return False
-    return draws.chance("dress", 0.28 if _wearer(body, ("woman", "man", "boy", "girl"), draws) in ("woman", "girl") else 0)
+    return draws.chance(
+        "dress", 0.28 if _wearer(body, ("woman", "man", "boy", "girl"), draws) in ("woman", "girl") else 0
+    )
 
 
 def _habit(

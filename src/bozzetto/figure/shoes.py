@@ -68,7 +68,7 @@ LASTS = {
         pitch=4.5, toe=0.11, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.009, longer=0.01, back=0.225, side=0.225,
         front=0.225, heel=0.27,
     ),
-    "shoes": Last(pitch=4.0, toe=0.075, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27),
+    "shoes": Last(pitch=4.0, toe=0.06, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27),
     "heels": Last(
         pitch=25.0, toe=0.034, sole=0.004, slab=0.004, wall=0.001, welt=0.0003, room=0.003, toe_room=0.001, point=0.8,
         longer=0.022, back=0.052, side=0.03, front=0.03, throat=0.69, heel=0.26, heel_tip=0.17,
@@ -208,7 +208,7 @@ def _cast(
 def _outline(foot: Foot, last: Last, count: int) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n 2"]]:
     """The sole's edge seen from above (x, z) and its outward normals: from the heel's back round by the outer side."""
     points = foot.sock.vertices
-    low = points[points[:, 1] < foot.base(points[:, 2]) + (0.016 if last.throat else 0.04)][:, [0, 2]]
+    low = points[points[:, 1] < foot.base(points[:, 2]) + (0.028 if last.throat else 0.04)][:, [0, 2]]
     hull = low[ConvexHull(low).vertices]
     hull = np.concatenate([hull, hull[:1]])
     run = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(hull, axis=0), axis=1))])

@@ -95,11 +95,16 @@ def face_scale(person: Person) -> float:
 def moves_between(person: Person, start: int, stop: int) -> MOVES:
     """The expressions of the vertices from ``start`` to ``stop``, renumbered from zero and fitted to the face's size."""
     scale = np.float32(face_scale(person))
+    return {name: (indices, offsets * scale) for name, (indices, offsets) in _mean_moves(person.body, start, stop).items()}
+
+
+@cache
+def _mean_moves(body: Body, start: int, stop: int) -> MOVES:
     moves = {}
-    for name, (indices, offsets) in person.body.expressions.items():
+    for name, (indices, offsets) in body.expressions.items():
         kept = (indices >= start) & (indices < stop)
         if kept.any():
-            moves[name] = (indices[kept] - start, offsets[kept] * scale)
+            moves[name] = (indices[kept] - start, offsets[kept])
     return moves
 
 
@@ -164,10 +169,10 @@ def _layers(
         scalp = 0.05
     brow = np.clip(hair * 0.72, 0, 255)
     paints: dict[str, tuple[Float[ndarray, "3"], float]] = {
-        "mottle_red": (between(tint(1.06, 0.88, 0.86), tint(1.0, 0.87, 0.84)), 0.55 + 0.25 * rng.random()),
-        "mottle_dark": (tint(0.90, 0.86, 0.83), 0.45 + 0.3 * rng.random()),
+        "mottle_red": (between(tint(1.05, 0.91, 0.89), tint(1.0, 0.90, 0.88)), 0.4 + 0.25 * rng.random()),
+        "mottle_dark": (tint(0.93, 0.90, 0.87), 0.4 + 0.3 * rng.random()),
         "mottle_light": (np.clip(plain * 1.05 + 4, 0, 255), 0.5),
-        "upper_face": (tint(1.03, 1.02, 0.94), 0.6),
+        "upper_face": (tint(1.02, 1.01, 0.95), 0.5),
         "lower_face": (tint(0.96, 0.97, 0.98), 0.7 if man else 0.2),
         "flush": (between(tint(1.08, 0.84, 0.80), tint(1.02, 0.76, 0.72)), 0.42 + 0.2 * rng.random()),
         "lid": (between(tint(0.84, 0.80, 0.80), tint(0.90, 0.79, 0.76)), 0.55),
@@ -326,6 +331,9 @@ def _draw(body: Body, atlas: Atlas) -> dict[str, Float[ndarray, "n"]]:
     masks["mottle_light"] = _ramp(0.5 * fine + 0.5 * _noise(p, 120.0, 6), 0.5, 0.85)
     hand = island["left_hand"] | island["right_hand"]
     foot = island["left_foot"] | island["right_foot"]
+    trunk = island["trunk"]
+    masks["mottle_red"][trunk] *= 0.6
+    masks["mottle_dark"][trunk] *= 0.6
     inner = island["mouth"]
     socket = island["left_socket"] | island["right_socket"]
     masks["mouth"][inner] = 1.0
@@ -470,10 +478,11 @@ def _draw_head(
     bottom = _ramp(y, place.chin - 0.03, place.chin - 0.012)
     put("shadow_of_jaw", np.maximum(np.maximum(jaw, side), under) * bottom * _ramp(z, 0.03, 0.055) * grain * clear)
 
-    temple = 0.715 - 0.028 * _ramp(x, 0.025, 0.055) - 0.012 * np.exp(-((x / 0.02) ** 2)) * 0
-    back_line = np.interp(z, (-0.06, 0.0, 0.04, 0.062, 0.09), (0.565, 0.6, 0.655, 0.672, 0.69))
-    start = np.where(z > 0.09, temple, np.minimum(temple, back_line)) + 0.008 * (wobble - 0.5)
-    put("scalp", _ramp(y - start, 0.0, 0.012) * (0.7 + 0.3 * grain) * (1 - lobe * _ramp(-y, -0.672, -0.66)))
+    turn = np.degrees(np.arctan2(x, z - 0.04))
+    angles = (0, 24, 34, 46, 55, 66, 78, 86, 96, 112, 122, 140, 180)
+    heights = (0.712, 0.7075, 0.700, 0.686, 0.670, 0.648, 0.640, 0.655, 0.669, 0.667, 0.625, 0.585, 0.568)
+    start = np.interp(turn, angles, heights) + 0.006 * (wobble - 0.5)
+    put("scalp", _ramp(y - start, -0.003, 0.012) * (0.7 + 0.3 * grain) * (1 - lobe * _ramp(-y, -0.672, -0.66)))
 
     spots_small, spots_large = _spots(p, 0.0042, 0.00085, 21), _spots(p, 0.009, 0.0013, 22)
     sunny = np.maximum(

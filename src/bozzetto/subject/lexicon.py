@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The words ``words.py`` understands, as plain tables.
 
 Phrases are lower case with spaces for hyphens, singular where English has a singular. An *effect* is a pair of an
@@ -63,7 +64,7 @@ PRONOUNS: dict[str, Effect | None] = {
 # ---------------------------------------------------------------------------------------------------- parts
 
 PARTS: dict[str, str] = {
-    "hair": "hair, haired, locks, hairstyle, hairdo, haircut, tresses, mane, head of hair, headed, curls",
+    "hair": "hair, haired, locks, hairstyle, hairdo, haircut, tresses, mane, head of hair, headed",
     "eyes": "eye, eyes, eyed, iris, gaze",
     "skin": "skin, skinned, complexion, skin tone, complexioned, toned skin",
     "face": "face, faced, jaw, jawline, jawed, chin, facial shape, face shape",
@@ -79,7 +80,9 @@ PARTS: dict[str, str] = {
     "build": "build, physique, frame, figure type, stature, height, bodied, weight",
 }
 ADJECTIVAL = frozenset(
-    "haired eyed skinned complexioned faced jawed browed lipped bearded headed cheeked bodied freckled freckly".split()
+    """
+    haired eyed skinned complexioned faced jawed browed lipped bearded headed cheeked bodied freckled freckly
+    """.split()  # noqa: SIM905
 )
 """Parts that stand before the person ("blue-eyed"), so what does not fit them may belong to the person."""
 
@@ -115,6 +118,7 @@ HAIR_STYLES: dict[str, str] = {
     "pigtails": "pigtail, pig tail, bunches, twin tail, twintail, twin tails, pigtails, two ponytails",
     "dreadlocks": "dreadlock, dread, loc, dreadlocked, dreadlocks, dreads, locs, rastas, rasta hair",
     "mohawk": "mohawk, mohican, faux hawk, fauxhawk, iroquois cut",
+    "curly": "curls, ringlets, corkscrew curls, loose curls, tight curls",
     "afro": "afro, fro, afro hair, afro hairstyle, afro haired, natural afro",
 }
 HAIR_LENGTHS: dict[str, str] = {
@@ -186,7 +190,7 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
     "tallish": {"person": (("stature", (0.7, 1.4)),)},
     "average height, medium height, of average height, of medium height": {"person": (("stature", (-0.4, 0.4)),)},
     # build
-    "slim, slender, svelte, lean, trim, willowy, slight, lithe": {
+    "slim, slender, svelte, slightly built, lean, trim, willowy, slight, lithe": {
         "person": (("weight", (0.17, 0.34)),), "build": (("weight", (0.17, 0.34)),), "brows": (("brows", "thin"),),
         "lips": (("lips", "thin"),), "face": (("shape", "long"),),
     },
@@ -209,7 +213,7 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
         "person": (("weight", (0.68, 0.82)),), "build": (("weight", (0.68, 0.82)),), "face": (("shape", "round"),),
         "lips": (("lips", "full"),),
     },
-    "heavyset, heavy set, overweight, heavy, large, big, hefty, big boned, bulky": {
+    "heavyset, heavy set, heavily built, solidly built, overweight, heavy, large, big, hefty, big boned, bulky": {
         "person": (("weight", (0.70, 0.86)),), "build": (("weight", (0.70, 0.86)),), "brows": (("brows", "full"),),
         "beard": (("beard", "full"),), "lips": (("lips", "full"),), "hair": (),
     },
@@ -446,7 +450,10 @@ OUTFITS: dict[str, tuple[tuple[str, ...], str]] = {
     "pantsuit": (("suit jacket", "trousers"), "white blouse"),
     "pant suit": (("suit jacket", "trousers"), "white blouse"),
     "skirt suit": (("suit jacket", "knee skirt"), "white blouse"),
-    "tuxedo": (("suit jacket", "trousers"), "black suit jacket, black trousers, white shirt, black bow tie, black shoes"),
+    "tuxedo": (
+        ("suit jacket", "trousers"),
+        "black suit jacket, black trousers, white shirt, black bow tie, black shoes",
+    ),
     "tux": (("suit jacket", "trousers"), "black suit jacket, black trousers, white shirt, black bow tie, black shoes"),
     "dinner suit": (("suit jacket", "trousers"), "black suit jacket, black trousers, white shirt, black bow tie"),
     "tracksuit": (("jacket", "trousers"), "white t-shirt, white sneakers"),
@@ -755,7 +762,7 @@ FACTS: dict[str, tuple[Effect, ...]] = {
         ("lipstick", "red"), ("eyeshadow", "charcoal"), ("blush", 0.6),
     ),
     "light makeup, natural makeup, subtle makeup, light make up, natural make up": (("lipstick", "rose"), ("blush", 0.3)),
-    "grey at the temples, greying at the temples, greying, graying, salt and pepper": (
+    "grey at the temples, greying at the temples, greying, graying": (
         ("hair.colour", "salt and pepper"),
     ),
     "no make up, bare faced, barefaced, makeup free": (("without", "makeup"),),
@@ -763,30 +770,36 @@ FACTS: dict[str, tuple[Effect, ...]] = {
 """Words that say one thing wherever they stand."""
 
 STOP = frozenset(
-    """a an the this that these those some any all both each every of in on at to from by for with within into onto over
-    under underneath beneath below above beside around about across along up down out off through between among and or but
-    yet so then than as if while when where which who whom whose what how is are was were be been being am 's has have had
-    having do does did doing can could may might must shall should will would i me my mine you your yours we us our he him
-    his she her hers they them their it its one ones same matching also too very really quite rather fairly pretty slightly
-    somewhat extremely super totally completely fully mostly just only even still again more most less least such like
-    looking look looks looked wearing wear wears wore worn dressed dress-up clad sporting sport sports donning dons carrying
-    attired outfitted holding-on put puts putting make made makes making create creates creating generate generates
-    generating render rendered rendering draw drawing drawn show shows showing shown give gives given want wants need needs
-    please image picture photo photograph photography portrait shot studio view front side back background style styled
-    style-of model modelled 3d 2d render asset character design game ready full body full-body high quality hd 4k 8k
-    detailed detail details highly realistic ultra lighting light-source cinematic lit shown here there pose posing posed
-    colour color coloured colored colours colors shade tone hue kind type sort pair set piece bit lot lots couple number two
-    three four five six seven eight nine ten dyed tinted died painted shaped cut hairdo combination outfit clothes clothing
-    clothed garment attire wardrobe costume ensemble whole entire entirely top-to-toe head toe made-of material fabric brim
-    brimmed wide down let loose falling hanging worn-in expression face-expression mood feeling feels feel appears appear
-    appearing seems seem named called years year old-age age aged approximately roughly circa around nearly almost maybe
-    perhaps please-make hello hi thanks thank well neatly natural naturally currently nothing anything something else other
-    another own self along together featuring features feature plus includes including include comes come got gets get
-    hers himself herself themselves it's she's he's they're i'd i'm we'd let's that's there's who's person's arms hands legs
-    shoulders shoulder waist height weight tall-ness long-sleeved sleeves sleeve collar neck feet foot stands subject scene
-    photorealistic not no human-like yes ok okay person-like different coloured-in toned tall-looking him goes going tied
-    rests resting reaching falls finished paired completed accompanied topped tops it'd match matches coordinated underneath
-    oh ah uh um eh etc via per off-screen mid early late figure artwork art digital illustration sculpted carved cast
-    depicting depicts depicted imagine visualise visualize nose ears ear neckline unbuttoned buttoned""".split()
+    """
+    a an the this that these those some any all both each every of in on at to from by for with within into
+    onto over under underneath beneath below above beside around about across along up down out off through
+    between among and or but yet so then than as if while when where which who whom whose what how is are was
+    were be been being am 's has have had having do does did doing can could may might must shall should will
+    would i me my mine you your yours we us our he him his she her hers they them their it its one ones same
+    matching also too very really quite rather fairly pretty slightly somewhat extremely super totally
+    completely fully mostly just only even still again more most less least such like looking look looks
+    looked wearing wear wears wore worn dressed dress-up clad sporting sport sports donning dons carrying
+    attired outfitted holding-on put puts putting make made makes making create creates creating generate
+    generates generating render rendered rendering draw drawing drawn show shows showing shown give gives
+    given want wants need needs please image picture photo photograph photography portrait shot studio view
+    front side back background style styled style-of model modelled 3d 2d render asset character design game
+    ready full body full-body high quality hd 4k 8k detailed detail details highly realistic ultra lighting
+    light-source cinematic lit shown here there pose posing posed colour color coloured colored colours colors
+    shade tone hue kind type sort pair set piece bit lot lots couple number two three four five six seven
+    eight nine ten dyed tinted died painted shaped cut hairdo combination outfit clothes clothing clothed
+    garment attire wardrobe costume ensemble whole entire entirely top-to-toe head toe made-of material fabric
+    brim brimmed wide down let loose falling hanging worn-in expression face-expression mood feeling feels
+    feel appears appear appearing seems seem named called years year old-age age aged approximately roughly
+    circa around nearly almost maybe perhaps please-make hello hi thanks thank well neatly natural naturally
+    currently nothing anything something else other another own self along together featuring features feature
+    plus includes including include comes come got gets get hers himself herself themselves it's she's he's
+    they're i'd i'm we'd let's that's there's who's person's arms hands legs shoulders shoulder waist height
+    weight tall-ness long-sleeved sleeves sleeve collar neck feet foot stands subject scene photorealistic not
+    no human-like yes ok okay person-like different coloured-in toned tall-looking him goes going tied rests
+    resting reaching falls finished paired completed accompanied topped tops it'd match matches coordinated
+    underneath oh ah uh um eh etc via per off-screen mid early late figure artwork art digital illustration
+    sculpted carved cast depicting depicts depicted imagine visualise visualize nose ears ear neckline
+    unbuttoned buttoned
+    """.split()  # noqa: SIM905
 )
 """Words whose silence is no loss: grammar, the picture rather than the person, and fillers."""

@@ -14,9 +14,20 @@ import simplemma
 from rapidfuzz import fuzz, process
 
 from bozzetto.figure import people
-from bozzetto.figure.colours import EYES, HAIR, HAIR_SPELLINGS, MODIFIERS, SKIN, SKIN_SPELLINGS, TINTS
+from bozzetto.figure.colours import (
+    EYES,
+    HAIR,
+    HAIR_SPELLINGS,
+    MODIFIERS,
+    SKIN,
+    SKIN_SPELLINGS,
+    TINTS,
+    eye_colour,
+    find_colour,
+    hair_colour,
+    skin_colour,
+)
 from bozzetto.figure.colours import colour as cloth_colour
-from bozzetto.figure.colours import eye_colour, find_colour, hair_colour, skin_colour
 from bozzetto.figure.people import EYEWEAR, HEADWEAR, SLOT_OF, SLOTS, GarmentWish, Wishes, complete
 from bozzetto.figure.spec import Colour, FigureSpec
 from bozzetto.subject import lexicon
@@ -66,10 +77,11 @@ def read_words(prompt: str, seed: int = 0) -> Reading:
 
 # ---------------------------------------------------------------------------------------------------- the lexicon
 
-Role: TypeAlias = Literal[
-    "word", "colour", "pattern", "head", "fact", "not", "and", "or", "comma", "end", "but", "colon", "in", "be", "with",
-    "who", "pronoun", "det", "wear", "apart", "also", "same", "all", "filler", "unknown",
-]  # fmt: skip
+Role: TypeAlias = Literal"""
+    word colour pattern head fact not and or comma end but colon in be with who pronoun det wear apart also
+    same all filler unknown
+    """.split()  # noqa: SIM905
+  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,7 +180,7 @@ def vocabulary() -> dict[tuple[str, ...], Sense]:
     for phrases in lexicon.ARCHETYPES:
         names = _split(phrases)
         for name in names:
-            ending = MAN_WORDS.get(name) or (WOMAN_WORDS.get(name))
+            ending = lexicon.MAN if name in MEN else lexicon.WOMAN if name in WOMEN else None
             add([name], Sense("head", Head("person", (ending,) if ending else (), archetype=names[0])))
     for table, target in ((lexicon.PEOPLE, "person"), (lexicon.CHILDREN, "child")):
         for phrases, effects in table.items():
@@ -182,15 +194,19 @@ def vocabulary() -> dict[tuple[str, ...], Sense]:
     return senses
 
 
-MAN_WORDS = dict.fromkeys(
-    "fireman policeman army_man barman workman woodcutter_man mailman postman spaceman seaman fisherman "
-    "clergyman nobleman sportsman strongman caveman huntsman infantryman".replace("_", " ").split(),
-    lexicon.MAN,
+MEN = frozenset(
+    """
+    fireman policeman barman workman mailman postman spaceman seaman fisherman clergyman nobleman sportsman
+    strongman caveman huntsman infantryman duke
+    """.split()  # noqa: SIM905
+
 )
-WOMAN_WORDS = dict.fromkeys(
-    "firewoman policewoman waitress barmaid stewardess sorceress enchantress superheroine sportswoman cavewoman "
-    "duchess countess empress noblewoman".split(),
-    lexicon.WOMAN,
+WOMEN = frozenset(
+    """
+    firewoman policewoman waitress barmaid stewardess sorceress enchantress superheroine sportswoman cavewoman
+    duchess countess empress noblewoman
+    """.split()  # noqa: SIM905
+
 )
 LENGTHS = {
     ("dress", "mini"): "mini dress", ("dress", "knee"): "knee dress", ("dress", "long"): "long dress",
@@ -232,10 +248,16 @@ class Token:
 NUMBERS = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split()
+        """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+    """.split()  # noqa: SIM905
+
     )
-} | {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+} | {word: 10 * value for value, word in enumerate("""
+    twenty thirty forty fifty sixty seventy eighty ninety
+    """.split()  # noqa: SIM905
+, 2)}
 NUMBERS["fourty"] = 40
 _TENS = "twenty|thirty|forty|fourty|fifty|sixty|seventy|eighty|ninety"
 _UNITS = "one|two|three|four|five|six|seven|eight|nine"
@@ -308,7 +330,7 @@ MEASURES: tuple[tuple[str, Callable[[re.Match[str]], tuple[Effect, ...] | None]]
     (r"\b(\d{2}) ?ish\b", lambda m: _years(float(m[1]) - 2, float(m[1]) + 2)),
     (r"\bover (\d{2})\b", lambda m: _years(float(m[1]), float(m[1]) + 12)),
     (r"\bunder (\d{2})\b", lambda m: _years(float(m[1]) - 6, float(m[1]) - 0.1)),
-    (rf"(?<= of )(\d{{1,2}})\b(?=[,.;]| (?:in|with|wearing|who|and|dressed)|$)", lambda m: _years(float(m[1]))),
+    (r"(?<= of )(\d{1,2})\b(?=[,.;]| (?:in|with|wearing|who|and|dressed)|$)", lambda m: _years(float(m[1]))),
     (rf"(?:(?<=\bis )|(?<=\bhe's )|(?<=\bshe's )|(?<=^he )|(?<=turned )){_ABOUT}(\d{{1,2}})\b(?! ?[a-z]* ?(?:tall|m\b))(?=[ ,.;]|$)",
      lambda m: _years(float(m[1]))),
     (rf"(?:(?<=,)|(?<=, )|^)\(?{_ABOUT}(\d{{1,2}})\)?(?= ?(?:,|\.|;|$))", lambda m: _years(float(m[1]))),
@@ -366,7 +388,7 @@ SHORT_REPAIRS = {"blu": "blue", "grn": "green", "yelow": "yellow", "blak": "blac
 
 
 def _lemma(word: str) -> str:
-    return simplemma.lemmatize(word, lang="en") if word.isalpha() else word
+    return simplemma.lemmatize(word, lang="en") if word.isalpha() and word not in lexicon.STOP else word
 
 
 @cache
@@ -404,11 +426,17 @@ class Mention:
     negated: bool = False
 
 
-SKIPPED = frozenset("his her their its the a my".split())
+SKIPPED = frozenset("""
+    his her their its the a my
+    """.split()  # noqa: SIM905
+)
 """Determiners that may stand inside a phrase: "hands on her hips"."""
-BARE_NOUNS = frozenset("marine forest royal hunter corn smoke straw salt melon heather butter strawberry watermelon grape "
-                       "cardinal peacock shamrock linen snow stone steel pine fern natural bold soft medium very hot rich "
-                       "cool warm light dark bright pale deep shiny electric baby cold saturated flamingo".split())  # fmt: skip
+BARE_NOUNS = frozenset("""
+    marine forest royal hunter corn smoke straw salt melon heather butter strawberry watermelon grape cardinal
+    peacock shamrock linen snow stone steel pine fern natural bold soft medium very hot rich cool warm light
+    dark bright pale deep shiny electric baby cold saturated flamingo
+    """.split()  # noqa: SIM905
+)  # fmt: skip
 """Colour words that alone are more often something else."""
 
 
@@ -421,7 +449,13 @@ def _longest() -> int:
 def _colour_words(words: tuple[str, ...]) -> str | None:
     """The words as a colour name, of cloth or of hair, eyes or skin."""
     name = " ".join(words)
-    if name in BARE_NOUNS or words[-1] in ("redhead", "brunette") or words[-1] in MODIFIERS or words[-1] in TINTS and len(words) == 1:
+    if (
+        name in BARE_NOUNS
+        or words[-1] in ("redhead", "brunette")
+        or words[-1] in MODIFIERS
+        or (words[-1] in TINTS
+        and len(words) == 1)
+    ):
         return None
     if len(words) == 1 and words[0] in _tones():
         return None
@@ -456,7 +490,10 @@ def _match(tokens: Sequence[Token], start: int) -> tuple[Sense, int] | None:
         if tokens[index].effects or len(window) == _longest():
             break
         window.append((text, index + 1))
-    for kept in (window, [(text, end) for place, (text, end) in enumerate(window) if place == 0 or text not in SKIPPED]):
+    for kept in (
+        window,
+        [(text, end) for place, (text, end) in enumerate(window) if place == 0 or text not in SKIPPED],
+    ):
         for length in range(len(kept), 0, -1):
             phrase = tuple(text for text, _ in kept[:length])
             sense = vocab.get(phrase) or vocab.get((*phrase[:-1], _lemma(phrase[-1])))
@@ -735,9 +772,7 @@ class _Attacher:
                     self.miss([mention])
                 else:
                     self.out.effects.extend((effect, mention.negated) for effect in targets[target])
-            elif mention.role == "colour" and with_colours and not find_colour(mention.value):
-                self.out.effects.append((("hair.colour", mention.value), mention.negated))
-            elif mention.role == "colour" and with_colours and mention.value in ("blonde", "blond"):
+            elif (mention.role == "colour" and with_colours and not find_colour(mention.value)) or (mention.role == "colour" and with_colours and mention.value in ("blonde", "blond")):
                 self.out.effects.append((("hair.colour", mention.value), mention.negated))
             else:
                 self.miss([mention])
@@ -827,7 +862,7 @@ class _Attacher:
             named = any(m.role in ("colour", "same") for m in own)
             chain = self.joined == "and" or not self.group[0].determined
             worn = item.is_worn and "jeans" not in item.kinds
-            parts = item.head.target in ("hair", "eyes") and previous.head.target in ("hair", "eyes")
+            parts = {item.head.target, previous.head.target} == {"hair", "eyes"} and self.joined == "and"
             if not named and not item.determined and chain and (worn or parts):
                 item.like = previous
         left = self.give(item, own)
@@ -875,10 +910,12 @@ class _Attacher:
                 return pending[:cut], pending[cut + 1 :]
             return [], pending
         commas = [i for i in separators if pending[i].role == "comma"]
-        if commas:
+        patterned = any(m.role == "pattern" for m in pending[: (commas or [0])[-1]])
+        if commas and (self.link != "with" or patterned):
             cut = commas[-1]
             return pending[:cut], pending[cut + 1 :]
-        if self.link == "be":
+        shown = self.link == "with" and any(m.role == "pattern" for m in pending[:cut])  # "with stripes and red boots"
+        if self.link == "be" or self.post or shown:
             return pending[:cut], pending[cut + 1 :]
         return [], pending
 
@@ -1083,7 +1120,9 @@ def _worn(items: Sequence[Item]) -> tuple[list[GarmentWish], list[GarmentWish], 
         if item.head.target == "garment":
             named.append(_garment_wish(item, item.kinds))
             continue
-        usual = _read(lexicon.OUTFITS[item.text][1]).wishes.garments if lexicon.OUTFITS.get(item.text, ("", ""))[1] else ()
+        usual = (
+            _read(lexicon.OUTFITS[item.text][1]).wishes.garments if lexicon.OUTFITS.get(item.text, ("", ""))[1] else ()
+        )
         plain = replace(item, effects=[effect for effect in item.effects if effect[0] in ("fallback", "pattern")])
         for kind in item.kinds:
             wish = _garment_wish(plain, (kind,))
@@ -1232,7 +1271,7 @@ def _explicit(said: Mapping[str, list[Any]], without: set[str]) -> Wishes:
         freckles=freckles[-1] if freckles else None,
         beard=grown[-1] if grown else (beards[-1] if beards else None),
         expression=last("expression"),
-        hair_style=style,
+        hair_style=style,  # type: ignore[arg-type]
         hair_colour=shade("hair.colour", hair_colour, "weak hair"),
         pose=last("pose"),
         look=next((look for look in said.get("look", []) if look != "realistic"), last("look")),
@@ -1364,7 +1403,9 @@ def _describe(wishes: Wishes, without: set[str]) -> list[str]:
     if wishes.height:
         lines.append(f"height: {wishes.height:.2f} m")
     elif wishes.stature:
-        lines.append(f"height: {'tall' if sum(wishes.stature) > 1 else 'short' if sum(wishes.stature) < -1 else 'average'}")
+        lines.append(
+            f"height: {'tall' if sum(wishes.stature) > 1 else 'short' if sum(wishes.stature) < -1 else 'average'}"
+        )
     for label, value in (("weight", wishes.weight), ("muscle", wishes.muscle), ("proportions", wishes.proportions)):
         if value:
             lines.append(f"{label}: {'high' if sum(value) > 1.1 else 'low' if sum(value) < 0.8 else 'average'}")

@@ -1,0 +1,804 @@
+"""Extras: what is worn on head, face, neck, waist and hands; modelled once around the mean adult."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import cKDTree
+
+from bozzetto.figure.cloth import Scale, pattern_share
+from bozzetto.figure.fitted import (
+    Box, Fitted, Shape, Surface, carrier, dense_weights, four, join, mean_person, noise, normal_map, rigid_weights,
+    sheet, slab, smooth_normals, step, surface, tube, unit,
+)  # fmt: skip
+from bozzetto.figure.piece import Person, Piece
+from bozzetto.figure.shells import FRONT
+from bozzetto.figure.spec import ExtraKind, FigureSpec, Garment
+from bozzetto.types import Material
+
+CLOTH: Box = (0.0, 0.0, 1.0, 0.75)
+SECOND: Box = (0.02, 0.78, 0.23, 0.98)
+DARK: Box = (0.27, 0.78, 0.48, 0.98)
+METAL: Box = (0.52, 0.78, 0.73, 0.98)
+PLAIN: Box = (0.77, 0.78, 0.98, 0.98)
+"""Where on the texture cloth and single colours lie."""
+WIDTH = 0.6
+"""Metres of cloth across the texture."""
+HEAD = np.array([0.0, 1.752, 0.055])
+"""The middle of the mean adult's skull."""
+COVER = {"cap": 0.48, "beanie": 0.40, "brimmed hat": 0.52, "top hat": 0.55, "helmet": 0.36}
+
+
+def hat_cover(spec: FigureSpec) -> float | None:
+    """Height of a hat's rim as a share of the scalp's, 0 at the nape's hairline and 1 at the crown; None without a hat.
+
+    Above it the hat leaves about 10 mm for the hair.
+    """
+    covers = [COVER[extra.kind] for extra in spec.extras if extra.kind in COVER]
+    return min(covers) if covers else None
+
+
+def extra_pieces(person: Person) -> list[Piece]:
+    """Each extra of a person as one piece of its kind's name."""
+    return [_piece(person, garment) for garment in person.spec.extras]
+
+
+def _piece(person: Person, garment: Garment) -> Piece:
+    kind = str(garment.kind)
+    variant = int(person.rng("extra " + kind).integers(2))
+    thing = _thing(kind, variant, person.detail == "low")
+    vertices = thing.fitted.on(person)
+    if thing.normals is not None:
+        vertices = vertices + thing.normals * np.float32(_clearance(person.spec, kind))
+    if thing.rows is not None:
+        vertices = _hang(vertices, thing.rows)
+    if thing.touch is not None:
+        vertices = _rest_on_nose(person, vertices, thing.touch)
+    shape = thing.fitted.shape
+    weights, joints = thing.fitted.skin_weights, thing.fitted.skin_joints
+    return Piece(
+        kind, vertices.astype(np.float32), shape.faces, shape.uvs, weights, joints, _material(person, garment),
+        hides=thing.fitted.hides,
+    )  # fmt: skip
+
+
+def _clearance(spec: FigureSpec, kind: str) -> float:
+    """How far the clothes below stand out from the body, in metres."""
+    size = (spec.body.height / 1.7) ** 0.5
+    if kind == "belt":
+        return 0.016 * size
+    if kind in ("tie", "bow tie"):
+        return (0.016 if spec.outer is None else 0.022) * size
+    return (0.018 if spec.outer is None else 0.03) * size
+
+
+def _hang(vertices: Float[ndarray, "v 3"], rows: Int[ndarray, "v"]) -> Float[ndarray, "v 3"]:
+    """Rows of hanging cloth brought forward where they would follow the body back in."""
+    count = rows.max() + 1
+    inside = rows >= 0
+    size = np.bincount(rows[inside], minlength=count)
+    y = np.bincount(rows[inside], vertices[inside, 1], count) / size
+    front = np.full(count, -np.inf)
+    np.maximum.at(front, rows[inside], vertices[inside, 2])
+    hung = front.copy()
+    for k in range(1, count):
+        hung[k] = max(front[k], hung[k - 1] - 0.15 * (y[k - 1] - y[k]))
+    shift = gaussian_filter1d(hung - front, 1.0, mode="nearest")
+    out = vertices.copy()
+    out[inside, 2] += shift[rows[inside]]
+    return out
+
+
+def _rest_on_nose(person: Person, vertices: Float[ndarray, "v 3"], touch: "Touch") -> Float[ndarray, "v 3"]:
+    """Glasses moved forward until their front is free of the face."""
+    skin = person.vertices[touch.skin]
+    depth = vertices[touch.vertices, None] - skin
+    close = np.hypot(depth[..., 0], depth[..., 1]) < 0.006
+    behind = np.where(close, skin[..., 2] + 0.0012 - vertices[touch.vertices, None, 2], -1).max()
+    forward = float(np.clip(behind, -0.003, 0.02))
+    out = vertices.copy()
+    out[:, 2] += touch.share * forward
+    return out
+
+
+# ------------------------------------------------------------------------------------------------- canonical things
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """Where glasses may meet the face."""
+
+    vertices: Int[ndarray, "k"]
+    skin: Int[ndarray, "k n"]
+    share: Float[ndarray, "v"]
+    """Of a forward push: all at the front, none at the ears."""
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """One kind of extra."""
+
+    fitted: Fitted
+    normals: Float[ndarray, "v 3"] | None = None
+    """Directions in which clothes below push it out."""
+    rows: Int[ndarray, "v"] | None = None
+    """Rows of hanging cloth from above; -1 does not hang."""
+    touch: Touch | None = None
+
+
+@cache
+def _thing(kind: str, variant: int, low: bool) -> Thing:
+    if kind in ("glasses", "sunglasses"):
+        return _glasses(kind, variant, low)
+    if kind in ("cap", "beanie", "brimmed hat", "top hat", "helmet", "headband"):
+        return _hat(kind, low)
+    if kind == "gloves":
+        return _gloves()
+    return {"scarf": _scarf, "belt": _belt, "tie": _tie, "bow tie": _bow_tie, "apron": _apron}[kind](low)
+
+
+@cache
+def _ears() -> ndarray:
+    """Body vertices of the ears."""
+    body = mean_person().body
+    part, mask = body.parts["body"], body.masks["ears"]
+    at = np.clip((part.uvs * mask.shape[0]).astype(int), 0, mask.shape[0] - 1)
+    return np.unique(part.faces[mask[at[..., 1], at[..., 0]] > 128])
+
+
+@cache
+def _skull() -> ndarray:
+    """Body vertices of head without ears, from the brows up and behind."""
+    person = mean_person()
+    stop = person.body.parts["body"].stop
+    head = person.body.joint_names.index("head")
+    weight = (person.body.skin_weights[:stop] * (person.body.skin_joints[:stop] == head)).sum(1)
+    v = person.vertices[:stop]
+    inside = (weight > 0.8) & ((v[:, 1] > 1.742) | ((v[:, 2] < 0.03) & (v[:, 1] > 1.69)))
+    inside[_ears()] = False
+    return np.flatnonzero(inside)
+
+
+def _radius(directions: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
+    """Distance of the scalp from the skull's middle."""
+    points = mean_person().vertices[_skull()] - HEAD
+    length = np.linalg.norm(points, axis=1)
+    distance, near = cKDTree(points / length[:, None]).query(directions.reshape(-1, 3), k=10)
+    share = 1 / (distance + 0.05) ** 2
+    return ((length[near] * share).sum(1) / share.sum(1)).reshape(directions.shape[:-1])
+
+
+def _rim(turn: Float[ndarray, "c"], front: float, back: float) -> Float[ndarray, "c 3"]:
+    """Directions from the skull's middle to a tilted line round the head."""
+    rise = np.zeros_like(turn)
+    for _ in range(5):
+        direction = np.stack([np.sin(turn) * np.cos(rise), np.sin(rise), np.cos(turn) * np.cos(rise)], 1)
+        radius = _radius(direction)
+        share = (direction[:, 2] * radius + 0.1) / 0.2
+        rise = np.arcsin(np.clip((back + (front - back) * share - HEAD[1]) / radius, -0.9, 0.9))
+    return np.stack([np.sin(turn) * np.cos(rise), np.sin(rise), np.cos(turn) * np.cos(rise)], 1)
+
+
+def _dome(turn: Float[ndarray, "c"], rows: int, front: float, back: float) -> tuple[ndarray, ndarray, ndarray]:
+    """Directions of a grid from rim to crown, the scalp's radius along them, and how far up each row is."""
+    rim = _rim(turn, front, back)
+    up = np.linspace(0, 1, rows)
+    angle = np.arccos(np.clip(rim[:, 1], -1, 1))[None] * (1 - up[:, None])
+    flat = unit(rim * [1, 0, 1])
+    direction = flat[None] * np.sin(angle)[..., None] + np.array([0, 1.0, 0]) * np.cos(angle)[..., None]
+    radius = _radius(direction)
+    radius = gaussian_filter1d(radius, len(turn) / 22, axis=1, mode="wrap")
+    radius = gaussian_filter1d(radius, rows / 12, axis=0, mode="nearest")
+    radius[-1] = radius[-1].mean()
+    return direction, radius, up
+
+
+def _hat(kind: str, low: bool) -> Thing:
+    columns, rows = (24, 6) if low else (64, 18)
+    turn = np.linspace(0, 2 * np.pi, columns, endpoint=False)
+    shapes: list[Shape] = []
+
+    def shell(direction: ndarray, inner: ndarray, outer: ndarray, box: Box = CLOTH, edge: Box = PLAIN) -> Shape:
+        return slab(HEAD + direction * outer[..., None], HEAD + direction * inner[..., None], box, edge, closed=True)
+
+    def band(low_by: float, high_by: float, front: float, back: float, gap: float, thick: float, box: Box) -> Shape:
+        lines = [_rim(turn, front + h, back + h) for h in np.linspace(low_by, high_by, 5)]
+        direction = np.stack(lines)
+        radius = gaussian_filter1d(_radius(direction), 1.2, axis=1, mode="wrap")
+        bulge = thick * np.array([0.55, 1, 1.05, 1, 0.55])[:, None]
+        return shell(direction, radius + gap, radius + gap + bulge, box)
+
+    if kind == "headband":
+        return _on_head([band(-0.016, 0.018, 1.774, 1.748, 0.007, 0.003, (0, 0, 1, 0.09))])
+    if kind == "cap":
+        direction, radius, up = _dome(turn, rows, 1.764, 1.732)
+        lift = 0.0125 + 0.012 * np.sin(np.pi * np.clip(up, 0, 1)) [:, None] * (0.5 + 0.5 * np.cos(turn)) ** 2
+        shapes.append(shell(direction, radius + lift - 0.002, radius + lift))
+        shapes += [_visor(low), _button(HEAD + [0, radius[-1, 0] + 0.0125, 0])]
+    elif kind == "beanie":
+        direction, radius, up = _dome(turn, rows, 1.762, 1.714)
+        lift = 0.011 + 0.02 * step(0.3, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
+        shapes.append(shell(direction, radius + lift - 0.004, radius + lift, (0, 0, 1, 0.6)))
+        shapes.append(band(-0.004, 0.046, 1.762, 1.714, 0.0105, 0.0065, (0, 0.62, 1, 0.74)))
+    elif kind == "helmet":
+        direction, radius, up = _dome(turn, rows, 1.764, 1.712)
+        crest = 0.006 * np.exp(-((np.abs(np.sin(turn)) / 0.10) ** 2)) * np.sin(np.pi * np.clip(up * 0.5 + 0.2, 0, 1))[:, None]
+        crest = crest * (1 - step(0.9, 1.0, up))[:, None] + 0.006 * step(0.9, 1.0, up)[:, None]
+        swell = radius + 0.019 + 0.006 * np.sin(np.pi * up / 2)[:, None]
+        shapes.append(shell(direction, swell - 0.005, swell + crest))
+        shapes.append(band(-0.008, 0.010, 1.764, 1.712, 0.019, 0.0065, (0.2, 0.6, 0.5, 0.7)))
+        if not low:
+            for angle in np.linspace(0, 2 * np.pi, 14, endpoint=False):
+                at = _rim(np.array([angle]), 1.766, 1.714)
+                spot = (HEAD + at * (_radius(at) + 0.0255)[:, None])[0]
+                shapes.append(_ball(spot, np.full(3, 0.0032), METAL, 8))
+    else:
+        shapes += _blocked_hat(kind, turn)
+    return _on_head(shapes)
+
+
+def _ball(centre: ndarray, size: ndarray, box: Box, sides: int = 10) -> Shape:
+    """An ellipsoid."""
+    a, b = np.linspace(0, np.pi, sides // 2 + 2), np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    grid = np.stack([
+        np.sin(a)[:, None] * np.cos(b), np.cos(a)[:, None] * np.ones_like(b), np.sin(a)[:, None] * np.sin(b)
+    ], 2)  # fmt: skip
+    return sheet(centre + grid * size, box, closed=True, flip=True)
+
+
+def _button(centre: ndarray) -> Shape:
+    return _ball(centre, np.array([0.008, 0.004, 0.008]), PLAIN)
+
+
+def _visor(low: bool) -> Shape:
+    """A cap's peak."""
+    turn = np.linspace(-1.12, 1.12, 11 if low else 33)
+    rim = _rim(turn, 1.767, 1.735)
+    start = HEAD + rim * (_radius(rim) + 0.0095)[:, None]
+    reach = np.cos(turn / 1.12 * np.pi / 2) ** 0.55
+    rows = []
+    for t in np.linspace(0, 1, 7):
+        out = t * reach[:, None] * np.stack([np.sin(turn) * 0.022, 0 * turn, 0.074 + 0 * turn], 1)
+        drop = t * reach * 0.020 + 0.010 * (np.abs(turn) / 1.12) ** 2 * t * reach + 0.004 * t**2
+        rows.append(start + out - np.stack([0 * turn, drop, 0 * turn], 1))
+    top = np.stack(rows)
+    thickness = np.array([0, 0.0032, 0])
+    return _outside(slab(top, top - thickness, (0.05, 0.5, 0.45, 0.62), DARK))
+
+
+def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
+    """A crown of felt with a ribbon, and a brim."""
+    tall = kind == "top hat"
+    front, back = (1.774, 1.756) if tall else (1.769, 1.747)
+    rim = _rim(turn, front, back)
+    ring = HEAD + rim * (gaussian_filter1d(_radius(rim), 2.0, mode="wrap") + 0.011)[:, None]
+    middle = ring.mean(0)
+    height = 0.155 if tall else 0.122
+    profile = (
+        [(0, 1.0), (0.25, 0.985), (0.5, 0.985), (0.75, 1.01), (0.93, 1.045), (0.98, 1.045), (1.0, 1.02), (1.0, 0.6), (1.0, 0.0)]
+        if tall
+        else [(0, 1.0), (0.25, 1.0), (0.5, 0.95), (0.72, 0.89), (0.88, 0.80), (0.97, 0.67), (0.97, 0.5), (0.93, 0.25), (0.91, 0.0)]
+    )
+    rows = np.array(profile)
+    fine = np.linspace(0, len(rows) - 1, 3 * len(rows) - 2)
+    up, size = (np.interp(fine, np.arange(len(rows)), rows[:, k]) for k in range(2))
+    if not tall:
+        up, size = gaussian_filter1d(up, 1.0, mode="nearest"), gaussian_filter1d(size, 1.0, mode="nearest")
+        size[-1] = 0
+    grid = middle + (ring - middle)[None] * size[:, None, None]
+    grid[..., 1] = ring[:, 1] * (1 - up[:, None]) + up[:, None] * (middle[1] + height)
+    if not tall:  # pinched in front, a crease from front to back
+        side = np.abs(np.sin(turn))
+        pinch = np.exp(-(((np.abs(turn - np.pi) - (np.pi - 0.62)) / 0.32) ** 2)) * step(0.35, 0.85, up)[:, None]
+        grid[..., 0] *= 1 - 0.20 * pinch
+        grid[..., 2] -= 0.006 * pinch
+        grid[..., 1] -= 0.012 * step(0.9, 0.3, size)[:, None] * (1 - side) ** 2 * step(0.6, 0.95, up)[:, None]
+    inner = middle + (grid - middle) * 0.965 - [0, 0.002, 0]
+    inner[0] = ring + (middle - ring) * 0.02
+    shapes = [_outside(slab(grid, inner, (0, 0, 1, 0.5), PLAIN, closed=True))]
+    outward = unit((ring - middle) * [1, 0, 1])
+    belt = np.concatenate([grid[:1], grid[:4], grid[3:4]])
+    edge = np.array([0.0002, 0.0016, 0.0020, 0.0020, 0.0016, 0.0002])
+    ribbon = belt + outward[None] * edge[:, None, None]
+    shapes.append(sheet(ribbon, DARK, closed=True))
+    width = 0.045 if tall else 0.058
+    flat = []
+    for t in np.linspace(0, 1, 8):
+        side = np.abs(np.sin(turn))
+        curl = (0.024 if tall else 0.010) * side**2 * t**2 + (0.004 - 0.010 * (np.cos(turn) > 0) * np.cos(turn) ** 2) * t**1.5
+        flat.append(ring + outward * (t * width * (1 - (0.25 if tall else 0.12) * side**2))[:, None] + np.stack([0 * turn, curl, 0 * turn], 1))
+    top = np.stack(flat[::-1]) + [0, 0.0014, 0]
+    shapes.append(_outside(slab(top, top - [0, 0.003, 0], (0, 0.52, 1, 0.72), PLAIN, closed=True)))
+    return shapes
+
+
+def _outside(shape: Shape) -> Shape:
+    """A closed shape with its faces looking out."""
+    a, b, c = (shape.vertices[shape.faces[:, k]] - shape.vertices.mean(0) for k in range(3))
+    if np.einsum("nd,nd->", np.cross(a, b), c) < 0:
+        return Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
+    return shape
+
+
+def _on_head(shapes: list[Shape]) -> Thing:
+    person = mean_person()
+    shape = join(*shapes)
+    anchors = _skull()[::2]
+    carry = carrier(shape.vertices, person.vertices[anchors].astype(np.float64), 0.035, 0.9)
+    return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))))
+
+
+def _glasses(kind: str, variant: int, low: bool) -> Thing:
+    """Two rims, a bridge with pads, and temples over the ears; dark lenses for sunglasses."""
+    person = mean_person()
+    sun = kind == "sunglasses"
+    wide, high, power = (0.0235, 0.0200, 2.1) if variant == 0 else (0.0255, 0.0175, 4.0)
+    if sun:
+        wide, high = wide * 1.1, high * 1.12
+    thick = 0.0014 if variant == 0 and not sun else 0.0023
+    count, sides = (16, 4) if low else (40, 8)
+    turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    frame: list[Shape] = []
+
+    def face(x: ndarray, y: ndarray) -> ndarray:
+        """The front's gently bowed and tilted surface."""
+        return np.stack([x, y, 0.1585 - 1.6 * x**2 + 0.10 * (y - 1.72)], -1)
+
+    def round_(angle: ndarray) -> tuple[ndarray, ndarray]:
+        c, s = np.cos(angle), np.sin(angle)
+        x, y = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
+        return wide * x, high * y * (1 + 0.06 * x)
+
+    middle = 0.0105 + wide
+    for sign in (1, -1):
+        x, y = round_(turn)
+        frame.append(tube(face(sign * (middle + x), 1.718 + y)[:: sign], thick, PLAIN, sides, closed=True, flat=1.2))
+        if sun:
+            shrink = np.linspace(1, 0, 5)[:, None]
+            lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
+            shape = sheet(lens, (0.27, 0.78, 0.48, 0.98), closed=True)
+            look = smooth_normals(shape.vertices, shape.faces)[:, 2].mean()
+            front = shape if look > 0 else Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
+            back = Shape(front.vertices - [0, 0, 0.0008], front.faces[:, ::-1], front.uvs[:, ::-1])
+            frame += [front, back]
+        pad = face(np.array(sign * 0.0085), np.array(1.711)) - [0, 0, 0.0035]
+        frame.append(_ball(pad, np.array([0.0016, 0.0042, 0.0028]), METAL if not sun else PLAIN, 8))
+        hinge = face(np.array(sign * (middle + wide + 0.0005)), np.array(1.7245))
+        path = np.array([
+            hinge, [sign * 0.0705, 1.7265, 0.143], [sign * 0.0765, 1.7285, 0.115], [sign * 0.0785, 1.7300, 0.085],
+            [sign * 0.0790, 1.7315, 0.060], [sign * 0.0785, 1.7290, 0.046], [sign * 0.0770, 1.7180, 0.033],
+            [sign * 0.0750, 1.7020, 0.027],
+        ])  # fmt: skip
+        fine = np.linspace(0, len(path) - 1, 8 if low else 26)
+        path = np.stack([gaussian_filter1d(np.interp(fine, np.arange(len(path)), path[:, k]), 1.0, mode="nearest") for k in range(3)], 1)
+        frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5))
+    arc = np.linspace(-1, 1, 9)
+    bridge = face(arc * 0.0115, 1.7235 + 0.0035 * (1 - arc**2)) + np.stack([0 * arc, 0 * arc, 0.003 * (1 - arc**2)], 1)
+    frame.append(tube(bridge, thick * 1.05, PLAIN, sides))
+    shape = join(*frame)
+    stop = person.body.parts["body"].stop
+    v = person.vertices[:stop].astype(np.float64)
+    region = (v[:, 1] > 1.69) & (v[:, 1] < 1.765) & (v[:, 2] > -0.01)
+    anchors = np.flatnonzero(region)[::3]
+    # Only the temples follow the head's own width; the front keeps its form.
+    local = 1 - step(0.10, 0.145, shape.vertices[:, 2])
+    carry = carrier(shape.vertices, v[anchors], 0.02, 0.9 * local)
+    front = np.flatnonzero(shape.vertices[:, 2] > 0.148)[::3]
+    bulk = np.flatnonzero((v[:, 2] > 0.09) & (v[:, 1] > 1.68) & (v[:, 1] < 1.77))
+    _, near = cKDTree(v[bulk][:, :2]).query(shape.vertices[front][:, :2], k=8)
+    touch = Touch(front, bulk[near], step(0.03, 0.15, shape.vertices[:, 2]).astype(np.float32))
+    return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))), touch=touch)
+
+
+# ------------------------------------------------------------------------------------------------- on the torso
+
+
+@cache
+def _suit() -> tuple[Surface, ndarray]:
+    """The helper suit's torso and neck as a surface, and its vertices."""
+    person = mean_person()
+    part = person.body.parts["tights"]
+    v = person.vertices.astype(np.float64)
+    torso = (np.abs(v[:, 0]) < 0.24) & (v[:, 1] > 0.5)
+    faces = part.faces[torso[part.faces].all(1)]
+    return surface(v, faces), np.unique(faces)
+
+
+def _wrapped(
+    origins: Float[ndarray, "*n 3"], directions: Float[ndarray, "*n 3"], reach: float = 0.30
+) -> tuple[ndarray, ndarray]:
+    """The outermost points of the suit along rays, and its normals there."""
+    suit, _ = _suit()
+    shape = directions.shape
+    o, d = np.broadcast_to(origins, shape).reshape(-1, 3), directions.reshape(-1, 3)
+    t = np.linspace(reach, 0, 60)
+    points = (o[:, None] + d[:, None] * t[None, :, None]).reshape(-1, 3)
+    close, normal = suit.nearest(points)
+    outside = np.einsum("nd,nd->n", points - close, normal).reshape(len(o), -1) > 0
+    first = np.where(outside.all(1), len(t) - 1, (~outside).argmax(1))
+    found = o + d * t[first][:, None]
+    close, normal = suit.nearest(found)
+    return close.reshape(shape), normal.reshape(shape)
+
+
+def _on_torso(
+    shapes: list[Shape], rows: list[int | ndarray], legs: bool = False, close: tuple[int, ...] = ()
+) -> Thing:
+    """A thing that follows the suit and stands out from it by what is worn below.
+
+    Args:
+        rows: Of each shape: the rows of its vertices as hanging cloth, or -1.
+        legs: It lies across both thighs.
+        close: Which shapes lie under a collar, not on it.
+    """
+    person = mean_person()
+    shape = join(*shapes)
+    suit, anchors = _suit()
+    _, normals = suit.nearest(shape.vertices)
+    normals = unit(normals * [1, 0.35, 1])
+    parts = np.repeat(np.arange(len(shapes)), [len(each.vertices) for each in shapes])
+    normals[np.isin(parts, close)] *= 0.4
+    v = person.vertices.astype(np.float64)
+    carry = carrier(shape.vertices, v[anchors], 0.025)
+    dense = dense_weights(person.body, shape.vertices, anchors, v)
+    names = person.body.joint_names
+    arms = [i for i, name in enumerate(names) if "arm" in name or "shoulder" in name]
+    spine = names.index("spine01")
+    dense[:, spine] += dense[:, arms].sum(1)
+    dense[:, arms] = 0
+    if legs:  # a cloth across both thighs goes half with each
+        low = 1 - step(0.86, 1.02, shape.vertices[:, 1])
+        left = step(-0.16, 0.16, shape.vertices[:, 0])
+        spread = np.zeros_like(dense)
+        spread[:, names.index("upperleg01.L")] = 0.65 * left
+        spread[:, names.index("upperleg01.R")] = 0.65 * (1 - left)
+        spread[:, names.index("root")] = 0.35
+        dense = dense * (1 - low)[:, None] + spread * low[:, None]
+    dense /= dense.sum(1, keepdims=True)
+    ids = np.concatenate([np.full(len(s.vertices), r) if np.isscalar(r) else r for s, r in zip(shapes, rows, strict=True)])
+    hanging = ids.astype(np.int64) if ids.max() >= 0 else None
+    return Thing(Fitted(shape, anchors, carry, *four(dense)), normals.astype(np.float32), hanging)
+
+
+def _row_ids(count: int, columns: int, copies: int) -> ndarray:
+    return np.tile(np.repeat(np.arange(count), columns), copies)
+
+
+def _neck_ring(turn: Float[ndarray, "n"], back: float, front: float, out: float) -> Float[ndarray, "n 3"]:
+    """A tilted loop round the neck."""
+    y = (back + front) / 2 + (front - back) / 2 * np.cos(turn)
+    middle = np.stack([0 * turn, y, 0.028 + 0.02 * np.cos(turn)], 1)
+    point, normal = _wrapped(middle, np.stack([np.sin(turn), 0 * turn, np.cos(turn)], 1), 0.13)
+    ring = point + unit(normal * [1, 0.3, 1]) * out
+    return gaussian_filter1d(ring, 1.5, axis=0, mode="wrap")
+
+
+def _strip(
+    centre: Float[ndarray, "r 3"], half: Float[ndarray, "r"], columns: int, thick: float, out: float, box: Box, bulge: float = 0.0
+) -> tuple[Shape, ndarray]:
+    """A hanging strip laid on the front of the suit, and the row of each of its vertices."""
+    across = np.linspace(-1, 1, columns)
+    points = centre[:, None] + half[:, None, None] * across[None, :, None] * np.array([1.0, 0, 0])
+    origin = points * [1, 1, 0]
+    surface_, normal = _wrapped(origin, np.tile([0.0, 0.0, 1.0], (*points.shape[:2], 1)), 0.28)
+    grid = np.stack([points[..., 0], points[..., 1], surface_[..., 2]], 2)
+    grid[..., 2] = gaussian_filter1d(gaussian_filter1d(grid[..., 2], 1.5, axis=0, mode="nearest"), 1.0, axis=1, mode="nearest")
+    grid[..., 2] += out + bulge * (1 - across**2)
+    outer = grid[::-1, :] + [0, 0, thick]
+    shape = slab(outer, grid[::-1], (box[0], box[3], box[2], box[1]), PLAIN)
+    shape = _outside(shape)
+    rows = len(centre)
+    order = np.repeat(np.arange(rows)[::-1], columns)
+    rim = [np.repeat(rows - 1, 3 * columns), np.repeat(0, 3 * columns), np.tile(np.arange(rows)[::-1], 3), np.tile(np.arange(rows)[::-1], 3)]
+    ids = np.concatenate([order, order, *rim])
+    return shape, ids
+
+
+def _tie(low: bool) -> Thing:
+    count = 10 if low else 30
+    y = np.linspace(1.545, 1.09, count)
+    t = np.linspace(0, 1, count)
+    half = 0.0135 + 0.0245 * t**0.8
+    tip = step(0.92, 1.0, t)
+    centre = np.stack([0 * y, y, 0 * y], 1)
+    strip, ids = _strip(centre, np.maximum(half * (1 - tip), 0.0008), 5 if low else 9, 0.0022, 0.001, (0.0, 0.0, 0.14, 0.74), 0.0015)
+    top = _front(1.553)
+    knot = [top + [0, d, 0.006] for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
+    knot_shape = tube(np.array(knot), np.array([0.012, 0.0185, 0.0165, 0.011, 0.007]), (0.2, 0.1, 0.3, 0.16), 6 if low else 14, flat=0.55, up=np.tile([0, 0, 1.0], (5, 1)))
+    turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
+    ring = _neck_ring(turn, 1.600, 1.560, 0.0)
+    collar = tube(ring, 0.010, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))
+    return _on_torso([strip, _outside(knot_shape), _outside(collar)], [ids, -1, -1], close=(2,))
+
+
+def _front(y: float) -> ndarray:
+    """The suit's front at a height."""
+    return _wrapped(np.array([[0.0, y, 0.0]]), np.array([[0.0, 0.0, 1.0]]), 0.28)[0][0]
+
+
+def _bow_tie(low: bool) -> Thing:
+    centre = _front(1.556) + [0, 0, 0.008]
+    shapes = []
+    columns = np.linspace(0, 1, 6 if low else 12)
+    for sign in (1, -1):
+        x = sign * (0.004 + 0.046 * columns)
+        tall = 0.007 + 0.018 * step(0.0, 0.85, columns) - 0.003 * step(0.85, 1, columns)
+        deep = 0.005 + 0.004 * np.sin(np.pi * columns)
+        turn = np.linspace(0, 2 * np.pi, 8 if low else 20, endpoint=False)
+        c, s = np.cos(turn), np.sin(turn)
+        fold = 1 + 0.18 * np.cos(3 * turn) * (1 - columns[:, None])
+        rows = np.stack([
+            np.repeat(x[:, None], len(turn), 1), tall[:, None] * np.sign(s) * np.abs(s) ** 0.6,
+            deep[:, None] * np.sign(c) * np.abs(c) ** 0.8 * fold,
+        ], 2)  # fmt: skip
+        rows[..., 2] -= 14 * rows[..., 0] ** 2 * 0.3
+        ends = [np.repeat(rows[k].mean(0)[None, None], len(turn), 1) for k in (0, -1)]
+        shapes.append(_outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True)))
+    shapes.append(_ball(centre + [0, 0, 0.002], np.array([0.008, 0.010, 0.0085]), (0.2, 0.05, 0.25, 0.1), 14))
+    turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
+    ring = _neck_ring(turn, 1.600, 1.560, 0.0)
+    shapes.append(_outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))))
+    return _on_torso(shapes, [-1] * len(shapes), close=(len(shapes) - 1,))
+
+
+def _scarf(low: bool) -> Thing:
+    shapes, rows = [], []
+    turn = np.linspace(0, 2 * np.pi, 20 if low else 72, endpoint=False)
+    rng = np.random.default_rng(5)
+    sides = 8 if low else 24
+    for loop, (back, front, size, out) in enumerate(((1.585, 1.545, 0.027, 0.012), (1.565, 1.517, 0.030, 0.020))):
+        ring = _neck_ring(turn, back, front, out)
+        ring[:, 1] += 0.005 * np.sin(turn * 2 + loop)
+        up = unit((ring - ring.mean(0)) * [1, 0.4, 1])
+        shape = tube(ring, size * (1 + 0.07 * np.sin(3 * turn + 2 * loop)), (0, 0.02 + 0.3 * loop, 1, 0.28 + 0.3 * loop), sides, closed=True, flat=0.72, up=up)
+        grid = shape.vertices.reshape(-1, sides, 3)
+        centre = np.concatenate([ring, ring[:1]])[:, None]
+        around, along = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.r_[turn, 2 * np.pi][:, None]
+        fold = sum(0.06 * np.sin(k * around + m * along + rng.uniform(0, 6)) for k, m in ((5, 1), (7, -2), (4, 3)))
+        grid = centre + (grid - centre) * (1 + np.asarray(fold))[..., None]
+        shapes.append(_outside(Shape(grid.reshape(-1, 3), shape.faces, shape.uvs)))
+        rows.append(-1)
+    count = 10 if low else 28
+    for x, bottom, out in ((0.045, 1.19, 0.018), (-0.01, 1.27, 0.010)):
+        y = np.linspace(1.535, bottom, count)
+        half = 0.036 + 0.018 * step(0, 0.5, np.linspace(0, 1, count))
+        centre = np.stack([x + 0.02 * np.linspace(0, 1, count), y, 0 * y], 1)
+        strip, ids = _strip(centre, half, 7 if low else 17, 0.006, out, (0.02, 0.02, 0.20, 0.6), 0.004)
+        wave = 0.003 * np.sin(strip.vertices[:, 0] * 130 + 4 * strip.vertices[:, 1])
+        strip = Shape(strip.vertices + np.stack([0 * wave, 0 * wave, wave], 1), strip.faces, strip.uvs)
+        shapes.append(strip)
+        rows.append(ids)
+        if not low:
+            end = strip.vertices[: 17][:, None] - [0, 0, 0.003]
+            for k in range(17):
+                path = end[k, 0] + np.array([[0, 0.003, 0], [0.001, -0.012, 0.001], [-0.001 + 0.0005 * (k % 3), -0.028 - 0.002 * (k % 2), 0.0]])
+                shapes.append(tube(path, 0.0018, (0.02, 0.02, 0.04, 0.05), 5))
+                rows.append(np.full(len(shapes[-1].vertices), count - 1))
+    return _on_torso(shapes, rows)
+
+
+def _belt(low: bool) -> Thing:
+    """A strap round the waist with a buckle."""
+    count = 28 if low else 88
+    turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    way = np.stack([np.sin(turn), 0 * turn, np.cos(turn)], 1)
+    lines = []
+    for h in np.linspace(-0.018, 0.018, 4):
+        y = BELT + h + 0.010 * (1 - np.cos(turn)) / 2
+        point, _ = _wrapped(np.stack([0 * turn, y, 0.02 + 0 * turn], 1), way)
+        lines.append(gaussian_filter1d(point, 1.5, axis=0, mode="wrap"))
+    inner = np.stack(lines)
+    flat = unit(np.stack([inner[..., 0], 0 * inner[..., 0], inner[..., 2] - 0.02], 2))
+    inner = (inner + inner.mean(0) * [1, 0, 1] + inner * [0, 1, 0]) / 2
+    strap = slab(inner + flat * 0.0042, inner, (0, 0.05, 1, 0.11), PLAIN, closed=True)
+    front = inner[:, 0].mean(0) + [0, 0, 0.0072]
+    box = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    c, s = np.cos(box), np.sin(box)
+    frame = np.stack([0.025 * np.sign(c) * np.abs(c) ** 0.3, 0.0235 * np.sign(s) * np.abs(s) ** 0.3, -14 * (0.025 * c) ** 2 * 0.2], 1)
+    shapes = [_outside(strap), _outside(tube(front + frame, 0.0028, METAL, 8, closed=True))]
+    prong = front + np.array([[-0.024, 0, 0.001], [0.0, 0.0, 0.003], [0.026, 0.0, 0.002]])
+    shapes.append(tube(prong, 0.0018, METAL, 6))
+    loop = int(count * 0.07)
+    keeper = inner[:, loop]
+    around = np.concatenate([keeper + flat[:, loop] * 0.0065, keeper[::-1] - [0, 0, 0.001]])
+    shapes.append(tube(around, 0.004, (0.1, 0.05, 0.2, 0.1), 6, closed=True, flat=0.35, up=np.tile(flat[0, loop], (len(around), 1))))
+    return _on_torso(shapes, [-1] * len(shapes))
+
+
+BELT = 1.062
+"""Where trousers end, on the mean adult."""
+
+
+def _apron(low: bool) -> Thing:
+    """A bib and a front from waist to above the knees, with straps."""
+    across = 11 if low else 31
+    count = 16 if low else 44
+    y = np.linspace(1.40, 0.64, count)
+    reach = np.interp(y, [0.64, 1.02, 1.12, 1.2, 1.40], [1.25, 1.28, 1.15, 0.72, 0.52])
+    reach = gaussian_filter1d(reach, 1.5, mode="nearest")
+    turn = reach[:, None] * np.linspace(-1, 1, across)[None]
+    way = np.stack([np.sin(turn), 0 * turn, np.cos(turn)], 2)
+    middle = np.zeros_like(way)
+    middle[..., 1], middle[..., 2] = np.maximum(y, 0.97)[:, None], 0.0
+    point, _ = _wrapped(middle, way)
+    point[..., 1] = y[:, None]
+    radius = gaussian_filter1d(np.hypot(point[..., 0], point[..., 2]), 1.5, axis=1, mode="nearest")
+    drop = np.clip(0.97 - y, 0, None)[:, None]
+    radius = gaussian_filter1d(radius, 1.5, axis=0, mode="nearest") + 0.08 * drop
+    radius += 0.012 * np.cos(turn * 7) * np.clip(drop / 0.33, 0, 1)
+    point[..., 0], point[..., 2] = radius * np.sin(turn), radius * np.cos(turn)
+    flat = way
+    inner, outer = point[::-1], (point + flat * 0.0025)[::-1]
+    panel = _outside(slab(outer, inner, (0.02, 0.74, 0.9, 0.02), PLAIN))
+    shapes = [panel]
+    order = np.repeat(np.arange(count)[::-1], across)
+    ends = [np.repeat(count - 1, 3 * across), np.repeat(0, 3 * across), np.tile(np.arange(count)[::-1], 3), np.tile(np.arange(count)[::-1], 3)]
+    ids: list[int | ndarray] = [np.concatenate([order, order, *ends])]
+    loop = np.linspace(reach[np.argmin(np.abs(y - BELT - 0.03))], 2 * np.pi - reach[np.argmin(np.abs(y - BELT - 0.03))], 14 if low else 40)
+    around = np.stack([0 * loop, BELT + 0.03 + 0 * loop, 0 * loop], 1)
+    ring, _ = _wrapped(around, np.stack([np.sin(loop), 0 * loop, np.cos(loop)], 1))
+    out = unit(ring * [1, 0, 1])
+    shapes.append(_outside(tube(ring + out * 0.002, 0.012, (0, 0.1, 0.9, 0.14), 6, flat=0.18, up=out)))
+    ids.append(-1)
+    for sign in (1, -1):
+        path = np.array([[sign * 0.068, 1.395, 0], [sign * 0.082, 1.45, 0], [sign * 0.085, 1.50, 0], [sign * 0.082, 1.54, 0]])
+        surface_, normal = _wrapped(path, np.tile([0.0, 0.0, 1.0], (4, 1)), 0.28)
+        top, top_normal = _suit()[0].nearest(np.array([[sign * 0.078, 1.60, 0.02], [sign * 0.064, 1.595, -0.03], [sign * 0.034, 1.575, -0.07], [0.0, 1.570, -0.09]]))
+        line = np.concatenate([surface_ + normal * 0.003, top + top_normal * 0.003])
+        normals = np.concatenate([normal, top_normal])
+        fine = np.linspace(0, len(line) - 1, 12 if low else 30)
+        line, normals = (np.stack([gaussian_filter1d(np.interp(fine, np.arange(len(a)), a[:, k]), 2.0, mode="nearest") for k in range(3)], 1) for a in (line, normals))
+        shapes.append(_outside(tube(line, 0.011, (0, 0.2, 0.5, 0.24), 6, flat=0.18, up=unit(normals))))
+        ids.append(-1)
+    return _on_torso(shapes, ids, legs=True)
+
+
+def _gloves() -> Thing:
+    """The hands' own skin, swollen, with a cuff beyond the wrist."""
+    person = mean_person()
+    part = person.body.parts["body"]
+    v = person.vertices[: part.stop].astype(np.float64)
+    inside = np.zeros(part.stop, bool)
+    for side in "LR":
+        wrist, elbow = person.joint(f"wrist.{side}"), person.joint(f"lowerarm01.{side}")
+        axis = unit((wrist - elbow).astype(np.float64))
+        inside |= ((v - wrist) @ axis > -0.045) & (np.linalg.norm(v - wrist, axis=1) < 0.26)
+    faces = part.faces[inside[part.faces].all(1)]
+    used, inverse = np.unique(faces, return_inverse=True)
+    triangles = inverse.reshape(-1, 3)
+    normals = smooth_normals(v[used], triangles)
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    pairs, seen = np.unique(edges, axis=0, return_counts=True)
+    rim = np.unique(pairs[seen == 1])
+    graph = np.concatenate([pairs, pairs[:, ::-1]])
+    degree = np.bincount(graph[:, 0], minlength=len(used))[:, None]
+
+    def mean(x: ndarray) -> ndarray:
+        return np.stack([np.bincount(graph[:, 0], x[graph[:, 1], k], len(used)) for k in range(3)], 1) / degree
+
+    points = v[used]
+    smooth = points.copy()
+    for _ in range(3):
+        smooth += 0.5 * (mean(smooth) - smooth)
+    for _ in range(4):
+        normals = unit(normals + mean(normals))
+    swollen = points + np.clip(np.einsum("nd,nd->n", smooth - points, normals), 0, 0.002)[:, None] * normals + normals * 0.0024
+    distance = cKDTree(points[rim]).query(points)[0]
+    cuff = 1 - step(0.0, 0.03, distance)
+    swollen += normals * (0.003 * cuff)[:, None]
+    edge = points[rim] + normals[rim] * 0.0005
+    uv = np.stack([(v[..., 0] * 0.9) / WIDTH % 1.0, 0.75 * ((v[..., 2]) / 0.45 % 1.0)], -1)[faces]
+    number = {int(r): len(used) + i for i, r in enumerate(rim)}
+    border = pairs[seen == 1]
+    direction = {(int(a), int(b)) for t in triangles for a, b in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0]))}
+    border = np.array([(a, b) if (int(a), int(b)) in direction else (b, a) for a, b in border])
+    inner = np.array([[number[int(a)], number[int(b)]] for a, b in border])
+    fold = np.concatenate([np.stack([border[:, 1], border[:, 0], inner[:, 0]], 1), np.stack([border[:, 1], inner[:, 0], inner[:, 1]], 1)])
+    plain = np.full((len(fold), 3, 2), [(PLAIN[0] + PLAIN[2]) / 2, (PLAIN[1] + PLAIN[3]) / 2])
+    shape = Shape(np.concatenate([swollen, edge]), np.concatenate([triangles, fold]), np.concatenate([uv, plain]))
+    every = np.concatenate([used, used[rim]])
+    deep = np.zeros(part.stop, bool)
+    deep[used[distance > 0.012]] = True
+    body = person.body
+    offset = shape.vertices - v[every]
+    # Each vertex goes with its own place on the skin, so a plain sum of skin and offset carries it.
+    return Thing(_Skin(shape, every, offset.astype(np.float32), body.skin_weights[every], body.skin_joints[every], deep[part.faces].all(1)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Skin:
+    """A shape that lies on the skin vertex by vertex."""
+
+    shape: Shape
+    anchors: Int[ndarray, "v"]
+    offset: Float[ndarray, "v 3"]
+    skin_weights: Float[ndarray, "v 4"]
+    skin_joints: Int[ndarray, "v 4"]
+    hides: ndarray
+
+    def on(self, person: Person) -> Float[ndarray, "v 3"]:
+        return person.vertices[self.anchors] + self.offset
+
+
+# ------------------------------------------------------------------------------------------------- materials
+
+ROUGHNESS = {
+    "glasses": 0.35, "sunglasses": 0.12, "cap": 0.85, "beanie": 0.95, "brimmed hat": 0.92, "top hat": 0.5, "helmet": 0.32,
+    "headband": 0.9, "scarf": 0.95, "belt": 0.5, "tie": 0.5, "bow tie": 0.45, "gloves": 0.8, "apron": 0.88,
+}  # fmt: skip
+
+
+@cache
+def _relief(kind: str, size: int) -> tuple[ndarray, ndarray]:
+    """Shade and height of a kind's cloth."""
+    i, j = np.mgrid[:size, :size].astype(np.float32)
+    u, v = j / size, i / size
+    fine, cloud = noise(size, 0.8, 1), noise(size, size / 40, 2)
+    height, shade = 0.12 * fine, 1 + 0.012 * cloud + 0.01 * fine
+    if kind in ("beanie", "scarf", "gloves", "headband"):
+        ribs = np.cos(2 * np.pi * u * (110 if kind != "beanie" else 88))
+        height = height + 0.9 * ribs + 0.3 * np.sin(2 * np.pi * v * 120)
+        shade = shade * (1 + 0.05 * ribs + 0.02 * np.sin(2 * np.pi * v * 120))
+    elif kind == "cap":
+        seam = np.abs(((u * 6 + 0.5) % 1) - 0.5) / 6
+        height = height - 1.5 * np.exp(-((seam / 0.0016) ** 2)) + 0.5 * np.exp(-(((seam - 0.005) / 0.0008) ** 2))
+        shade = shade * (1 - 0.18 * np.exp(-((seam / 0.0014) ** 2)))
+    elif kind in ("belt",):
+        for line in (0.057, 0.103):
+            height = height - 1.2 * np.exp(-(((v - line) / 0.0012) ** 2))
+            shade = shade * (1 - 0.25 * np.exp(-(((v - line) / 0.0012) ** 2)))
+    elif kind in ("tie", "bow tie"):
+        height = height + 0.3 * np.sin(2 * np.pi * (u + v) * 170)
+    elif kind == "apron":
+        height = height + 0.25 * np.sin(2 * np.pi * u * 200) * np.sin(2 * np.pi * v * 200)
+        pocket = np.maximum(np.abs(u - 0.46) - 0.14, np.abs(v - 0.36) - 0.07)
+        hem = np.minimum(np.abs(u - 0.035), np.abs(u - 0.885))
+        line = np.exp(-((np.minimum(np.abs(pocket), hem) / 0.0016) ** 2))
+        height, shade = height - 1.4 * line, shade * (1 - 0.2 * line)
+    elif kind == "helmet":
+        shade = 1 + 0.03 * cloud
+        height = 0.5 * cloud
+    return shade, height
+
+
+@cache
+def _normal(kind: str, size: int) -> ndarray:
+    return normal_map(_relief(kind, size)[1], 0.45)
+
+
+def _material(person: Person, garment: Garment) -> Material:
+    kind = str(garment.kind)
+    size = 64 if person.detail == "low" else 512
+    main, second = np.array(garment.colour.srgb, np.float32), np.array(garment.second.srgb, np.float32)
+    share = np.zeros((1, 1), np.float32)
+    if garment.pattern != "plain" and kind not in ("glasses", "sunglasses", "belt", "helmet"):
+        at = (np.arange(size) + 0.5) / size * WIDTH
+        share = np.broadcast_to(pattern_share(garment, FRONT, at, 0.6 - at, Scale(1.0, 1.0, 1.0), person.spec.seed), (size, size))
+    shade, _ = _relief(kind, size)
+    colour = np.clip((main + (second - main) * share[..., None]) * shade[..., None], 0, 1).astype(np.float32)
+    metal = np.array([0.80, 0.76, 0.66] if kind == "belt" else [0.74, 0.74, 0.73], np.float32)
+    dark = {
+        "sunglasses": np.array([0.035, 0.035, 0.045]), "cap": main * 0.85, "brimmed hat": main * 0.35 + 0.02,
+        "top hat": main * 0.5 + 0.03,
+    }.get(kind, main * 0.6)  # fmt: skip
+    if kind == "helmet":
+        metal = main * 0.9
+    rough = np.full((size, size), ROUGHNESS[kind], np.float32) + 0.03 * noise(size, 0.8, 1)
+    for box, tone, gloss in ((SECOND, second, None), (DARK, dark, 0.06 if kind == "sunglasses" else None), (METAL, metal, 0.25), (PLAIN, main, None)):
+        left, top, right, bottom = (round(edge * size) for edge in box)
+        where = slice(top - size // 60, bottom + size // 60), slice(left - size // 60, right + size // 60)
+        colour[where] = tone
+        if gloss is not None:
+            rough[where] = gloss
+    grey = max(main) - min(main) < 0.12
+    metallic = (0.85 if grey else 0.35) if kind == "helmet" else 0.0
+    normal = None if person.detail == "low" or "glasses" in kind else _normal(kind, size)
+    return Material(
+        (colour * 255 + 0.5).astype(np.uint8), normal, (rough.clip(0.04, 1) * 255).astype(np.uint8), metallic
+    )
+
+
+KINDS: tuple[ExtraKind, ...] = tuple(ROUGHNESS)  # type: ignore[assignment]

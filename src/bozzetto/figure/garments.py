@@ -1,0 +1,857 @@
+"""Tops, outer wear, bottoms, dresses and the base layer, cut from the chart of ``shells.py``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import get_args
+
+import numba
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from bozzetto.figure.cloth import Make, Scale, Sheet, body_sheet, cloth, leg_sheet
+from bozzetto.figure.piece import Detail, Person, Piece, top_four
+from bozzetto.figure.shells import (
+    ANKLE,
+    BACK,
+    CROTCH,
+    FRONT,
+    KNEE,
+    LOWER_ARM,
+    SIDE_Z,
+    UPPER_ARM,
+    Chart,
+    Fit,
+    Shell,
+    chart,
+    fit_chart,
+    hang,
+    make_shell,
+    panel_coordinates,
+    raise_shell,
+    relax,
+    smooth_step,
+)
+from bozzetto.figure.spec import BottomKind, Colour, DressKind, Garment, OuterKind, TopKind
+
+SLEEVE_END = UPPER_ARM + LOWER_ARM - 0.012
+GAP = 0.0028
+"""Least distance between layers, metres."""
+_SKIN_GAP = 0.003
+VARIANTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Trim:
+    """A second thickness on a garment: a collar, a band, a pocket."""
+
+    shell: Shell
+    lift: Float[ndarray, "n"]
+    """Metres above the garment, by chart vertex."""
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A skirt that hangs from a rim of the chart."""
+
+    hem: float
+    """Height on the mean person."""
+    flare: float = 0.1
+    """Metres wider a metre down, where nothing pushes it out."""
+    folds: int = 9
+    depth: float = 0.012
+    """Of folds at the hem."""
+    gap: float = 0.008
+    """From the legs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """One garment, decided on the mean person."""
+
+    shell: Shell
+    sheet: Sheet
+    make: Make
+    trims: tuple[Trim, ...] = ()
+    ease: Float[ndarray, "n"] | float = 0.0
+    """How far it stands off what is below, metres."""
+    slip: float | None = None
+    """How the torso part hangs: see ``hang``; None clings."""
+    leg_slip: float | None = None
+    rounds: int = 8
+    """Of smoothing: more bridges more."""
+    folds: float = 0.0
+    """Height of modelled folds, metres."""
+    thickness: float = 0.003
+    fall: Fall | None = None
+    buttons: tuple[tuple[float, float], ...] = ()
+    """Across and up on the front, mean person."""
+    button: tuple[float, int] = (0.0058, 1)
+    """Radius and swatch."""
+
+
+# --- fields of the mean person ---
+
+
+def _front(here: Chart) -> Float[ndarray, "n"]:
+    """1 in front of the neck's axis, 0 beside it, -1 behind."""
+    x, _, z = here.rest.T
+    return (z - 0.02) / (np.hypot(x, z - 0.02) + 1e-6)
+
+
+def _neckline(here: Chart, back: float, drop: float = 0.0) -> Float[ndarray, "n"]:
+    """Inside a neckline this far below the chin's rim behind, and lower by ``drop`` in front."""
+    return here.neck - back - drop * smooth_step(0.5 + 0.75 * _front(here))
+
+
+def _vee(here: Chart, bottom: float, slope: float, below: float = 0.0, flare: float = 0.0) -> Float[ndarray, "n"]:
+    """Outside an opening in front: a V down to a height, and a slit under it."""
+    x, y, z = here.rest.T
+    width = np.maximum(slope * np.maximum(y - bottom, 0), below + flare * np.maximum(bottom - y, 0))
+    return np.where(z > SIDE_Z, np.abs(x) - width - 1e-4, 1.0)
+
+
+def _hem(here: Chart, height: float, tail: float = 0.0) -> Float[ndarray, "n"]:
+    """Above a hem, lower in the middle by ``tail`` than at the sides."""
+    x = np.abs(here.rest[:, 0])
+    return here.height - height - tail * smooth_step((x - 0.03) / 0.12)
+
+
+def _sleeve(here: Chart, end: float) -> Float[ndarray, "n"]:
+    return end - here.arm
+
+
+@cache
+def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
+    """Modelled folds on the chart, 0 to 1: rings at the joints of limbs, slanting drags on the torso."""
+    here = chart(detail)
+    rng = np.random.default_rng([31, variant])
+    p = here.rest
+    total = np.zeros(len(p))
+    weight = np.full(len(p), 1e-3)
+
+    def add(where: ndarray, direction: tuple[float, float, float], wavelength: float, spread: float) -> None:
+        for _ in range(5):
+            d = np.array(direction) + rng.normal(0, spread, 3)
+            d = d / np.linalg.norm(d) * 2 * np.pi / (wavelength * rng.uniform(0.75, 1.4))
+            warp = 1.2 * np.sin(p @ rng.normal(0, 22, 3) + rng.uniform(0, 6.3))
+            total[:] += where * np.cos(p @ d + warp + rng.uniform(0, 6.3))
+        weight[:] += where * 2.0
+
+    def near(value: ndarray, middle: float, width: float) -> ndarray:
+        return np.exp(-0.5 * ((value - middle) / width) ** 2)
+
+    side = np.sign(p[:, 0])
+    on_arm = smooth_step(here.arm / 0.04)
+    for s, (middle, width) in {1.0: (UPPER_ARM, 0.05), 0.9: (SLEEVE_END - 0.03, 0.04), 0.6: (0.07, 0.04)}.items():
+        for sign in (1.0, -1.0):
+            add(s * near(here.arm, middle, width) * on_arm * (side == sign), (0.67 * sign, -0.7, 0.2), 0.045, 0.25)
+    legs = (1 - on_arm) * smooth_step((-0.05 - p[:, 1]) / 0.1)
+    for s, (middle, width) in {1.0: (KNEE, 0.06), 1.2: (ANKLE + 0.06, 0.05)}.items():
+        add(s * near(p[:, 1], middle, width) * legs, (0, 1, 0.1), 0.06, 0.3)
+    body = 1 - smooth_step(here.arm / 0.03)
+    add(0.7 * near(p[:, 1], 0.15, 0.07) * body, (0.15, 1, 0), 0.07, 0.35)
+    add(0.5 * near(p[:, 1], 0.02, 0.08) * body, (1, 0.3, 0), 0.09, 0.4)
+    add(0.35 * near(p[:, 1], 0.33, 0.1) * body, (1, 0.6, 0), 0.11, 0.5)
+    strength = np.clip(weight / 2.0, 0, 1)
+    return np.clip(0.5 + 0.32 * total, 0, 1) * np.minimum(strength, 1.0)
+
+
+# --- designs ---
+
+
+@cache
+def design(kind: str, variant: int, detail: Detail) -> Design:
+    """How a kind of garment is cut, in one of ``VARIANTS`` ways.
+
+    Raises:
+        ValueError: Not a kind of top, outer, bottom, dress or underwear.
+    """
+    here = chart(detail)
+    size = 1024 if detail == "full" else 256
+    lining = 0.02 if detail == "full" else 0.0
+    maker = _Maker(here, size, lining, variant)
+    if kind in get_args(TopKind):
+        return _top(maker, kind)
+    if kind in get_args(OuterKind):
+        return _outer(maker, kind)
+    if kind in get_args(BottomKind):
+        return _bottom(maker, kind)
+    if kind in get_args(DressKind):
+        return _dress(maker, kind)
+    if kind in ("briefs", "undershirt"):
+        return _underwear(maker, kind)
+    raise ValueError(f"{kind!r} is no garment of this module.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """What designs are made with."""
+
+    here: Chart
+    size: int
+    lining: float
+    variant: int
+
+    def shell(self, *fields: ndarray, legs: bool = False, cut: float | None = None) -> Shell:
+        return make_shell(self.here, fields, legs, self.lining, cut)
+
+    def trim(self, *fields: ndarray, lift: float | ndarray = 0.0025, legs: bool = False) -> Trim:
+        shell = make_shell(self.here, fields, legs, min(self.lining, 0.008))
+        return Trim(shell, np.broadcast_to(lift, (len(self.here.rest),)).astype(np.float64))
+
+
+def _collar(m: _Maker, stand: float, width: float, point: float, spread: float) -> Trim:
+    """A collar that falls from the top edge of its stand: longest at its points in front."""
+    here = m.here
+    x = np.abs(here.rest[:, 0])
+    inside = here.neck - stand
+    reach = width + point * smooth_step((_front(here) - 0.35) / 0.5)
+    gap = np.where(here.rest[:, 2] > 0.0, x - 0.004 - spread * np.maximum(inside, 0) - 0.0 * x, 1.0)
+    lift = 0.0035 + 0.05 * np.clip(inside, 0, 0.07)
+    return m.trim(inside + 2e-4, reach - inside, gap, lift=lift)
+
+
+def _top(m: _Maker, kind: str) -> Design:
+    here, v = m.here, m.variant
+    arm = here.arm
+    if kind == "tank top":
+        shell = m.shell(_neckline(here, 0.095, 0.045), here.armhole - 0.014, _hem(here, -0.005))
+        make = Make("jersey", 0.7, hems=(0.005,), variant=v)
+        bands = (
+            m.trim(_neckline(here, 0.0945, 0.045), 0.012 - _neckline(here, 0.095, 0.045), here.armhole - 0.014, lift=0.0012),
+        )
+        return Design(shell, body_sheet(m.size, -0.02, False), make, bands, 0.001, 0.5, folds=0.002)
+    if kind == "t-shirt":
+        end = (0.125, 0.145, 0.165)[v]
+        neck = _neckline(here, 0.064, 0.014 + 0.006 * v)
+        hem = (-0.015, -0.03, -0.02)[v]
+        shell = m.shell(neck, _hem(here, hem), _sleeve(here, end))
+        make = Make("jersey", 1.0, hems=(hem + 0.012,), cuffs=(end - 0.012,), variant=v)
+        ease = 0.0015 + 0.010 * smooth_step((arm - 0.02) / 0.12)
+        return Design(shell, body_sheet(m.size, -0.035, True), make, (m.trim(neck + 2e-4, 0.013 - neck, lift=0.0016),), ease, 0.3, folds=0.0035)
+    if kind in ("shirt", "blouse"):
+        soft = kind == "blouse"
+        open_to = 0.385 - (0.045 if soft else 0.015 * v)
+        stand = 0.040 if not soft else 0.050
+        neck = _neckline(here, stand, 0.006)
+        vee = _vee(here, open_to, 0.42)
+        hem = -0.03
+        shell = m.shell(neck, vee, _hem(here, hem, 0.03), _sleeve(here, SLEEVE_END))
+        x, y, z = here.rest.T
+        cuff = m.trim(arm - (SLEEVE_END - 0.052), _sleeve(here, SLEEVE_END + 2e-4), lift=0.002)
+        placket = m.trim(np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016)
+        collar = _collar(m, stand, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8)
+        if soft:
+            ease = 0.003 + 0.016 * smooth_step((arm - 0.04) / 0.2) * smooth_step((SLEEVE_END - 0.035 - arm) / 0.07)
+            make = Make("smooth", 1.25, variant=v)
+        else:
+            ease = 0.0015 + 0.009 * smooth_step((arm - 0.02) / 0.12) * smooth_step((SLEEVE_END - 0.04 - arm) / 0.05)
+            make = Make("poplin", 1.0, hems=(0.0,), cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047), variant=v)
+        buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, 0.0, -0.072))
+        return Design(shell, body_sheet(m.size, -0.04, True), make, (collar, cuff, placket), ease, 0.3, folds=0.0035, buttons=buttons)
+    hood = kind == "hoodie"
+    turtle = kind == "turtleneck"
+    hem, band = -0.02, 0.055 if not turtle else 0.03
+    neck = here.neck - 0.004 if turtle else _neckline(here, 0.056 if not hood else 0.045, 0.012)
+    shell = m.shell(neck, _hem(here, hem), _sleeve(here, SLEEVE_END))
+    loose = 0.5 if turtle else 1.0
+    blouse = smooth_step((here.height - hem - band) / 0.03)
+    cuffed = smooth_step((SLEEVE_END - band - arm) / 0.03)
+    ease = (0.004 + 0.004 * loose * blouse) * np.where(arm > 0.05, cuffed, 1.0)
+    ease = ease + loose * 0.010 * smooth_step((arm - 0.02) / 0.12) * cuffed
+    ribs = ((hem - 0.01, hem + band),)
+    knit = "knit" if not hood else "jersey"
+    make = Make(knit, 0.8 if not hood else 1.1, ribs=ribs, sleeve_ribs=(SLEEVE_END - band, 1.0), hems=(hem + band,), cuffs=(SLEEVE_END - band,), variant=v)
+    trims: list[Trim] = []
+    if turtle:
+        trims.append(m.trim(neck + 2e-4, 0.042 - here.neck, lift=0.003 + 0.02 * np.clip(here.neck, 0, 0.05)))
+    elif not hood:
+        trims.append(m.trim(neck + 2e-4, 0.022 - neck, lift=0.0025))
+    else:
+        trims.append(_hood(m, 0.045))
+        x, y, z = here.rest.T
+        wide = 0.115 - 0.06 * smooth_step((y - 0.06) / 0.08)
+        pocket = [np.where(z > SIDE_Z, wide - np.abs(x), -1.0), np.where(z > 0, 0.145 - y, -1.0), here.height - (hem + band + 0.004)]
+        trims.append(m.trim(*pocket, lift=0.005))
+    return Design(shell, body_sheet(m.size, hem - 0.01, True), make, tuple(trims), ease, 0.22, folds=0.004, rounds=12, thickness=0.004)
+
+
+def _hood(m: _Maker, start: float) -> Trim:
+    """A hood lying on the back."""
+    here = m.here
+    front = _front(here)
+    behind = smooth_step((0.55 - front) / 1.2)
+    inside = here.neck - start + 0.012 * behind
+    reach = 0.030 + 0.155 * smooth_step((-front + 0.15) / 1.1)
+    t = np.clip(inside / reach, 0, 1)
+    bump = np.sqrt(np.clip(t * 9, 0, 1)) * np.sqrt(np.clip((1 - t) * 4, 0, 1))
+    lift = 0.004 + (0.012 + 0.032 * behind) * bump
+    x = np.abs(here.rest[:, 0])
+    gap = np.where(here.rest[:, 2] > 0.03, x - 0.012 - 0.35 * np.maximum(inside, 0), 1.0)
+    shell = make_shell(here, [inside, reach - inside, gap], False, m.lining and 0.012)
+    return Trim(shell, lift)
+
+
+def _outer(m: _Maker, kind: str) -> Design:
+    here, v = m.here, m.variant
+    arm, y = here.arm, here.rest[:, 1]
+    x, z = here.rest[:, 0], here.rest[:, 2]
+    opening = (0.022, 0.034, 0.050)[v]
+    roomy = 0.007 * smooth_step((arm - 0.02) / 0.12)
+    front = z > SIDE_Z
+    sheet = body_sheet(m.size, -0.03, kind != "vest")
+    if kind == "vest":
+        closed = v != 0
+        vee = _vee(here, 0.255, 0.42, 0.0 if closed else 0.022, 0.0 if closed else 0.10)
+        low = 0.055 - 0.03 * smooth_step(1 - np.abs(np.abs(x) - 0.035) / 0.05) * front
+        shell = m.shell(_neckline(here, 0.066, 0.0), vee, here.height - low, here.armhole - 0.010)
+        buttons = tuple((0.0 if closed else 0.032, float(a)) for a in np.arange(0.245, 0.06, -0.045))
+        return Design(shell, sheet, Make("twill", 0.6, variant=v), (), 0.002, 0.6, folds=0.001, buttons=buttons)
+    if kind == "cardigan":
+        hem = -0.035
+        vee = _vee(here, 0.27, 0.40, opening, 0.05)
+        neck = _neckline(here, 0.066, 0.0)
+        shell = m.shell(neck, vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
+        rim = np.minimum(vee, neck)
+        band = m.trim(rim + 2e-4, 0.026 - rim, _hem(here, hem + 2e-4), lift=0.003)
+        cuffed = smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
+        make = Make("knit", 0.8, ribs=((hem - 0.01, hem + 0.05),), sleeve_ribs=(SLEEVE_END - 0.05, 1.0), hems=(hem + 0.05,), variant=v)
+        buttons = tuple((opening + 0.013 + 0.05 * (0.27 - float(a)), float(a)) for a in np.arange(0.25, 0.0, -0.06))
+        return Design(shell, body_sheet(m.size, hem - 0.01, True), make, (band,), 0.003 + roomy * cuffed, 0.25, rounds=12, folds=0.004, thickness=0.004, buttons=buttons)
+    if kind == "jacket":
+        hem = 0.0
+        leather = v == 1
+        vee = _vee(here, 0.36 if v else 0.40, 0.35, 0.003 if v == 0 else opening, 0.0 if v == 0 else 0.06)
+        stand = 0.040
+        shell = m.shell(_neckline(here, stand, 0.004), vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
+        collar = _collar(m, stand, 0.040, 0.012, 0.5)
+        band = m.trim(_hem(here, hem - 2e-4), hem + 0.045 - here.height, vee + 2e-4, lift=0.003)
+        cuff = m.trim(arm - (SLEEVE_END - 0.045), _sleeve(here, SLEEVE_END + 2e-4), lift=0.003)
+        zip_ = m.trim(vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, stand + 0.002, 0.004), lift=0.0022)
+        pockets = m.trim(np.where(front, 0.008 - np.abs(np.abs(x) - 0.105 + 0.35 * (y - 0.09)), -1), 0.055 - np.abs(y - 0.10), lift=0.003)
+        blouse = smooth_step((here.height - hem - 0.045) / 0.03)
+        make = Make("leather" if leather else "twill", 0.9, hems=(hem + 0.05, 0.385), cuffs=(SLEEVE_END - 0.05,), variant=v)
+        ease = 0.004 + 0.005 * blouse + roomy * 1.2 * smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
+        return Design(shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.004, thickness=0.004)
+    if kind in ("suit jacket", "coat"):
+        suit = kind == "suit jacket"
+        bottom = (0.165 if suit else 0.23) - 0.02 * (v == 2)
+        below = 0.003 if v != 1 else opening
+        vee = _vee(here, bottom, 0.36 if suit else 0.30, below, 0.10 if suit else 0.03)
+        stand = 0.052
+        neck = _neckline(here, stand, 0.0)
+        shell = m.shell(neck, vee, _sleeve(here, SLEEVE_END - 0.004), cut=0.045)
+        # The lapel lies along the opening; a notch parts it from the collar.
+        inside = here.neck - stand
+        up = np.clip((y - bottom) / 0.21, 0, 1)
+        wide = 0.058 * smooth_step(up * 1.35) + 0.002
+        notch = np.abs(y - 0.415 - 0.25 * (np.abs(x) - 0.06)) - 0.0035 + np.maximum(0.030 - vee, 0) * 0.5
+        lapel = m.trim(np.where(front, vee + 2e-4, -1), wide - vee, y - bottom - 0.004, 0.425 - y + 0.1 * (np.abs(x) - 0.05), notch, lift=0.0035 + 0.03 * np.clip(vee, 0, 0.06))
+        fall = m.trim(inside + 2e-4, 0.046 - inside, np.where(front, y - 0.415 - 0.25 * (np.abs(x) - 0.06), 1.0), vee + 2e-4, lift=0.004 + 0.05 * np.clip(inside, 0, 0.05))
+        pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
+        ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
+        hang_ = Fall(-0.085, 0.12, 3, 0.003, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.13, 5, 0.008, 0.010)
+        make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
+        buttons = ((0.0 if v != 1 else opening + 0.016, bottom - 0.006), (0.0 if v != 1 else opening + 0.018, bottom - 0.07))
+        return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (lapel, fall, pocket), ease, 0.35 if suit else 0.2, rounds=14, folds=0.0025, thickness=0.004, fall=hang_, buttons=buttons, button=(0.0085, 0))
+    hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.14, 8, 0.014, 0.012)
+    vee = _vee(here, 0.15, 0.33, 0.0, 0.06)
+    neck = _neckline(here, 0.066, 0.0)
+    end = SLEEVE_END - 0.02
+    shell = m.shell(neck, vee, _sleeve(here, end), cut=0.045)
+    rim = np.minimum(vee, neck)
+    band = m.trim(rim + 2e-4, 0.036 - rim, here.height - 0.05, lift=0.003)
+    belt = m.trim(0.022 - np.abs(here.height - 0.15), lift=0.005)
+    cuff = m.trim(arm - (end - 0.05), _sleeve(here, end + 2e-4), lift=0.003)
+    ease = 0.007 + 0.03 * smooth_step((arm - 0.03) / 0.3)
+    make = Make("wool" if v == 1 else "jersey", 1.2, variant=v)
+    return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (band, belt, cuff), ease, 0.35, rounds=14, folds=0.004, thickness=0.004, fall=hang_)
+
+
+def _bottom(m: _Maker, kind: str) -> Design:
+    here, v = m.here, m.variant
+    tall = here.height
+    x, y = here.rest[:, 0], here.rest[:, 1]
+    if kind.endswith("skirt"):
+        top = 0.145
+        hem = {"mini skirt": -0.17, "knee skirt": KNEE + 0.015, "long skirt": -0.68}[kind]
+        full = (0.10, 0.30, 0.48)[v] if kind != "long skirt" else (0.10, 0.2, 0.3)[v]
+        folds = (0.003, 0.014, 0.020)[v]
+        shell = m.shell(top - tall, cut=0.062)
+        band = m.trim(top - tall + 2e-4, tall - (top - 0.03), lift=0.0022)
+        make = Make("twill" if v == 0 else "smooth", 0.7, hems=(hem + 0.02,), variant=v)
+        return Design(shell, body_sheet(m.size, hem, False), make, (band,), 0.001, 0.7, rounds=12, fall=Fall(hem, full, 9 + 2 * v, folds))
+    top = 0.125 if kind != "leggings" else 0.150
+    hem = {"trousers": ANKLE - 0.022, "jeans": ANKLE - 0.018, "shorts": (-0.26, -0.20, -0.30)[v], "leggings": ANKLE + 0.03}[kind]
+    shell = m.shell(top - tall, tall - hem, legs=True)
+    sheet = leg_sheet(m.size, hem)
+    if kind == "leggings":
+        return Design(shell, sheet, Make("smooth", 0.25, hems=(hem + 0.01,), variant=v), (m.trim(top - tall + 2e-4, tall - (top - 0.04), legs=True, lift=0.001),), 0.0, rounds=4, thickness=0.002)
+    band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0022)
+    jeans = kind == "jeans" or (kind == "shorts" and v == 1)
+    make = Make("denim" if jeans else "twill", 1.0, hems=(hem + 0.02, hem + 0.014), jeans=jeans, variant=v)
+    slip = {"jeans": (0.30, 0.20, 0.42)[v], "trousers": (0.12, 0.18, 0.06)[v], "shorts": 0.05}[kind]
+    ease = 0.0015 + 0.003 * smooth_step((CROTCH - 0.05 - y) / 0.1)
+    trims = [band]
+    for at in (0.05, 0.115):  # belt loops
+        loop = np.where(np.abs(x) > 0, 0.0055 - np.abs(np.abs(x) - at), -1)
+        trims.append(m.trim(loop, top - 0.002 - tall, tall - (top - 0.038), legs=True, lift=0.0042))
+    return Design(shell, sheet, make, tuple(trims), ease, None, slip, 10, folds=0.004, buttons=((0.0, top - 0.017),), button=(0.0075, 2))
+
+
+def _dress(m: _Maker, kind: str) -> Design:
+    here, v = m.here, m.variant
+    arm = here.arm
+    hem = {"mini dress": -0.165, "knee dress": KNEE + 0.01, "long dress": -0.70}[kind]
+    end = (None, 0.13, SLEEVE_END)[v]
+    neck = _neckline(here, 0.085, 0.035) if v == 0 else _neckline(here, 0.072, 0.03)
+    fields = [neck, here.armhole - 0.010 if end is None else _sleeve(here, end)]
+    shell = m.shell(*fields, cut=0.145)
+    band = m.trim(0.016 - np.abs(here.height - 0.165), lift=0.0022)
+    rim = m.trim(neck + 2e-4, 0.010 - neck, *fields[1:], lift=0.0012)
+    full = (0.36, 0.26, 0.20)[v]
+    ease = 0.001 + (0.009 * smooth_step((arm - 0.02) / 0.12) if end else 0.0)
+    make = Make("smooth", 0.8, hems=(hem + 0.02,), cuffs=(end - 0.012,) if end else (), variant=v)
+    return Design(shell, body_sheet(m.size, hem, end is not None), make, (band, rim), ease, 0.9, rounds=10, folds=0.0015, fall=Fall(hem, full, 11, 0.018))
+
+
+def _underwear(m: _Maker, kind: str) -> Design:
+    here = m.here
+    if kind == "briefs":
+        shell = m.shell(0.085 - here.height, here.height + 0.125, legs=True)
+        band = m.trim(0.085 - here.height + 2e-4, here.height - 0.06, legs=True, lift=0.001)
+        return Design(shell, leg_sheet(m.size, -0.125), Make("jersey", 0.2, hems=(-0.115,)), (band,), 0.0, rounds=4, thickness=0.0018)
+    shell = m.shell(_neckline(here, 0.10, 0.05), here.armhole - 0.016, here.height - 0.14)
+    return Design(shell, body_sheet(m.size, 0.12, False), Make("jersey", 0.2, hems=(0.15,)), (), 0.0, None, rounds=8, thickness=0.0018)
+
+
+# --- on a person ---
+
+
+@numba.njit(cache=True)
+def _support(points, rows, first, step, cx, cz, cosines, sines):  # noqa: ANN
+    """Support of the points of each slab of height, by direction."""
+    out = np.full((rows, len(cosines)), -1e9)
+    for p in range(len(points)):
+        at = (first - points[p, 1]) / step
+        low, high = int(np.floor(at - 0.25)), int(np.ceil(at + 0.25))
+        x, z = points[p, 0] - cx, points[p, 2] - cz
+        for r in range(max(low, 0), min(high, rows - 1) + 1):
+            for j in range(len(cosines)):
+                s = x * sines[j] + z * cosines[j]
+                if s > out[r, j]:
+                    out[r, j] = s
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Dressed:
+    """One garment on a person, before it becomes a piece."""
+
+    vertices: list[Float[ndarray, "v 3"]] = field(default_factory=list)
+    faces: list[Int[ndarray, "f 3"]] = field(default_factory=list)
+    uvs: list[Float[ndarray, "f 3 2"]] = field(default_factory=list)
+    weights: list[Float[ndarray, "v 4"]] = field(default_factory=list)
+    joints: list[Int[ndarray, "v 4"]] = field(default_factory=list)
+
+    def add(self, vertices: ndarray, faces: ndarray, uvs: ndarray, weights: ndarray, joints: ndarray) -> None:
+        start = sum(len(v) for v in self.vertices)
+        self.vertices.append(vertices)
+        self.faces.append(faces + start)
+        self.uvs.append(uvs)
+        self.weights.append(weights)
+        self.joints.append(joints)
+
+
+def fall_rows(fall: Fall, cut: float, detail: Detail) -> Float[ndarray, "r"]:
+    """Heights of a skirt's rings on the mean person, the rim first."""
+    count = max(int((cut - fall.hem) / (0.022 if detail == "full" else 0.05)), 4)
+    return np.linspace(cut, fall.hem, count + 1)
+
+
+def _drape(
+    person: Person, fit: Fit, plan: Design, rim: Float[ndarray, "k 3"], obstacles: Float[ndarray, "n 3"], phase: float
+) -> tuple[Float[ndarray, "r k 3"], Float[ndarray, "r k"]]:
+    """Rings of a skirt below its rim: outside the obstacles' hull, never narrower than gravity asks, in folds.
+
+    Returns the rings, the rim included, and each point's distance from the ring's middle.
+    """
+    fall, shell = plan.fall, plan.shell
+    assert fall is not None
+    cut = float(shell.rest[shell.cut, 1].mean())
+    canonical = fall_rows(fall, cut, person.detail)
+    heights = fit.height_of(canonical, person)
+    heights = heights + (rim[:, 1].mean() - heights[0]) * np.linspace(1, 0, len(heights)) ** 2
+    cx, cz = 0.0, float((rim[:, 2].max() + rim[:, 2].min()) / 2)
+    angle = np.unwrap(np.arctan2(rim[:, 0] - cx, rim[:, 2] - cz))
+    radius = np.hypot(rim[:, 0] - cx, rim[:, 2] - cz)
+    directions = np.arange(64) / 64 * 2 * np.pi
+    step = float(heights[0] - heights[-1]) / (len(heights) - 1)
+    reach = _support(obstacles, len(heights), float(heights[0]), step, cx, cz, np.cos(directions), np.sin(directions))
+    filled = reach[:, 0] > -1e8
+    for r in range(1, len(reach)):
+        if not filled[r]:
+            reach[r] = reach[r - 1]
+    delta = np.cos(angle[:, None] - directions[None])
+    inverse = np.where(delta > 0.15, 1 / np.maximum(delta, 0.15), 1e3)
+    hull = (np.maximum(reach, 1e-3)[:, None, :] * inverse[None]).min(2) + fall.gap * fit.scale
+    rings = np.empty((len(heights), len(rim), 3))
+    rings[0] = rim
+    out = np.empty((len(heights), len(rim)))
+    out[0] = radius
+    slope = np.full(len(rim), fall.flare)
+    for r in range(1, len(heights)):
+        ease = min(r / 3, 1.0)
+        out[r] = np.maximum(out[r - 1] + slope * step * ease, np.where(r < 3, np.maximum(hull[r] - (3 - r) * 0.002, 0), hull[r]))
+    smooth = out.copy()
+    pad = (lambda a: np.concatenate([a[:, -1:], a, a[:, :1]], 1)) if shell.closed else (lambda a: np.concatenate([a[:, :1], a, a[:, -1:]], 1))
+    for _ in range(3):
+        smooth[1:-1] = (smooth[:-2] + 2 * smooth[1:-1] + smooth[2:]) / 4
+        wide = pad(smooth)
+        smooth[1:] = ((wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]) / 4)[1:]
+    smooth[0] = radius
+    out = np.maximum(smooth, np.where(np.arange(len(heights))[:, None] > 1, hull - 0.002, 0))
+    down = np.linspace(0, 1, len(heights))[:, None]
+    n = fall.folds
+    wobble = 0.5 * np.sin(2 * angle + phase)[None] + 0.25 * np.sin(3 * angle + 2.1 * phase)[None] * down
+    wave = np.cos(n * angle[None] + phase + wobble) * 0.65 + 0.35 * np.cos((n * 2 - 3) * angle[None] - 1.7 * phase + wobble)
+    out = out + fall.depth * fit.scale * smooth_step(down * 1.25) * (wave * 0.5 + 0.5) * (0.75 + 0.25 * np.sin(angle + phase)[None])
+    out[0] = radius
+    rings[1:, :, 0] = cx + out[1:] * np.sin(angle)
+    rings[1:, :, 1] = heights[1:, None] + (rim[:, 1] - rim[:, 1].mean())[None] * (1 - down[1:]) ** 3
+    rings[1:, :, 2] = cz + out[1:] * np.cos(angle)
+    return rings, out
+
+
+@cache
+def _leg_weights(detail: Detail) -> tuple[Float[ndarray, "k"], Float[ndarray, "k j"]]:
+    """Mean skin weights of the left leg by height on the mean person, ascending; nothing of foot, pelvis or spine."""
+    here = chart(detail)
+    person_joints = _joint_names()
+    kept = [i for i, name in enumerate(person_joints) if name.startswith(("upperleg", "lowerleg")) and name.endswith(".L")]
+    levels = np.linspace(-0.80, 0.0, 33)
+    left = (here.rest[:, 0] > 0.02) & (here.arm == 0)
+    out = np.zeros((len(levels), len(person_joints)))
+    for i, level in enumerate(levels):
+        near = np.exp(-0.5 * ((here.rest[:, 1] - level) / 0.035) ** 2) * left + 1e-12
+        out[i, kept] = (near[:, None] * here.weights[:, kept]).sum(0)
+    out /= out.sum(1, keepdims=True)
+    return levels, out
+
+
+def _joint_names() -> tuple[str, ...]:
+    from bozzetto.body.model import load_body
+
+    return load_body().joint_names
+
+
+@cache
+def _mirrored_joints() -> Int[ndarray, "j"]:
+    names = _joint_names()
+    swap = {".L": ".R", ".R": ".L"}
+    return np.array([names.index(name[:-2] + swap.get(name[-2:], name[-2:])) for name in names])
+
+
+@cache
+def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
+    """Skin weights of a skirt's rings, rim excluded: both legs share it across the middle, and the pelvis lets go."""
+    plan = design(kind, variant, detail)
+    assert plan.fall is not None
+    shell = plan.shell
+    dense_rim = np.zeros((len(shell.cut), len(_joint_names())))
+    np.put_along_axis(dense_rim, shell.joints[shell.cut], shell.weights[shell.cut], 1)
+    x = shell.rest[shell.cut, 0]
+    rows = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), detail)[1:]
+    levels, legs = _leg_weights(detail)
+    level = np.stack([np.interp(rows, levels, legs[:, j]) for j in range(legs.shape[1])], 1)
+    opposite = level[:, _mirrored_joints()]
+    share = smooth_step(0.5 + x / 0.20)[None, :, None]
+    legs_only = level[:, None] * share + opposite[:, None] * (1 - share)
+    hold = smooth_step((0.07 - rows) / 0.17)[:, None, None]
+    dense = dense_rim[None] * (1 - hold) + legs_only * hold
+    return top_four(dense.reshape(-1, dense.shape[2]).astype(np.float32))
+
+
+@cache
+def _fall_mesh(kind: str, variant: int, detail: Detail) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"], Int[ndarray, "f"], Int[ndarray, "r k"]]:
+    """Faces of a skirt over a grid of vertex numbers, pattern coordinates, panels, and the grid itself.
+
+    Numbers: 0 to k-1 are the rim, then ring by ring. Two folded-in rings close the hem; two folded-in columns each
+    front edge.
+    """
+    plan = design(kind, variant, detail)
+    shell, fall = plan.shell, plan.fall
+    assert fall is not None
+    rows = fall_rows(fall, float(shell.rest[shell.cut, 1].mean()), detail)
+    k, folded = len(shell.cut), 2 if detail == "full" else 0
+    side = 0 if shell.closed else folded
+    grid = np.arange((len(rows) + folded) * (k + 2 * side)).reshape(len(rows) + folded, k + 2 * side)
+    at = np.concatenate([np.full(side, 0), np.arange(k), np.full(side, k - 1)])
+    across = np.arange(len(at) - (0 if shell.closed else 1))
+    after = (across + 1) % len(at)
+    i, j = np.meshgrid(np.arange(len(grid) - 1), across, indexing="ij")
+    i, j, jn = i.ravel(), j.ravel(), after[j.ravel()]
+    quads = np.stack([grid[i, j], grid[i + 1, j], grid[i + 1, jn], grid[i, jn]], 1)
+    where = shell.rest[shell.cut]
+    middle = (where[at[j], 2] + where[at[jn], 2]) / 2
+    panel = np.where(middle < SIDE_Z, BACK, FRONT)
+    y = np.concatenate([rows, rows[-1:], rows[-1:] + 0.03][: 1 + 2 * (folded > 0)])
+    u = {p: panel_coordinates(where, p)[:, 0] for p in (FRONT, BACK)}
+    across_u = np.stack([np.where(panel == FRONT, u[FRONT][at[c]], u[BACK][at[c]]) for c in (j, j, jn, jn)], 1)
+    corners = np.stack([across_u, np.stack([y[i], y[i + 1], y[i + 1], y[i]], 1)], 2)
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    uvs = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
+    return faces, uvs, np.concatenate([panel, panel]), grid
+
+
+def _fold_in(rings: Float[ndarray, "r k 3"], closed: bool, thickness: float, width: float) -> Float[ndarray, "s l 3"]:
+    """Rings with the hem's and the front edges' insides."""
+    out = rings
+    middle = rings[0].mean(0)
+    inward = np.stack([middle[0] - rings[..., 0], np.zeros(rings.shape[:2]), middle[2] - rings[..., 2]], 2)
+    inward /= np.linalg.norm(inward, axis=2, keepdims=True) + 1e-9
+    hem = rings[-1] + thickness * inward[-1]
+    above = rings[-2] + thickness * inward[-2]
+    out = np.concatenate([out, hem[None], above[None]])
+    if closed:
+        return out
+    turn = np.concatenate([inward, inward[-1:], inward[-2:-1]])
+    left, right = out[:, :1] + thickness * turn[:, :1], out[:, -1:] + thickness * turn[:, -1:]
+
+    def toward(a: ndarray, b: ndarray) -> ndarray:
+        d = b - a
+        return d / (np.linalg.norm(d, axis=2, keepdims=True) + 1e-9) * width
+
+    reach = min(4, out.shape[1] - 1)
+    left2 = left + toward(out[:, :1], out[:, reach : reach + 1])
+    right2 = right + toward(out[:, -1:], out[:, -1 - reach : -reach])
+    return np.concatenate([left2, left, out, right, right2], 1)
+
+
+@dataclass(eq=False)
+class _Wardrobe:
+    """What is already on: grows from the skin outwards."""
+
+    person: Person
+    fit: Fit
+    outer: Float[ndarray, "n"]
+    """Height of the outermost cloth on the chart."""
+    hanging: list[Float[ndarray, "n 3"]]
+    """Points of skirts already on."""
+
+    def wear(self, name: str, kind: str, garment: Garment) -> Piece:
+        person, fit, here = self.person, self.fit, self.fit.chart
+        rng = person.rng(name)
+        variant = int(rng.integers(VARIANTS))
+        plan = design(kind, variant, person.detail)
+        full = person.detail == "full"
+        small = float(np.clip(fit.scale, 0.65, 1.1))
+        least = self.outer + GAP
+        ease = np.broadcast_to(plan.ease, least.shape) * small
+        target = least + ease
+        if plan.slip is not None:
+            target = np.maximum(target, 0.9 * hang(fit, 0, plan.slip) + 0.5 * GAP + ease)
+        most = np.full(len(least), 0.2)
+        if plan.leg_slip is not None:
+            for leg in (1, 2):
+                target = np.maximum(target, hang(fit, leg, plan.leg_slip) + ease)
+            inner = -fit.normals[:, 0] * np.sign(fit.points[:, 0])
+            room = (np.abs(fit.points[:, 0]) - 0.003) / np.maximum(inner, 0.15)
+            most = np.where((inner > 0.15) & (here.height < 0.02), np.maximum(room, least), most)
+        if plan.folds:
+            target = target + plan.folds * small * _waves(person.detail, variant)
+        rounds = plan.rounds if full else max(plan.rounds // 4, 1)
+        heights = relax(fit, target, least, most, rounds, 0.5)
+        if plan.folds and full:
+            heights = np.minimum(heights + 0.6 * plan.folds * small * _waves(person.detail, variant), np.maximum(most, heights))
+        room = np.maximum(heights - self.outer - 0.0006, 0.0008)
+        dressed = _Dressed()
+        shell = plan.shell
+        points = raise_shell(fit, shell, heights, np.minimum(room, plan.thickness * small))
+        dressed.add(points, shell.faces, plan.sheet.uv(shell.uvs, shell.panels), shell.weights, shell.joints)
+        outer = self.outer.copy()
+        outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
+        for trim in plan.trims:
+            lifted = heights + trim.lift * small
+            cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
+            dressed.add(cover, trim.shell.faces, plan.sheet.uv(trim.shell.uvs, trim.shell.panels), trim.shell.weights, trim.shell.joints)
+            outer[trim.shell.covered] = np.maximum(outer, lifted)[trim.shell.covered]
+        flare: Callable[[ndarray], ndarray] = np.ones_like
+        if plan.fall is not None:
+            legs = np.flatnonzero((here.height < 0.2) & (here.height > plan.fall.hem - 0.1))
+            below = fit.points[legs] + self.outer[legs, None] * fit.normals[legs]
+            obstacles = np.concatenate([below, *self.hanging])
+            rings, radii = _drape(person, fit, plan, points[shell.cut], obstacles, float(rng.uniform(0, 6.3)))
+            self.hanging.append(rings[1:].reshape(-1, 3))
+            self._add_fall(dressed, kind, variant, plan, rings, small)
+            levels = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), person.detail)
+            wider = radii.mean(1) / radii[0].mean()
+
+            def flare(v: ndarray) -> ndarray:
+                return np.interp(v, levels[::-1], wider[::-1])
+
+        if full and plan.buttons:
+            self._add_buttons(dressed, plan, outer, small)
+        self.outer = outer
+        scale = self._scale(flare)
+        material = cloth(plan.sheet, garment, plan.make, scale, person.spec.seed, full, double_sided=True)
+        return Piece(
+            name,
+            np.concatenate(dressed.vertices).astype(np.float32),
+            np.concatenate(dressed.faces),
+            np.concatenate(dressed.uvs).astype(np.float32),
+            np.concatenate(dressed.weights),
+            np.concatenate(dressed.joints),
+            material,
+            hides=self._hides(plan),
+        )
+
+    def _add_fall(self, dressed: _Dressed, kind: str, variant: int, plan: Design, rings: ndarray, small: float) -> None:
+        detail, shell = self.person.detail, plan.shell
+        faces, uvs, panels, grid = _fall_mesh(kind, variant, detail)
+        k = rings.shape[1]
+        weights, joints = _fall_weights(kind, variant, detail)
+        weights = np.concatenate([shell.weights[shell.cut][None], weights.reshape(-1, k, 4)])
+        joints = np.concatenate([shell.joints[shell.cut][None], joints.reshape(-1, k, 4)])
+        if detail == "full":
+            rings = _fold_in(rings, shell.closed, plan.thickness * small, 0.02 * small)
+            order = np.concatenate([np.arange(len(weights)), [len(weights) - 1, len(weights) - 2]])
+            across = np.arange(k) if shell.closed else np.concatenate([[0, 0], np.arange(k), [k - 1, k - 1]])
+            weights, joints = weights[order][:, across], joints[order][:, across]
+        # The rim belongs to the shell already: its faces point there, so that shading runs on.
+        side = (grid.shape[1] - k) // 2
+        number = grid.ravel() + len(dressed.vertices[0])
+        start = sum(len(v) for v in dressed.vertices)
+        number = grid.ravel() + start
+        number[grid[0, side : side + k]] = shell.cut
+        dressed.vertices.append(rings.reshape(-1, 3))
+        dressed.faces.append(number[faces])
+        dressed.uvs.append(plan.sheet.uv(uvs, panels))
+        dressed.weights.append(weights.reshape(-1, 4))
+        dressed.joints.append(joints.reshape(-1, 4))
+
+    def _add_buttons(self, dressed: _Dressed, plan: Design, outer: ndarray, small: float) -> None:
+        fit, here = self.fit, self.fit.chart
+        front = np.flatnonzero((here.rest[:, 2] > 0.03) & (here.arm == 0))
+        radius, swatch = plan.button
+        for x, y in plan.buttons:
+            for vertex_x in (x,) if x == 0 else (x,):
+                v = int(front[np.argmin(np.hypot(here.rest[front, 0] - vertex_x, here.rest[front, 1] - y))])
+                ring = here.mean[v].indices
+                h = max(outer[v], float(np.max(outer[ring])) - 0.002)
+                middle = fit.points[v] + (h - 0.0005) * fit.normals[v]
+                button, faces = _button(middle, fit.normals[v], radius * small)
+                weights, joints = top_four(np.repeat(here.weights[v : v + 1], len(button), 0))
+                dressed.add(button, faces, plan.sheet.swatch(swatch, len(faces)), weights, joints)
+
+    def _scale(self, flare: Callable[[ndarray], ndarray]) -> Scale:
+        fit, grid = self.fit, self.fit.chart.grids[0]
+        members = grid.members
+        here = np.hypot(fit.points[members, 0], fit.points[members, 2] - fit.points[members, 2].mean()).mean()
+        mean = np.hypot(fit.chart.rest[members, 0], fit.chart.rest[members, 2] - fit.chart.rest[members, 2].mean()).mean()
+        return Scale(float(here / mean), fit.scale, fit.scale, flare)
+
+    def _hides(self, plan: Design) -> Bool[ndarray, "b"]:
+        return _hidden(self.person, self.fit, plan)
+
+
+def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
+    """Body faces well inside a garment."""
+    here = fit.chart
+    inside = plan.shell.inside * fit.scale >= 0.025
+    if plan.fall is not None:
+        closed_below = plan.shell.closed
+        under = (here.height < 0.2) & (here.height > plan.fall.hem + 0.12)
+        cut = float(plan.shell.rest[plan.shell.cut, 1].mean())
+        inside = np.where(here.height < cut, under & closed_below, inside)
+    body, where = here.below
+    vertex = np.zeros(person.body.parts["body"].stop, bool)
+    vertex[body] = inside[where]
+    return vertex[person.body.parts["body"].faces].all(1)
+
+
+def _button(middle: ndarray, normal: ndarray, radius: float) -> tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]:
+    """A small domed disc."""
+    up = np.array([0.0, 1.0, 0.0])
+    side = np.cross(up, normal)
+    side /= np.linalg.norm(side)
+    up = np.cross(normal, side)
+    turn = np.arange(10) / 10 * 2 * np.pi
+    circle = np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up
+    rings = [(1.0, 0.0), (1.0, 0.22), (0.86, 0.34), (0.7, 0.22)]
+    points = np.concatenate([middle + radius * (r * circle + h * normal) for r, h in rings] + [(middle + radius * 0.2 * normal)[None]])
+    i = np.arange(10)
+    j = (i + 1) % 10
+    faces = []
+    for k in range(len(rings) - 1):
+        faces += [np.stack([i, j, j + 10], 1) + 10 * k, np.stack([i, j + 10, i + 10], 1) + 10 * k]
+    last = 10 * (len(rings) - 1)
+    faces.append(np.stack([i + last, j + last, np.full(10, last + 10)], 1))
+    return points, np.concatenate(faces)
+
+
+_BASE_COLOURS = (Colour("white", "#eeeeec"), Colour("grey", "#8d9096"), Colour("black", "#232326"))
+
+
+def garment_pieces(person: Person) -> list[Piece]:
+    """Everything cut from cloth that a person wears, from the skin outwards; underwear where nothing else covers."""
+    spec = person.spec
+    fit = fit_chart(person)
+    on = _Wardrobe(person, fit, fit.skin + _SKIN_GAP - GAP, [])
+    plain = Garment("t-shirt", _BASE_COLOURS[int(person.rng("underwear").integers(3))])
+    pieces: list[Piece] = []
+    skirt = spec.bottom is not None and spec.bottom.kind.endswith("skirt")
+    under: list[Piece] = []
+    if spec.dress is None and (spec.bottom is None or skirt) or spec.dress is not None:
+        under.append(on.wear("underwear", "briefs", plain))
+    if spec.dress is None and spec.top is None:
+        under.append(on.wear("underwear", "undershirt", plain))
+    if under:
+        pieces.append(_join(under))
+    tucked = spec.top is not None and (skirt or is_tucked(person))
+    layers = [("top", spec.top), ("bottom", spec.bottom)] if tucked else [("bottom", spec.bottom), ("top", spec.top)]
+    for name, garment in (*layers, ("dress", spec.dress), ("outer", spec.outer)):
+        if garment is not None:
+            pieces.append(on.wear(name, garment.kind, garment))
+    return pieces
+
+
+def is_tucked(person: Person) -> bool:
+    """Whether the top goes into the bottom."""
+    spec = person.spec
+    if spec.top is None or spec.bottom is None:
+        return False
+    if spec.bottom.kind.endswith("skirt"):
+        return True
+    if spec.bottom.kind == "leggings" or spec.top.kind in ("sweater", "hoodie", "turtleneck"):
+        return False
+    if spec.outer is not None and spec.outer.kind in ("suit jacket", "vest"):
+        return True
+    chance = {"shirt": 0.5, "blouse": 0.6, "tank top": 0.3, "t-shirt": 0.15}[spec.top.kind]
+    return bool(person.rng("tuck").random() < chance)
+
+
+def _join(pieces: list[Piece]) -> Piece:
+    """Pieces of one colour as one piece; the larger sheet of the two serves both, so uv places must agree."""
+    if len(pieces) == 1:
+        return pieces[0]
+    a, b = pieces
+    tall = np.concatenate([a.material.albedo, b.material.albedo], 0)
+    normal = None
+    if a.material.normal is not None and b.material.normal is not None:
+        normal = np.concatenate([a.material.normal, b.material.normal], 0)
+    material = replace(a.material, albedo=tall, normal=normal)
+    uvs = np.concatenate([a.uvs * [1.0, 0.5], b.uvs * [1.0, 0.5] + [0.0, 0.5]]).astype(np.float32)
+    hides = a.hides | b.hides if a.hides is not None and b.hides is not None else None
+    return replace(
+        a,
+        vertices=np.concatenate([a.vertices, b.vertices]),
+        faces=np.concatenate([a.faces, b.faces + len(a.vertices)]),
+        uvs=uvs,
+        skin_weights=np.concatenate([a.skin_weights, b.skin_weights]),
+        skin_joints=np.concatenate([a.skin_joints, b.skin_joints]),
+        material=material,
+        hides=hides,
+    )
