@@ -1,7 +1,11 @@
 """From the words of a ``BodySpec`` and ``FaceSpec`` to the body model's parameters."""
 
+from functools import cache
+
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from bozzetto.body.model import Body, ShapedBody
 from bozzetto.figure.spec import BodySpec, FaceSpec
@@ -66,8 +70,8 @@ _MAN = {
     "mouth-upperlip-volume": -0.1, "forehead-nubian": -0.1, "nose-scale-depth": 0.1,
 }  # fmt: skip
 _CHILD = {
-    "eye-scale": 0.35, "cheek-volume": 0.3, "nose-scale-vert": -0.15, "nose-scale-depth": -0.15, "chin-prominent": -0.15,
-    "nose-point": 0.15, "mouth-scale-horiz": -0.1,
+    "eye-scale": 0.35, "cheek-volume": 0.3, "nose-scale-vert": -0.15, "nose-scale-depth": -0.15,
+    "chin-prominent": -0.15, "nose-point": 0.15, "mouth-scale-horiz": -0.1,
 }  # fmt: skip
 """What tells women, men and children apart in the face beyond the body model's own difference."""
 _REST: dict[str, float] = {"jawOpen": -0.045, "eyeBlinkLeft": 0.04, "eyeBlinkRight": 0.04}
@@ -94,20 +98,21 @@ def shape_person(body: Body, spec: BodySpec, face: FaceSpec) -> ShapedBody:
     uncommon = float(np.interp(spec.proportions, (0, 0.5, 1), (0.9, 0.35, 0.0)))
     """The model counts the other way round: 0 is idealised."""
 
-    def build(height: float) -> tuple[np.ndarray, np.ndarray]:
-        values = torch.tensor([_GENDER[spec.presentation], age, spec.muscle, weight, height, uncommon])
-        vertices, joints = body.shape(values, local)
-        return vertices.numpy(), joints.numpy()
+    def phenotypes(height: float) -> torch.Tensor:
+        return torch.tensor([_GENDER[spec.presentation], age, spec.muscle, weight, height, uncommon])
 
-    stop = body.parts["body"].stop
+    moved, joints_moved = _offsets(body, local)
+    ends = _ends_of_height(body)
+    rest_y, spread_y = body.template[ends, 1].numpy() + moved[ends, 1], body.components[:, ends, 1].numpy()
 
     def measure(height: float) -> float:
-        y = build(height)[0][:stop, 1]
-        return float(y.max() - y.min())
+        return float(np.ptp(rest_y + body.coefficients(phenotypes(height)).numpy() @ spread_y))
 
     low, high = measure(0.15), measure(0.85)
     parameter = float(np.clip(0.15 + 0.7 * (spec.height - low) / (high - low), 0.15, 0.85))
-    vertices, joints = build(parameter)
+    shape, skeleton = body.shape(phenotypes(parameter))
+    vertices, joints = shape.numpy() + moved, skeleton.numpy() + joints_moved
+    stop = body.parts["body"].stop
     tall = float(np.ptp(vertices[:stop, 1]))
     scale = spec.height / tall
     floor = vertices[:stop, 1].min()
@@ -118,6 +123,24 @@ def shape_person(body: Body, spec: BodySpec, face: FaceSpec) -> ShapedBody:
         indices, offsets = body.expressions[name]
         vertices[indices] += np.float32(strength * gap / mean) * offsets
     return ShapedBody(((vertices - shift) * scale).astype(np.float32), ((joints - shift) * scale).astype(np.float32))
+
+
+@cache
+def _ends_of_height(body: Body) -> Int[ndarray, "n"]:
+    """Body vertices near the crown and the soles, which decide how tall anybody is."""
+    y = body.template[: body.parts["body"].stop, 1].numpy()
+    return np.flatnonzero((y > y.max() - 0.08) | (y < y.min() + 0.05))
+
+
+def _offsets(body: Body, local: dict[str, float]) -> tuple[Float[ndarray, "v 3"], Float[ndarray, "j 3"]]:
+    """What local changes add to every vertex and joint."""
+    vertices = np.zeros(body.template.shape, np.float32)
+    joints = np.zeros(body.joint_template.shape, np.float32)
+    for name, strength in local.items():
+        indices, offsets, joint_offsets = body.local[name]
+        vertices[indices] += np.float32(strength) * offsets
+        joints += np.float32(strength) * joint_offsets
+    return vertices, joints
 
 
 def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float]:

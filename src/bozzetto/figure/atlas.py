@@ -147,7 +147,7 @@ def vertex_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) 
 
 
 @numba.njit(cache=True)
-def _rasterise(corners, owner, shares):  # noqa: ANN
+def _rasterise(corners, owner, shares):
     """For each pixel centre the triangle that covers it and its barycentric coordinates."""
     size = owner.shape[0]
     for f in range(len(corners)):

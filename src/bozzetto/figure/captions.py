@@ -30,7 +30,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 PLURAL = frozenset(
     """
     trousers jeans shorts leggings sneakers boots shoes heels sandals glasses sunglasses gloves
-    """.split()  # noqa: SIM905
+    """.split()
 )
 HAIR: dict[str, tuple[str, ...]] = {
     "buzz": ("{c} buzz cut", "buzzed {c} hair"), "short": ("short {c} hair", "{c} hair cut short"),
@@ -60,11 +60,10 @@ POSES = {
 LOOKS = {
     "realistic": ("photorealistic", "realistic"), "toon": ("cartoon",), "anime": ("anime",), "chibi": ("chibi",),
     "clay": ("claymation", "clay"), "marble": ("marble",), "bronze": ("bronze statue style",), "wood": ("wooden",),
-    "low-poly": ("low-poly",), "skull": ("skeleton-faced", "skull-faced"), "clown": ("clown-faced",), "robot": ("robotic",),
+    "low-poly": ("low-poly",), "skull": ("skull-faced",), "clown": ("clownish",),
+    "robot": ("robotic",),
     "snouted": ("snouted",), "horned": ("horned",),
 }  # fmt: skip
-LOOKS["skull"] = ("skull-faced",)
-LOOKS["clown"] = ("clownish",)
 PATTERNS = {
     "horizontal stripes": ("striped", "horizontally striped"), "vertical stripes": ("vertically striped", "pinstriped"),
     "plaid": ("plaid", "checked", "tartan"), "dots": ("dotted", "polka-dot"), "two-tone": ("two-tone",),

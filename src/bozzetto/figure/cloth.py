@@ -136,8 +136,8 @@ def draw(sheet: Sheet, make: Make, relief: bool) -> Drawing:
         piece = np.zeros((len(v), len(u)), np.float32)
         rng = np.random.default_rng([make.variant, place[0] // 4 * 4 + place[0] % 4])
         for stroke in _strokes(place[0], rng, place[4]):
-            _press(piece, u, v, stroke, make.wrinkles)
-        cavity[rows, columns] += -0.5 * np.minimum(piece / 0.0022, 0.5)
+            _press(piece, u, v, stroke, 1.7 * make.wrinkles)
+        cavity[rows, columns] += -0.5 * np.minimum(piece / 0.0035, 0.5)
         lines, thread = _seams(place[0], u, v, make, pixel)
         piece -= 0.0009 * lines
         cavity[rows, columns] += 0.20 * lines
@@ -303,7 +303,7 @@ def _weave(weave: Weave, size: int, pixel: float) -> tuple[Float[ndarray, "h w"]
         return 0.00018 * fine + 0.0004 * soft * 0.3, 0.025 * soft
     if weave == "wool":
         fuzz = ndimage.gaussian_filter(noise, 0.8, mode="wrap")
-        return 0.00022 * fuzz / fuzz.std(), 0.035 * fuzz / fuzz.std() + 0.015 * soft
+        return 0.00014 * fuzz / fuzz.std(), 0.018 * fuzz / fuzz.std() + 0.010 * soft
     amount = {"jersey": 1.0, "poplin": 0.6, "smooth": 0.2}[weave]
     threads = ndimage.gaussian_filter1d(noise, 2.5, axis=0, mode="wrap") + ndimage.gaussian_filter1d(noise, 2.5, axis=1, mode="wrap")
     return amount * 0.00009 * threads / threads.std(), amount * 0.018 * threads / threads.std()

@@ -52,7 +52,8 @@ CLOTH: dict[str, str] = {
     "bottle green": "#15472f", "racing green": "#14402c", "emerald": "#128058", "jade": "#2b9370", "olive": "#6a6a34",
     "olive green": "#6a6a34", "olive drab": "#5f5f35", "army green": "#555a34", "military green": "#555a34",
     "moss": "#6f7a3d", "moss green": "#6f7a3d", "sage": "#9caa88", "sage green": "#9caa88", "mint": "#a5d9bd",
-    "mint green": "#a5d9bd", "lime": "#94c832", "lime green": "#7fc234", "chartreuse": "#b3d23a", "pistachio": "#a9c585",
+    "mint green": "#a5d9bd", "lime": "#94c832", "lime green": "#7fc234", "chartreuse": "#b3d23a",
+    "pistachio": "#a9c585",
     "apple green": "#7eb43e", "pea green": "#87a044", "grass green": "#4c8b36", "kelly green": "#2a9440",
     "fern": "#5a8a4c", "pine": "#22523f", "seafoam": "#9fd6bf", "sea green": "#3c9270", "avocado": "#6b7b38",
     "camouflage": "#63683f", "shamrock": "#2b9a5a", "spring green": "#5fcf84",
@@ -79,7 +80,8 @@ SPELLINGS: dict[str, str] = {
     "gray": "grey", "blond": "blonde", "offwhite": "off white", "multicoloured": "rainbow", "blueish": "bluish",
     "grayish": "greyish", "rosé": "rose", "ochre yellow": "ochre", "golden yellow": "sunflower", "hi vis yellow":
     "high vis yellow", "eggplant purple": "eggplant", "violett": "violet", "bordeaux": "burgundy",
-    "cherry red": "cherry", "wine red": "wine", "ruby red": "ruby", "mustard yellow": "mustard", "lemon yellow": "lemon",
+    "cherry red": "cherry", "wine red": "wine", "ruby red": "ruby", "mustard yellow": "mustard",
+    "lemon yellow": "lemon",
     "canary yellow": "canary", "emerald green": "emerald", "jade green": "jade", "charcoal grey": "charcoal",
     "chocolate brown": "chocolate", "chestnut brown": "chestnut", "coal black": "jet black", "raven": "jet black",
     "pitch black": "jet black", "snow white": "white", "crimson red": "crimson", "burgundy red": "burgundy",
@@ -88,8 +90,10 @@ SPELLINGS: dict[str, str] = {
     "turquoise green": "turquoise", "teal blue": "teal", "aqua blue": "aqua", "indigo blue": "indigo",
     "plum purple": "plum", "lavender purple": "lavender", "amber yellow": "amber", "silver grey": "silver",
     "lipstick red": "red", "rainbow": "hot pink", "gold yellow": "gold", "scarlet red": "scarlet", "kaki": "khaki",
-    "sapphire blue": "sapphire", "azure blue": "azure", "tan brown": "tan", "camel brown": "camel", "steel grey": "steel",
-    "ash grey": "ash", "pine green": "pine", "fern green": "fern", "pistachio green": "pistachio", "cream white": "cream",
+    "sapphire blue": "sapphire", "azure blue": "azure", "tan brown": "tan", "camel brown": "camel",
+    "steel grey": "steel",
+    "ash grey": "ash", "pine green": "pine", "fern green": "fern", "pistachio green": "pistachio",
+    "cream white": "cream",
     "creamy white": "cream", "hi vis": "high vis yellow", "high vis": "high vis yellow",
 }  # fmt: skip
 """Other ways to say a name of ``CLOTH``."""
@@ -109,7 +113,8 @@ SKIN_SPELLINGS: dict[str, str] = {
     "chocolate": "dark brown", "coffee": "dark brown", "mocha": "brown", "cocoa": "dark brown", "amber": "honey",
     "very dark": "ebony", "deep brown": "deep", "deep dark": "ebony", "cream": "pale", "creamy": "pale", "sallow":
     "olive", "weathered": "tan", "espresso": "deep", "jet black": "ebony", "sand": "beige", "cinnamon": "bronze",
-    "very dark brown": "deep", "warm brown": "brown", "rich brown": "brown", "medium dark": "brown", "lightish": "light",
+    "very dark brown": "deep", "warm brown": "brown", "rich brown": "brown", "medium dark": "brown",
+    "lightish": "light",
     "medium light": "beige", "light medium": "beige", "light olive": "olive", "dark olive": "honey", "dusky": "bronze",
     "bright": "light", "darker": "dark", "lighter": "light", "fairer": "fair", "light tan": "honey",
     "deep black": "ebony", "golden brown": "caramel", "umber": "chestnut", "sienna": "copper", "tawny": "bronze",
@@ -129,12 +134,15 @@ HAIR_SPELLINGS: dict[str, str] = {
     "raven": "jet black", "raven black": "jet black", "ebony": "jet black", "orange red": "ginger", "redhead": "red",
     "strawberry": "strawberry blonde", "golden": "golden blonde", "gold": "golden blonde", "yellow": "golden blonde",
     "honey": "honey blonde", "straw": "light blonde", "fair": "light blonde", "light": "light blonde", "pale blonde":
-    "light blonde", "bright blonde": "light blonde", "sandy blonde": "sandy", "sand": "sandy", "greying": "salt and pepper",
+    "light blonde", "bright blonde": "light blonde", "sandy blonde": "sandy", "sand": "sandy",
+    "greying": "salt and pepper",
     "salt pepper": "salt and pepper", "snow white": "white", "silvery": "silver", "silver grey": "silver",
     "medium brown": "brown", "deep brown": "dark brown", "very dark brown": "dark brown", "chestnut brown": "chestnut",
     "chocolate": "dark brown", "chocolate brown": "dark brown", "dark red": "auburn", "reddish brown": "auburn",
-    "red brown": "auburn", "carrot": "ginger", "flaxen": "light blonde", "dark auburn": "mahogany", "mousy": "light brown",
-    "mousy brown": "light brown", "hazel": "light brown", "bright red": "red", "iron grey": "steel", "coal black": "jet black",
+    "red brown": "auburn", "carrot": "ginger", "flaxen": "light blonde", "dark auburn": "mahogany",
+    "mousy": "light brown",
+    "mousy brown": "light brown", "hazel": "light brown", "bright red": "red", "iron grey": "steel",
+    "coal black": "jet black",
     "ash": "ash blonde", "ginger red": "ginger", "fiery red": "red", "copper red": "copper", "caramel": "light brown",
     "very light blonde": "platinum", "pepper and salt": "salt and pepper", "orange": "ginger", "steel grey": "steel",
     "light grey": "silver", "dark ginger": "copper", "inky black": "jet black", "wheat": "blonde", "cinnamon": "copper",
@@ -153,7 +161,8 @@ EYE_SPELLINGS: dict[str, str] = {
     "emerald", "silver": "grey", "steel": "grey", "steel grey": "grey", "steel blue": "blue", "hazel green": "hazel",
     "purple": "violet", "deep brown": "dark brown", "jet black": "black", "light": "light blue", "pale": "light blue",
     "bright green": "green", "light green": "green", "dark green": "green", "navy": "dark blue", "olive": "hazel",
-    "light grey": "grey", "dark grey": "grey", "pale grey": "grey", "warm brown": "brown", "slate": "grey", "mint": "green",
+    "light grey": "grey", "dark grey": "grey", "pale grey": "grey", "warm brown": "brown", "slate": "grey",
+    "mint": "green",
     "navy blue": "dark blue", "coffee": "dark brown", "caramel": "light brown", "cobalt": "dark blue", "azure": "blue",
     "royal blue": "dark blue", "pale green": "green", "sea green": "emerald", "ocean blue": "blue",
 }  # fmt: skip
@@ -166,7 +175,8 @@ MODIFIERS: dict[str, tuple[float, float]] = {
     "hot": (0.0, 1.40), "muted": (0.0, 0.60), "dusty": (0.08, 0.55), "dull": (-0.05, 0.55), "medium": (0.0, 1.0),
     "mid": (0.0, 1.0), "warm": (0.0, 1.05), "cool": (0.0, 0.95), "metallic": (0.05, 0.8), "shiny": (0.0, 1.0),
     "very": (0.0, 1.0), "greyish": (0.0, 0.5), "earthy": (-0.08, 0.7), "saturated": (0.0, 1.35), "natural": (0.0, 1.0),
-    "inky": (-0.45, 0.8), "fiery": (0.0, 1.25), "brilliant": (0.08, 1.3), "lightish": (0.2, 0.9), "darkish": (-0.2, 0.9),
+    "inky": (-0.45, 0.8), "fiery": (0.0, 1.25), "brilliant": (0.08, 1.3), "lightish": (0.2, 0.9),
+    "darkish": (-0.2, 0.9),
     "bold": (0.0, 1.25), "icy": (0.55, 0.5), "subdued": (0.0, 0.6), "smoky": (-0.1, 0.5), "cold": (0.0, 0.95),
 }  # fmt: skip
 """What a modifier does in CIELAB: the share of the way to white (or, negative, to black), and a chroma factor."""
@@ -266,7 +276,8 @@ def _css() -> dict[str, str]:
                 names[f"{part} {name[len(part) :]}"] = names[name]
     for name in ("dark slate grey", "light slate grey", "saddle brown", "rosy brown", "sandy brown", "steel blue",
                  "dodger blue", "cadet blue", "alice blue", "ghost white", "mint cream", "sea shell", "indian red",
-                 "fire brick", "lawn green", "forest green", "yellow green", "green yellow", "orange red", "blue violet",
+                 "fire brick", "lawn green", "forest green", "yellow green", "green yellow", "orange red",
+                 "blue violet",
                  "golden rod", "lemon chiffon", "papaya whip", "peach puff", "old lace", "lavender blush",
                  "dark olive green", "medium sea green", "light sea green", "dark sea green"):  # fmt: skip
         names[name] = webcolors.name_to_hex(name.replace(" ", ""))

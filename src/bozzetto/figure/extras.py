@@ -14,6 +14,7 @@ from bozzetto.figure.fitted import (
     Box, Fitted, Shape, Surface, carrier, dense_weights, four, join, mean_person, noise, normal_map, rigid_weights,
     sheet, slab, smooth_normals, step, surface, tube, unit,
 )  # fmt: skip
+from bozzetto.figure.garments import is_tucked
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.shells import FRONT
 from bozzetto.figure.spec import ExtraKind, FigureSpec, Garment
@@ -52,7 +53,7 @@ def _piece(person: Person, garment: Garment) -> Piece:
     thing = _thing(kind, variant, person.detail == "low")
     vertices = thing.fitted.on(person)
     if thing.normals is not None:
-        vertices = vertices + thing.normals * np.float32(_clearance(person.spec, kind))
+        vertices = vertices + thing.normals * np.float32(_clearance(person, kind))
     if thing.rows is not None:
         vertices = _hang(vertices, thing.rows)
     if thing.touch is not None:
@@ -65,11 +66,12 @@ def _piece(person: Person, garment: Garment) -> Piece:
     )  # fmt: skip
 
 
-def _clearance(spec: FigureSpec, kind: str) -> float:
+def _clearance(person: Person, kind: str) -> float:
     """How far the clothes below stand out from the body, in metres."""
+    spec = person.spec
     size = (spec.body.height / 1.7) ** 0.5
     if kind == "belt":
-        return 0.016 * size
+        return (0.0105 if spec.outer is not None else 0.012 if is_tucked(person) else 0.016) * size
     if kind in ("tie", "bow tie"):
         return (0.016 if spec.outer is None else 0.022) * size
     return (0.018 if spec.outer is None else 0.03) * size
@@ -440,7 +442,9 @@ def _on_torso(
     _, normals = suit.nearest(shape.vertices)
     normals = unit(normals * [1, 0.35, 1])
     parts = np.repeat(np.arange(len(shapes)), [len(each.vertices) for each in shapes])
-    normals[np.isin(parts, close)] *= 0.4
+    normals[np.isin(parts, close)] *= 0.1
+    if legs:
+        normals = unit(shape.vertices * [1, 0, 1])
     v = person.vertices.astype(np.float64)
     carry = carrier(shape.vertices, v[anchors], 0.025)
     dense = dense_weights(person.body, shape.vertices, anchors, v)
@@ -501,7 +505,7 @@ def _tie(low: bool) -> Thing:
     count = 10 if low else 30
     y = np.linspace(1.545, 1.09, count)
     t = np.linspace(0, 1, count)
-    half = 0.0135 + 0.0245 * t**0.8
+    half = 0.0165 + 0.0225 * t**0.8
     tip = step(0.92, 1.0, t)
     centre = np.stack([0 * y, y, 0 * y], 1)
     strip, ids = _strip(centre, np.maximum(half * (1 - tip), 0.0008), 5 if low else 9, 0.0022, 0.001, (0.0, 0.0, 0.14, 0.74), 0.0015)
@@ -509,7 +513,7 @@ def _tie(low: bool) -> Thing:
     knot = [top + [0, d, 0.006] for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
     knot_shape = tube(np.array(knot), np.array([0.012, 0.0185, 0.0165, 0.011, 0.007]), (0.2, 0.1, 0.3, 0.16), 6 if low else 14, flat=0.55, up=np.tile([0, 0, 1.0], (5, 1)))
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
-    ring = _neck_ring(turn, 1.600, 1.560, 0.0)
+    ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     collar = tube(ring, 0.010, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))
     return _on_torso([strip, _outside(knot_shape), _outside(collar)], [ids, -1, -1], close=(2,))
 
@@ -539,7 +543,7 @@ def _bow_tie(low: bool) -> Thing:
         shapes.append(_outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True)))
     shapes.append(_ball(centre + [0, 0, 0.002], np.array([0.008, 0.010, 0.0085]), (0.2, 0.05, 0.25, 0.1), 14))
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
-    ring = _neck_ring(turn, 1.600, 1.560, 0.0)
+    ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     shapes.append(_outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))))
     return _on_torso(shapes, [-1] * len(shapes), close=(len(shapes) - 1,))
 

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from bozzetto.body.landmarks import IRIS_RADIUS
@@ -104,9 +105,7 @@ def _eyeballs(body: Body, levels: int) -> _Eyeballs:
     return _Eyeballs(blend, faces.astype(np.int64), np.clip(uvs, 0, 1), weights, joints, start)
 
 
-def mix_dense(
-    body: Body, blend: sparse.csr_matrix, start: int
-) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
+def mix_dense(body: Body, blend: sparse.csr_matrix, start: int) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
     """Skin weights of mixtures of the body's vertices from ``start`` on."""
     widest = int(np.diff(blend.indptr).max())
     vertices = np.full((blend.shape[0], widest), start)
@@ -166,7 +165,7 @@ def _eye_masks(body: Body, size: int) -> dict[str, Float[ndarray, "s s 1"]]:
         "collarette": np.exp(-(((r - collarette) / 0.1) ** 2)),
         "below": ramp(-y / iris, -0.3, 0.8) * ramp(r, 0.4, 0.6) * (1 - ramp(r, 0.8, 0.95)),
         "pupil": 1 - ramp(r, 0.36 - edge, 0.40 + edge),
-        "glint": np.exp(-(((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.36) / 0.11) ** 2) ** 2),
+        "glint": np.exp(-((((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.36) / 0.11) ** 2) ** 2)),
     }
     return {name: np.clip(mask, 0, 1).astype(np.float32)[..., None] for name, mask in masks.items()}
 
@@ -181,7 +180,7 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
         white = np.array((238, 236, 234), np.float32)
     picture = np.broadcast_to(white, (*masks["iris"].shape[:2], 3)).astype(np.float32)
 
-    def lay(mask: str, paint: ndarray, strength: float) -> None:
+    def lay(mask: str, paint: ArrayLike, strength: float) -> None:
         nonlocal picture
         share = masks[mask] * np.float32(strength)
         picture = picture + share * (np.asarray(paint, np.float32) - picture)
@@ -208,10 +207,10 @@ def mouth_pieces(person: Person) -> list[Piece]:
     body = person.body
     upper, lower = body.parts["upper-teeth"], body.parts["lower-teeth"]
     start, stop = upper.start, lower.stop
-    back = np.float32(0.0035 * np.ptp(person.vertices[upper.start : upper.stop, 0]) / 0.0657)
+    back = np.float32(0.0045 * np.ptp(person.vertices[upper.start : upper.stop, 0]) / 0.0657)
     vertices = person.vertices[start:stop] - np.array((0, 0, back), np.float32)
     # A narrower arch: MakeHuman's reaches through the corners of closed lips.
-    vertices[:, 0] += -0.1 * (vertices[:, 0] - vertices[:, 0].mean())
+    vertices[:, 0] += -0.14 * (vertices[:, 0] - vertices[:, 0].mean())
     teeth = Piece(
         name="teeth",
         vertices=vertices,
@@ -265,18 +264,17 @@ def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
     down = (v - 0.01 - 0.5 * row) / 0.48
     angle = np.abs(u - 0.5) / 0.98 * np.pi
     edges = np.array([0.0, 0.19, 0.35, 0.51, 0.68, 0.86, 1.15, 1.45, 1.6])
-    edges = np.where(np.arange(9) < 4, edges, edges)
     away = np.abs(angle[..., None] - edges).min(-1)
-    # The middle pair of the lower row is narrower; gums scallop between the teeth.
+    # Gums scallop between the teeth.
     tooth = np.searchsorted(edges, angle) - 1
     middle = (edges[np.clip(tooth, 0, 8)] + edges[np.clip(tooth + 1, 0, 8)]) / 2
     half = np.maximum((edges[np.clip(tooth + 1, 0, 8)] - edges[np.clip(tooth, 0, 8)]) / 2, 1e-3)
     scallop = 0.30 + 0.14 * ((angle - middle) / half) ** 2
     gum = np.clip((scallop - down) / 0.05 + 0.5, 0, 1)[..., None]
     ivory = np.array((222, 206, 176) if old else (236, 229, 214), np.float32)
-    shade = 1 - 0.45 * np.exp(-((away / 0.012) ** 2)) - 0.35 * np.clip(angle - 0.55, 0, 0.8)
-    enamel = ivory * np.clip(shade, 0.2, 1)[..., None] * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
-    gums = np.array((190, 98, 92), np.float32) * (1 - 0.3 * np.clip(angle - 0.4, 0, 1))[..., None]
+    shade = 1 - 0.45 * np.exp(-((away / 0.012) ** 2)) - 1.3 * np.clip(angle - 0.5, 0, 0.75)
+    enamel = ivory * np.clip(shade, 0.08, 1)[..., None] * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
+    gums = np.array((190, 98, 92), np.float32) * (1 - 0.9 * np.clip(angle - 0.4, 0, 0.9))[..., None]
     return np.clip(enamel * (1 - gum) + gums * gum, 0, 255).astype(np.uint8)
 
 

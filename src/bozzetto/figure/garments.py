@@ -83,6 +83,8 @@ class Design:
     """Of smoothing: more bridges more."""
     folds: float = 0.0
     """Height of modelled folds, metres."""
+    waist: float | None = None
+    """Height on the mean person above which the waistband keeps to what it is worn over."""
     thickness: float = 0.003
     fall: Fall | None = None
     buttons: tuple[tuple[float, float], ...] = ()
@@ -230,7 +232,7 @@ def _top(m: _Maker, kind: str) -> Design:
         shell = m.shell(neck, _hem(here, hem), _sleeve(here, end))
         make = Make("jersey", 1.0, hems=(hem + 0.012,), cuffs=(end - 0.012,), variant=v)
         ease = 0.0015 + 0.010 * smooth_step((arm - 0.02) / 0.12)
-        return Design(shell, body_sheet(m.size, -0.035, True), make, (m.trim(neck + 2e-4, 0.013 - neck, lift=0.0016),), ease, 0.3, folds=0.0035)
+        return Design(shell, body_sheet(m.size, -0.035, True), make, (m.trim(neck + 2e-4, 0.013 - neck, lift=0.0016),), ease, 0.3, folds=0.006)
     if kind in ("shirt", "blouse"):
         soft = kind == "blouse"
         open_to = 0.385 - (0.045 if soft else 0.015 * v)
@@ -250,7 +252,7 @@ def _top(m: _Maker, kind: str) -> Design:
             ease = 0.0015 + 0.009 * smooth_step((arm - 0.02) / 0.12) * smooth_step((SLEEVE_END - 0.04 - arm) / 0.05)
             make = Make("poplin", 1.0, hems=(0.0,), cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047), variant=v)
         buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, 0.0, -0.072))
-        return Design(shell, body_sheet(m.size, -0.04, True), make, (collar, cuff, placket), ease, 0.3, folds=0.0035, buttons=buttons)
+        return Design(shell, body_sheet(m.size, -0.04, True), make, (collar, cuff, placket), ease, 0.3, folds=0.006, buttons=buttons)
     hood = kind == "hoodie"
     turtle = kind == "turtleneck"
     hem, band = -0.02, 0.055 if not turtle else 0.03
@@ -274,8 +276,8 @@ def _top(m: _Maker, kind: str) -> Design:
         x, y, z = here.rest.T
         wide = 0.115 - 0.06 * smooth_step((y - 0.06) / 0.08)
         pocket = [np.where(z > SIDE_Z, wide - np.abs(x), -1.0), np.where(z > 0, 0.145 - y, -1.0), here.height - (hem + band + 0.004)]
-        trims.append(m.trim(*pocket, lift=0.005))
-    return Design(shell, body_sheet(m.size, hem - 0.01, True), make, tuple(trims), ease, 0.22, folds=0.004, rounds=12, thickness=0.004)
+        trims.append(m.trim(*pocket, lift=0.007))
+    return Design(shell, body_sheet(m.size, hem - 0.01, True), make, tuple(trims), ease, 0.22, folds=0.007, rounds=12, thickness=0.004)
 
 
 def _hood(m: _Maker, start: float) -> Trim:
@@ -319,7 +321,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         cuffed = smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
         make = Make("knit", 0.8, ribs=((hem - 0.01, hem + 0.05),), sleeve_ribs=(SLEEVE_END - 0.05, 1.0), hems=(hem + 0.05,), variant=v)
         buttons = tuple((opening + 0.013 + 0.05 * (0.27 - float(a)), float(a)) for a in np.arange(0.25, 0.0, -0.06))
-        return Design(shell, body_sheet(m.size, hem - 0.01, True), make, (band,), 0.003 + roomy * cuffed, 0.25, rounds=12, folds=0.004, thickness=0.004, buttons=buttons)
+        return Design(shell, body_sheet(m.size, hem - 0.01, True), make, (band,), 0.003 + roomy * cuffed, 0.25, rounds=12, folds=0.007, thickness=0.004, buttons=buttons)
     if kind == "jacket":
         hem = 0.0
         leather = v == 1
@@ -334,7 +336,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         blouse = smooth_step((here.height - hem - 0.045) / 0.03)
         make = Make("leather" if leather else "twill", 0.9, hems=(hem + 0.05, 0.385), cuffs=(SLEEVE_END - 0.05,), variant=v)
         ease = 0.004 + 0.005 * blouse + roomy * 1.2 * smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
-        return Design(shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.004, thickness=0.004)
+        return Design(shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004)
     if kind in ("suit jacket", "coat"):
         suit = kind == "suit jacket"
         bottom = (0.165 if suit else 0.23) - 0.02 * (v == 2)
@@ -348,14 +350,14 @@ def _outer(m: _Maker, kind: str) -> Design:
         up = np.clip((y - bottom) / 0.21, 0, 1)
         wide = 0.058 * smooth_step(up * 1.35) + 0.002
         notch = np.abs(y - 0.415 - 0.25 * (np.abs(x) - 0.06)) - 0.0035 + np.maximum(0.030 - vee, 0) * 0.5
-        lapel = m.trim(np.where(front, vee + 2e-4, -1), wide - vee, y - bottom - 0.004, 0.425 - y + 0.1 * (np.abs(x) - 0.05), notch, lift=0.0035 + 0.03 * np.clip(vee, 0, 0.06))
+        lapel = m.trim(np.where(front, vee + 2e-4, -1), wide - vee, y - bottom - 0.004, 0.425 - y + 0.1 * (np.abs(x) - 0.05), notch, lift=0.0045 + 0.09 * np.clip(vee, 0, 0.06))
         fall = m.trim(inside + 2e-4, 0.046 - inside, np.where(front, y - 0.415 - 0.25 * (np.abs(x) - 0.06), 1.0), vee + 2e-4, lift=0.004 + 0.05 * np.clip(inside, 0, 0.05))
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = Fall(-0.085, 0.12, 3, 0.003, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.13, 5, 0.008, 0.010)
         make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
         buttons = ((0.0 if v != 1 else opening + 0.016, bottom - 0.006), (0.0 if v != 1 else opening + 0.018, bottom - 0.07))
-        return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (lapel, fall, pocket), ease, 0.35 if suit else 0.2, rounds=14, folds=0.0025, thickness=0.004, fall=hang_, buttons=buttons, button=(0.0085, 0))
+        return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (lapel, fall, pocket), ease, 0.35 if suit else 0.2, rounds=14, folds=0.004, thickness=0.004, fall=hang_, buttons=buttons, button=(0.0085, 0))
     hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.14, 8, 0.014, 0.012)
     vee = _vee(here, 0.15, 0.33, 0.0, 0.06)
     neck = _neckline(here, 0.066, 0.0)
@@ -367,7 +369,7 @@ def _outer(m: _Maker, kind: str) -> Design:
     cuff = m.trim(arm - (end - 0.05), _sleeve(here, end + 2e-4), lift=0.003)
     ease = 0.007 + 0.03 * smooth_step((arm - 0.03) / 0.3)
     make = Make("wool" if v == 1 else "jersey", 1.2, variant=v)
-    return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (band, belt, cuff), ease, 0.35, rounds=14, folds=0.004, thickness=0.004, fall=hang_)
+    return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (band, belt, cuff), ease, 0.35, rounds=14, folds=0.007, thickness=0.004, fall=hang_)
 
 
 def _bottom(m: _Maker, kind: str) -> Design:
@@ -382,23 +384,26 @@ def _bottom(m: _Maker, kind: str) -> Design:
         shell = m.shell(top - tall, cut=0.062)
         band = m.trim(top - tall + 2e-4, tall - (top - 0.03), lift=0.0022)
         make = Make("twill" if v == 0 else "smooth", 0.7, hems=(hem + 0.02,), variant=v)
-        return Design(shell, body_sheet(m.size, hem, False), make, (band,), 0.001, 0.7, rounds=12, fall=Fall(hem, full, 9 + 2 * v, folds))
+        return Design(shell, body_sheet(m.size, hem, False), make, (band,), 0.001, 0.7, rounds=12, fall=Fall(hem, full, 9 + 2 * v, folds), waist=top - 0.02)
     top = 0.125 if kind != "leggings" else 0.150
     hem = {"trousers": ANKLE - 0.022, "jeans": ANKLE - 0.018, "shorts": (-0.26, -0.20, -0.30)[v], "leggings": ANKLE + 0.03}[kind]
-    shell = m.shell(top - tall, tall - hem, legs=True)
     sheet = leg_sheet(m.size, hem)
     if kind == "leggings":
+        shell = m.shell(top - tall, tall - hem, legs=True)
         return Design(shell, sheet, Make("smooth", 0.25, hems=(hem + 0.01,), variant=v), (m.trim(top - tall + 2e-4, tall - (top - 0.04), legs=True, lift=0.001),), 0.0, rounds=4, thickness=0.002)
+    rise = 0.0 if kind == "shorts" else 0.030 * smooth_step((here.rest[:, 2] - 0.03) / 0.05)  # over the instep
+    shell = m.shell(top - tall, tall - hem, legs=True)
     band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0022)
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
-    make = Make("denim" if jeans else "twill", 1.0, hems=(hem + 0.02, hem + 0.014), jeans=jeans, variant=v)
+    stitch = hem + 0.02
+    make = Make("denim" if jeans else "twill", 1.0, hems=(stitch,) if kind == "shorts" else (), jeans=jeans, variant=v)
     slip = {"jeans": (0.30, 0.20, 0.42)[v], "trousers": (0.12, 0.18, 0.06)[v], "shorts": 0.05}[kind]
     ease = 0.0015 + 0.003 * smooth_step((CROTCH - 0.05 - y) / 0.1)
     trims = [band]
     for at in (0.05, 0.115):  # belt loops
         loop = np.where(np.abs(x) > 0, 0.0055 - np.abs(np.abs(x) - at), -1)
         trims.append(m.trim(loop, top - 0.002 - tall, tall - (top - 0.038), legs=True, lift=0.0042))
-    return Design(shell, sheet, make, tuple(trims), ease, None, slip, 10, folds=0.004, buttons=((0.0, top - 0.017),), button=(0.0075, 2))
+    return Design(shell, sheet, make, tuple(trims), ease, None, slip, 10, folds=0.006, buttons=((0.0, top - 0.017),), button=(0.0075, 2), waist=top - 0.03)
 
 
 def _dress(m: _Maker, kind: str) -> Design:
@@ -525,6 +530,29 @@ def _drape(
     return rings, out
 
 
+def _over_skirt(fit: Fit, rings: Float[ndarray, "r k 3"]) -> Float[ndarray, "n"]:
+    """Heights that bring the chart outside a skirt, near the skirt's rim; zero elsewhere."""
+    top, bottom = rings[0, :, 1].min(), rings[0, :, 1].mean() - 0.16 * fit.scale
+    near = np.flatnonzero((fit.chart.height < 0.3) & (fit.points[:, 1] < top) & (fit.points[:, 1] > bottom))
+    p = fit.points[near]
+    middle = (rings[0, :, 2].max() + rings[0, :, 2].min()) / 2
+    angle, radius = np.arctan2(p[:, 0], p[:, 2] - middle), np.hypot(p[:, 0], p[:, 2] - middle)
+    wide = np.hypot(rings[..., 0], rings[..., 2] - middle)
+    around = np.arctan2(rings[0, :, 0], rings[0, :, 2] - middle)
+    order = np.argsort(around)
+    levels = rings[..., 1].mean(1)
+    column = np.interp(angle, around[order], np.arange(len(order)), period=2 * np.pi).astype(int)
+    row = np.clip(np.interp(-p[:, 1], -levels, np.arange(len(levels))), 0, len(levels) - 1.001)
+    i, share = row.astype(int), row % 1
+    neighbours = [order[(column + k) % len(order)] for k in (-1, 0, 1, 2)]
+    out_to = np.max([wide[i, c] * (1 - share) + wide[i + 1, c] * share for c in neighbours], 0)
+    n = fit.normals[near]
+    outward = np.maximum(n[:, 0] * np.sin(angle) + n[:, 2] * np.cos(angle), 0.4)
+    heights = np.zeros(len(fit.points))
+    heights[near] = np.maximum(out_to - radius, 0) / outward
+    return heights
+
+
 @cache
 def _leg_weights(detail: Detail) -> tuple[Float[ndarray, "k"], Float[ndarray, "k j"]]:
     """Mean skin weights of the left leg by height on the mean person, ascending; nothing of foot, pelvis or spine."""
@@ -638,8 +666,8 @@ class _Wardrobe:
     fit: Fit
     outer: Float[ndarray, "n"]
     """Height of the outermost cloth on the chart."""
-    hanging: list[Float[ndarray, "n 3"]]
-    """Points of skirts already on."""
+    hanging: list[Float[ndarray, "r k 3"]]
+    """Rings of skirts already on."""
 
     def wear(self, name: str, kind: str, garment: Garment) -> Piece:
         person, fit, here = self.person, self.fit, self.fit.chart
@@ -649,6 +677,8 @@ class _Wardrobe:
         full = person.detail == "full"
         small = float(np.clip(fit.scale, 0.65, 1.1))
         least = self.outer + GAP
+        for rings in self.hanging:
+            least = np.maximum(least, _over_skirt(fit, rings) + GAP)
         ease = np.broadcast_to(plan.ease, least.shape) * small
         target = least + ease
         if plan.slip is not None:
@@ -658,14 +688,17 @@ class _Wardrobe:
             for leg in (1, 2):
                 target = np.maximum(target, hang(fit, leg, plan.leg_slip) + ease)
             inner = -fit.normals[:, 0] * np.sign(fit.points[:, 0])
-            room = (np.abs(fit.points[:, 0]) - 0.003) / np.maximum(inner, 0.15)
-            most = np.where((inner > 0.15) & (here.height < 0.02), np.maximum(room, least), most)
+            room = (np.abs(fit.points[:, 0]) - 0.003) / np.maximum(inner, 0.3)
+            most = np.where((inner > 0.3) & (here.height < 0.0), np.maximum(room, least), most)
+        if plan.waist is not None:
+            hug = least + 0.0015 + 0.06 * np.maximum(plan.waist - here.height, 0) / 0.1
+            most = np.where(here.height > plan.waist - 0.1, np.minimum(most, hug), most)
         if plan.folds:
             target = target + plan.folds * small * _waves(person.detail, variant)
         rounds = plan.rounds if full else max(plan.rounds // 4, 1)
         heights = relax(fit, target, least, most, rounds, 0.5)
         if plan.folds and full:
-            heights = np.minimum(heights + 0.6 * plan.folds * small * _waves(person.detail, variant), np.maximum(most, heights))
+            heights = np.minimum(heights + plan.folds * small * _waves(person.detail, variant), np.maximum(most, heights))
         room = np.maximum(heights - self.outer - 0.0006, 0.0008)
         dressed = _Dressed()
         shell = plan.shell
@@ -682,9 +715,9 @@ class _Wardrobe:
         if plan.fall is not None:
             legs = np.flatnonzero((here.height < 0.2) & (here.height > plan.fall.hem - 0.1))
             below = fit.points[legs] + self.outer[legs, None] * fit.normals[legs]
-            obstacles = np.concatenate([below, *self.hanging])
+            obstacles = np.concatenate([below, *(rings[1:].reshape(-1, 3) for rings in self.hanging)])
             rings, radii = _drape(person, fit, plan, points[shell.cut], obstacles, float(rng.uniform(0, 6.3)))
-            self.hanging.append(rings[1:].reshape(-1, 3))
+            self.hanging.append(rings)
             self._add_fall(dressed, kind, variant, plan, rings, small)
             levels = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), person.detail)
             wider = radii.mean(1) / radii[0].mean()

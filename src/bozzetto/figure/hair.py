@@ -188,6 +188,8 @@ class Cut:
     """How far the under-layer is thinned out."""
     extra: tuple[Geometry, ...] = ()
     """Plaits and locks, in the template's measure."""
+    across: int = 3
+    """Vertices across each ribbon, in full detail."""
     locks: bool = False
     """Strands become round locks instead of ribbons."""
 
@@ -214,7 +216,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
             radius = radius * (1 + 0.10 * np.sin(along * 40 + seeds.get("phase")[:, None]))
             parts.append(tubes(lines, radius, 6 if head.full else 3, seeds.get("column").astype(int), repeat=3))
         else:
-            across = 3 if head.full else 2
+            across = cut.across if head.full else 2
             shape = (seeds.get("width"), seeds.get("tilt"), seeds.get("blunt"), seeds.get("column").astype(int))
             parts.append(ribbons(lines, away, *shape, across))
     mesh = merge(*parts)
@@ -266,10 +268,9 @@ def _under_layer(head: Head, cut: Cut) -> Geometry:
     ends = place.cap_ends
     points = head.frame.to_head(head.person.vertices[ends]).mean(1)
     far, away = distances(head.field, points)
-    rise = np.clip(place.cap_inside / 0.045, 0, 1)
     thickness = np.full(len(points), cut.thickness)
     thickness[points[:, 1] > head.ceiling - 0.01] = min(cut.thickness, 0.004)
-    lift = 0.0006 + (thickness - 0.0006) * rise * rise * (3 - 2 * rise)
+    lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside)
     vertices = points + away * (lift + np.clip(-far, 0, 0.003))[:, None]
     faces, uvs = place.cap_faces, place.cap_uvs
     return Geometry(vertices.astype(np.float32), faces, uvs, np.zeros(len(vertices), np.int64))
@@ -296,6 +297,11 @@ def hanging_weights(
         weights[:, i] = np.interp(y, heights[::-1], peak)
     joints = np.array([person.body.joint_names.index(name) for name in names])
     return weights, np.tile(joints, (len(y), 1))
+
+
+def _swell(inside: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """From 0 at the hairline to 1 well inside it: how the under-layer rises."""
+    return _step(0.0, 0.045, inside)
 
 
 def _step(low: float, high: float, value: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
@@ -330,7 +336,12 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
     """Strands at roots, with what all styles share: columns, leaning, small disorder."""
     rng, count = head.rng, len(chosen)
     combs = _unit(combs + rng.normal(size=(count, 3)) * how.pop("mess", 0.06))
-    how.setdefault("clump", 0.35)
+    leader = how.pop("leader", None)
+    if leader is None:
+        leader = _leaders(head.roots[chosen], guides if head.full else max(guides // 6, 8))
+    x = head.roots[chosen][:, 0]
+    near = x * x[leader] > 0
+    how["clump"] = np.where(near, how.get("clump", 0.35), 0.0)
     how["length"] = how["length"] * np.exp(rng.normal(size=count) * 0.06)
     if not head.full:
         how["width"] = how.get("width", 0.006) * 2.4
@@ -338,8 +349,7 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
     return strands(
         head.roots[chosen], head.normals[chosen], combs,
         **{
-            "leader": _leaders(head.roots[chosen], guides if head.full else max(guides // 6, 8)),
-            "column": rng.integers(0, 32, count), "tilt": rng.normal(size=count) * 0.22,
+            "leader": leader, "column": rng.integers(0, 32, count), "tilt": rng.normal(size=count) * 0.22,
             "phase": rng.uniform(0, 6.28, count), "ceiling": head.ceiling, **how,
         },
     )  # fmt: skip
@@ -347,19 +357,19 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
 
 def _buzz(head: Head) -> Cut:
     chosen = head.some(1900, 200)
-    length = head.rng.uniform(0.006, 0.010)
+    length = head.rng.uniform(0.010, 0.013)
     combs = _fall(head.roots[chosen], 0.0)
-    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.28, height=0.003, width=0.005, gravity=0.2, clump=0.0)
+    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.10, height=0.003, width=0.0055, gravity=0.2, clump=0.0)
     return Cut(seeds, 3, 0.0022, 0.0)
 
 
 def _short(head: Head) -> Cut:
     """A crop: longer on top, brushed forward or aside, sides and nape tapered."""
     rng = head.rng
-    chosen = head.some(1750, 210)
+    chosen = head.some(1600, 210)
     x = scalp().roots[chosen]
-    top = _step(0.680, 0.722, x[:, 1])
-    length = 0.016 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
+    top = _step(0.655, 0.735, x[:, 1])
+    length = 0.018 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
     side = rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.9)
     forward = rng.uniform(0.1, 0.9)
     combs = _fall(x, 0.0)
@@ -368,7 +378,7 @@ def _short(head: Head) -> Cut:
     combs[:, 2] -= 0.35 * back
     seeds = _loose(
         head, chosen, combs, 260, length=length, lift=0.10 + 0.28 * top, height=0.005 + 0.010 * top, gravity=0.15,
-        hug=0.5, clump=0.55, width=0.006, mess=0.10, fade=0.05,
+        hug=0.5, clump=0.12 + 0.4 * top, width=0.006, mess=0.10, fade=0.05,
     )  # fmt: skip
     return Cut(seeds, 5, 0.006)
 
@@ -387,7 +397,7 @@ def _side_part(head: Head) -> Cut:
     length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1)) - 0.006 * _step(0.63, 0.59, x[:, 1])
     seeds = _loose(
         head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
-        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.45, width=0.006, mess=0.05,
+        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.12 + 0.33 * top, width=0.006, mess=0.05,
     )  # fmt: skip
     return Cut(seeds, 6, 0.0045)
 
@@ -399,7 +409,7 @@ def _slicked(head: Head) -> Cut:
     front = top * _step(0.06, 0.11, x[:, 2])
     combs = np.tile(np.array([0.0, -0.15, -1.0]), (len(x), 1)) - np.array([0.0, 0.5, 0.0]) * (1 - top)[:, None]
     combs = _unit(combs + _fall(x, 0.0) * (0.8 * (1 - top))[:, None])
-    length = (0.045 + 0.055 * top) * head.rng.uniform(0.85, 1.15)
+    length = (0.045 - 0.030 * _step(0.64, 0.59, x[:, 1]) + 0.055 * top) * head.rng.uniform(0.85, 1.15)
     seeds = _loose(
         head, chosen, combs, 150, length=length, lift=0.03 + 0.35 * front, height=0.004 + 0.007 * top + 0.003 * front,
         gravity=0.12, hug=1.0, clump=0.5, width=0.007, mess=0.03,
@@ -419,7 +429,7 @@ def _spiky(head: Head) -> Cut:
     length = (0.016 + top * rng.uniform(0.026, 0.042)) * (1 + (each - 1) * top)
     seeds = _loose(
         head, chosen, combs, guides, length=length, lift=0.15 + 0.7 * top, height=0.006 + 0.05 * top, gravity=0.0,
-        hug=0.0, clump=0.35 + 0.55 * top, leader=leader, width=0.006, mess=0.22, comb=0.25,
+        hug=0.0, clump=0.1 + 0.8 * top, leader=leader, width=0.006, mess=0.22, comb=0.25,
     )  # fmt: skip
     return Cut(seeds, 5, 0.007)
 
@@ -429,15 +439,15 @@ def _pixie(head: Head) -> Cut:
     chosen = head.some(1500, 200)
     x = scalp().roots[chosen]
     side = rng.choice((-1.0, 1.0))
-    top = _step(0.680, 0.725, x[:, 1])
+    top = _step(0.650, 0.735, x[:, 1])
     front = top * _step(0.05, 0.10, x[:, 2])
     combs = _fall(x, -side * 0.03)
     combs = _unit(combs + (0.9 * front)[:, None] * np.array([side, -0.1, 0.55]))
-    length = 0.034 + 0.040 * top + 0.018 * front - 0.008 * _step(0.62, 0.59, x[:, 1])
+    length = 0.034 + 0.036 * top + 0.020 * front - 0.014 * _step(0.64, 0.59, x[:, 1])
     cut = np.where(front > 0.2, 0.674 + rng.uniform(0, 0.012, len(x)), -9.0)
     seeds = _loose(
         head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
-        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.5, width=0.0065, mess=0.09, cut=cut,
+        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.15 + 0.35 * top, width=0.0065, mess=0.09, cut=cut,
     )  # fmt: skip
     return Cut(seeds, 6, 0.006)
 
@@ -466,7 +476,10 @@ def _curtain(
         "blunt": 0.25, "mess": 0.05,
     }  # fmt: skip
     values.update(how)
-    return _loose(head, chosen, combs, 130, **values)
+    seeds = _loose(head, chosen, combs, 130, **values)
+    leader = seeds.get("leader").astype(int)
+    seeds.get("clump")[bangs != bangs[leader]] = 0.0
+    return seeds
 
 
 def _bob(head: Head) -> Cut:
@@ -498,18 +511,17 @@ def _long_wavy(head: Head) -> Cut:
     end = head.joint("shoulder01.L")[1] - rng.uniform(0.06, 0.20)
     part = rng.choice((0.0, -0.028, 0.028))
     seeds = _curtain(
-        head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.009, 0.013), pitch=rng.uniform(0.085, 0.12),
+        head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.010, 0.014), pitch=rng.uniform(0.12, 0.16),
         height=0.012, clump=0.55,
     )  # fmt: skip
     phase = seeds.get("phase")[seeds.get("leader").astype(int)]
-    seeds = Strands(seeds.roots, seeds.normals, seeds.combs, seeds.how.copy())
-    seeds.how[:, 14] = phase + head.rng.normal(size=len(phase)) * 0.5
-    return Cut(seeds, 14, 0.009)
+    seeds.get("phase")[:] = phase + rng.normal(size=len(phase)) * 0.5
+    return Cut(seeds, 20, 0.009, across=2)
 
 
 def _curly(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(560, 170)
+    chosen = head.some(640, 170)
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
@@ -519,25 +531,29 @@ def _curly(head: Head) -> Cut:
     seeds = _loose(
         head, chosen, _fall(x, rng.uniform(-0.03, 0.03), 0.25), 150,
         length=(0.06 + reach * (0.5 + 0.5 * top)) * np.where(front, 0.7, 1.0), cut=cut, lift=0.65,
-        height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.007, 0.010),
-        pitch=rng.uniform(0.026, 0.036), clump=0.30, width=0.0095, blunt=0.35, mess=0.2, veil=1.0, drift=-0.2,
+        height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.009, 0.013),
+        pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0095, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
     )  # fmt: skip
-    return Cut(seeds, 16, 0.016)
+    return Cut(seeds, 19, 0.018, across=2)
 
 
 def _afro(head: Head) -> Cut:
+    """A rounded mass: short curls all over a thick under-layer."""
     rng = head.rng
-    chosen = head.some(1000, 260)
-    size = rng.uniform(0.045, 0.085)
-    x = scalp().roots[chosen]
-    # Towards a sphere round the head: strands fan out from a point low inside it.
-    combs = _unit(x - np.array([0.0, 0.655, 0.035]))
-    edge = 0.55 + 0.45 * _step(0.0, 0.05, scalp().inside[chosen])
+    chosen = np.concatenate([head.some(1150, 260)] * (2 if head.full else 1))
+    size = rng.uniform(0.040, 0.075)
+    count = len(chosen)
+    rise = size * _swell(scalp().inside[chosen])
+    rise = rise * rng.uniform(0.80, 1.0, count)
+    tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
-        head, chosen, combs, 1000, length=size * 1.05 * edge, lift=0.15, height=0.2, hug=0.0, gravity=0.0, comb=0.6,
-        curl=0.007, pitch=0.024, clump=0.0, width=0.013, blunt=0.8, mess=0.18,
+        head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
+        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0085, blunt=0.6, mess=0.0,
     )  # fmt: skip
-    return Cut(seeds, 8, size * 0.72)
+    pressed = seeds.roots[:, 1] > head.ceiling - 0.02
+    rise = np.where(pressed, 0.003, rise)
+    roots = (seeds.roots + head.normals[chosen] * rise[:, None]).astype(np.float32)
+    return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 6, size, across=2)
 
 
 def _mohawk(head: Head) -> Cut:
@@ -547,8 +563,8 @@ def _mohawk(head: Head) -> Cut:
     crest = np.flatnonzero((np.abs(place.roots[:, 0]) < band) & (place.roots[:, 1] > 0.59))
     crest = np.repeat(crest, 5 if head.full else 2)
     x = place.roots[crest]
-    tall = rng.uniform(0.065, 0.11)
-    length = tall * (0.65 + 0.35 * _step(0.60, 0.72, x[:, 1])) * rng.uniform(0.85, 1.1, len(x))
+    tall = rng.uniform(0.06, 0.095)
+    length = tall * (0.35 + 0.65 * _step(0.60, 0.73, x[:, 1])) * rng.uniform(0.85, 1.1, len(x))
     combs = _unit(x * np.array([0, 1, 1]) - np.array([0.0, 0.66, 0.04]) + np.array([0.0, 0.0, -0.02]))
     ridge = _loose(
         head, crest, combs, 60, length=length, lift=0.05, height=0.2, hug=0.0, gravity=0.0, comb=0.5, clump=0.0,
@@ -558,31 +574,20 @@ def _mohawk(head: Head) -> Cut:
     sides = head.some(900, 60)
     sides = sides[np.abs(place.roots[sides, 0]) > 0.018]
     short = _loose(
-        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.005, lift=0.25, height=0.002, width=0.004, clump=0.0
+        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.009, lift=0.08, height=0.002, width=0.005, clump=0.0
     )
-    return Cut(together(ridge, short), 6, 0.0016, 0.0)
+    return Cut(together(ridge, short), 6, 0.0016, across=2)
 
 
-def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "n 3"], height: float = 0.006) -> Strands:
-    """Hair combed tight to a tie point."""
-    count = len(chosen)
-    x = scalp().roots[chosen]
-    rise = height * (0.5 + 0.5 * head.rng.uniform(0, 1, count))
-    return _loose(
-        head, chosen, np.zeros((count, 3)), 150, length=0.34, lift=0.0, height=rise, hug=1.3, gravity=0.0, aimed=1.0,
-        clump=0.0, width=0.0085, blunt=0.7, tilt=0.0, mess=0.0, turn=1.4, column=head.rng.integers(0, 32, count),
-    ) if count == 0 else _aimed(head, chosen, x, tie, rise)  # fmt: skip
-
-
-def _aimed(
-    head: Head, chosen: Int[ndarray, "n"], x: Float[ndarray, "n 3"], tie: Float[ndarray, "n 3"], rise: Float[ndarray, "n"]
-) -> Strands:
+def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "*n 3"], height: float = 0.006) -> Strands:
+    """Hair combed tight to a tie point, or each to its own."""
     count = len(chosen)
     goal = np.broadcast_to(tie, (count, 3)) + head.rng.normal(size=(count, 3)) * 0.003
     return strands(
         head.roots[chosen], head.normals[chosen], goal,
-        length=0.36, lift=0.05, height=rise, hug=1.3, gravity=0.0, aimed=1.0, turn=1.4, blunt=0.75,
-        width=0.0085 if head.full else 0.022, column=head.rng.integers(0, 32, count), ceiling=head.ceiling,
+        length=0.36, lift=0.05, height=height * (0.5 + 0.5 * head.rng.uniform(0, 1, count)), hug=1.3, gravity=0.0,
+        aimed=1.0, turn=1.4, blunt=0.75, width=0.0085 if head.full else 0.022,
+        column=head.rng.integers(0, 32, count), ceiling=head.ceiling,
     )  # fmt: skip
 
 
@@ -596,13 +601,14 @@ def _tail(
     side /= np.linalg.norm(side) + 1e-6
     up = np.cross(side, out)
     turn, radius = rng.uniform(0, 6.28, count), np.sqrt(rng.uniform(0, 1, count))
+    radius[0] = 0.0
     spread = radius[:, None] * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up)
     roots = tie + spread * 0.010
-    combs = _unit(out + spread * 0.45)
+    combs = _unit(out + spread * 0.35)
     values = {
         "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.42, "comb": 0.8, "fade": 0.035,
         "hug": 0.0, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
-        "clump": 0.35, "leader": np.arange(count) % max(count // 7, 1), "column": rng.integers(0, 32, count),
+        "clump": 0.50, "leader": np.zeros(count), "column": rng.integers(0, 32, count),
         "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
     }  # fmt: skip
     values.update(how)
@@ -639,7 +645,7 @@ def _ponytail(head: Head) -> Cut:
     tail = _tail(
         head, tie + out * 0.004, out, rng.uniform(0.16, 0.36), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10
     )
-    return Cut(together(swept, tail), 11, 0.004, extra=(_band(tie + out * 0.004, out, 0.011, head),))
+    return Cut(together(swept, tail), 10, 0.004, across=2, extra=(_band(tie + out * 0.004, out, 0.011, head),))
 
 
 def _bun(head: Head) -> Cut:
@@ -667,7 +673,7 @@ def _bun(head: Head) -> Cut:
     core = tie + (core_turn * size * 1.5 - 0.006)[:, None] * out
     ball = size * 1.02 * np.sqrt(np.clip(1 - core_turn**2.2, 0.0, 1))
     ropes.append(tubes(core[None], ball[None], 12 if head.full else 6, np.array([2])))
-    return Cut(swept, 10, 0.004, extra=tuple(ropes))
+    return Cut(swept, 9, 0.004, across=2, extra=tuple(ropes))
 
 
 def _plait(head: Head, line: Float[ndarray, "k 3"], away: Float[ndarray, "k 3"], width: float) -> tuple[Geometry, ...]:
@@ -729,7 +735,7 @@ def _braids(head: Head) -> Cut:
         extra += _plait(head, line[0], away[0], 0.022)
         end = line[0, -1] - line[0, -2]
         tails.append(_tail(head, line[0, -1] + away[0, -1] * 0.004, _unit(end[None])[0], 0.05, 26, fade=0.5, height=0.008))
-    return Cut(together(swept, *tails), 9, 0.004, extra=tuple(extra))
+    return Cut(together(swept, *tails), 9, 0.004, across=2, extra=tuple(extra))
 
 
 def _pigtails(head: Head) -> Cut:
@@ -743,7 +749,7 @@ def _pigtails(head: Head) -> Cut:
         way = _unit((out + np.array([0.0, 0.25, -0.1]))[None])[0]
         tails.append(_tail(head, tie + way * 0.004, way, length, 130, curl=curl, pitch=0.08))
         bands.append(_band(tie + way * 0.004, way, 0.010, head))
-    return Cut(together(swept, *tails), 10, 0.004, extra=tuple(bands))
+    return Cut(together(swept, *tails), 10, 0.004, across=2, extra=tuple(bands))
 
 
 def _dreadlocks(head: Head) -> Cut:
@@ -755,12 +761,12 @@ def _dreadlocks(head: Head) -> Cut:
     combs = _fall(x, rng.uniform(-0.02, 0.02), 0.35)
     combs[front, 2] -= 0.5
     seeds = _loose(
-        head, chosen, combs, len(chosen), length=CROWN - end + 0.02, cut=end, lift=0.3,
+        head, chosen, combs, len(chosen), length=(x[:, 1] - end) * 1.1 + 0.09, cut=end, lift=0.3,
         height=0.012 + 0.012 * rng.uniform(0, 1, len(x)), gravity=0.42, fade=0.09, hug=0.6, clump=0.0, width=0.012,
         curl=0.002, pitch=0.05, mess=0.10, veil=1.0, drift=np.where(x[:, 2] > 0.07, 0.3, -0.3),
     )  # fmt: skip
     if not head.full:
-        seeds.how[:, 17] = 0.018
+        seeds.get("width")[:] = 0.018
     return Cut(seeds, 14, 0.005, locks=True)
 
 

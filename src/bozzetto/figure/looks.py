@@ -13,7 +13,8 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
 from bozzetto.body.model import ShapedBody
-from bozzetto.figure.piece import Person, Piece
+from bozzetto.figure.atlas import skin_atlas
+from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Look
 from bozzetto.types import Material
 
@@ -91,7 +92,7 @@ def _scales(person: Person, rules: Proportions) -> Float[ndarray, "j 3"]:
 
 
 def stylised_body(person: Person) -> Person:
-    """The person with the look's proportions; expressions keep their meaning at every head size."""
+    """The person with the look's proportions."""
     rules = PROPORTIONS.get(person.spec.look, Proportions())
     body, rest, joints = person.body, person.shaped.vertices.astype(np.float64), person.shaped.joints.astype(np.float64)
     scales = _scales(person, rules)
@@ -118,17 +119,8 @@ def stylised_body(person: Person) -> Person:
     floor = vertices[: body.parts["body"].stop, 1].min()
     vertices[:, 1] -= floor
     moved[:, 1] -= floor
-    # Expressions are offsets on an adult's head: scale them to this one, then through the look.
-    eyes = [body.joint_names.index(f"eye.{side}") for side in "LR"]
-    template = body.joint_template.numpy()
-    size = np.linalg.norm(joints[eyes[0]] - joints[eyes[1]]) / np.linalg.norm(template[eyes[0]] - template[eyes[1]])
-    expressions = {}
-    shift = np.array([0, floor, 0])
-    for name, (indices, offsets) in body.expressions.items():
-        new = deform(rest[indices] + offsets * size, indices) - (vertices[indices] + shift)
-        expressions[name] = (indices, new.astype(np.float32))
     shaped = ShapedBody(vertices.astype(np.float32), moved.astype(np.float32))
-    return replace(person, body=replace(body, expressions=expressions), shaped=shaped)
+    return replace(person, shaped=shaped)
 
 
 def _face_warp(
@@ -166,9 +158,20 @@ def _face_warp(
 
 
 def restyle(person: Person, pieces: list[Piece]) -> list[Piece]:
-    """The pieces as the look makes them."""
+    """The pieces as the look makes them; lids of larger eyes move farther."""
     style = _STYLES.get(person.spec.look)
+    wide = PROPORTIONS.get(person.spec.look, Proportions()).eyes
+    if wide != 1:
+        pieces = [replace(piece, expressions=_widened(piece.expressions, np.float32(wide))) for piece in pieces]
     return pieces if style is None else style(person, pieces)
+
+
+def _widened(moves: MOVES, factor: np.float32) -> MOVES:
+    lids = ("eyeBlink", "eyeSquint", "eyeWide")
+    return {
+        name: (indices, offsets * factor) if name.startswith(lids) else (indices, offsets)
+        for name, (indices, offsets) in moves.items()
+    }
 
 
 def _noise(rng: np.random.Generator, size: int, scale: float) -> Float[ndarray, "s s"]:
@@ -287,7 +290,7 @@ def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
 
 def _soft_colours(albedo: UInt8[ndarray, "h w c"]) -> UInt8[ndarray, "h w c"]:
     """An image without its fine texture: plain ones become one colour, patterns stay."""
-    sigma = max(albedo.shape[:2]) / 128
+    sigma = max(albedo.shape[:2]) / 420
     soft = gaussian_filter(albedo.astype(np.float64), (sigma, sigma, 0), mode="wrap")
     if soft[..., :3].std((0, 1)).max() < 9:
         return np.full((2, 2, 3), soft[..., :3].mean((0, 1)), np.uint8)
@@ -337,7 +340,10 @@ def _facets(person: Person, piece: Piece) -> Piece:
     order = np.lexsort((gap, cluster))
     first = order[np.r_[True, np.diff(cluster[order]) > 0]]
     faces = first[cluster[piece.faces]]
-    kept = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
+    middle = piece.uvs.mean(1)
+    # Inside the mouth and behind the eyes there is nothing to see, and facets of it would come through.
+    inner = ((middle > (0.32, 0.76)) & (middle < (0.47, 0.96))).all(1) & (piece.name == "skin")
+    kept = ~inner & (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
     _, unique = np.unique(np.sort(faces[kept], 1), axis=0, return_index=True)
     rows = np.nonzero(kept)[0][unique]
     faces = faces[rows]
@@ -380,13 +386,6 @@ def _facets(person: Person, piece: Piece) -> Piece:
 # Faces painted in the body's UV space
 
 
-def _texel_positions(person: Person, size: int) -> tuple[Float[ndarray, "s s 3"], ndarray]:
-    """Template position of every texel of the skin's texture, and where there is one; see ``skin.texel_positions``."""
-    from bozzetto.figure.skin import texel_positions
-
-    return texel_positions(size)
-
-
 def _paint(
     person: Person,
     piece: Piece,
@@ -399,7 +398,8 @@ def _paint(
             the distance between them, and that distance in metres, to new colours.
     """
     albedo = piece.material.albedo[..., :3].astype(np.float64) / 255
-    positions, _ = _texel_positions(person, albedo.shape[0])
+    atlas = skin_atlas(person.body, albedo.shape[0])
+    positions = atlas.picture(atlas.position.astype(np.float64))
     joints = person.body.joint_template.numpy()
     eyes = np.stack([joints[person.body.joint_names.index(f"eye.{side}")] for side in "LR"])
     apart = float(np.linalg.norm(eyes[0] - eyes[1]))

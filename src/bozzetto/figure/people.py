@@ -186,7 +186,8 @@ HAIR_STYLES: dict[str, dict[str, float]] = {
     },
 }  # fmt: skip
 NEUTRALS = {
-    "black": 5.0, "navy": 4.0, "grey": 3.0, "charcoal": 3.0, "dark brown": 2.0, "beige": 2.0, "khaki": 1.5, "olive": 1.5,
+    "black": 5.0, "navy": 4.0, "grey": 3.0, "charcoal": 3.0, "dark brown": 2.0, "beige": 2.0, "khaki": 1.5,
+    "olive": 1.5,
     "light grey": 1.5, "tan": 1.0, "white": 1.0, "burgundy": 0.6, "dark green": 0.8,
 }  # fmt: skip
 ACCENTS = (
@@ -208,7 +209,7 @@ EYESHADOWS = ("brown", "bronze", "gold", "silver", "grey", "purple", "blue", "gr
 
 
 class Draws:
-    """Random choices of one person; each question has its own stream, so answers do not depend on each other's order."""
+    """Random choices of one person; each question has its own stream, so no answer shifts another."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

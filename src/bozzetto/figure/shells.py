@@ -260,7 +260,7 @@ def chart(detail: Detail) -> Chart:
         radial = np.linalg.norm(away, axis=1)
         ball = np.hypot(radial, np.minimum(along, 0) * 1.6)
         _, _, distance = arm_coordinates(points)
-        return np.minimum(ball - 0.073, np.where(along > 0.02, distance - 0.09, 1.0))
+        return np.minimum(ball - 0.073, np.where(along > 0.08, distance - 0.073, 1.0))
 
     # Two seams become edges of the chart: round the armholes, and down shoulders and sides.
     for seam in (armhole, lambda p: p[:, 2] - SIDE_Z):

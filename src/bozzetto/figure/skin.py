@@ -31,7 +31,7 @@ _MASKS = (
 """In the order they are laid over the plain skin."""
 
 _RESTING: dict[Expression, dict[str, float]] = {
-    "neutral": {"mouthSmileLeft": 0.08, "mouthSmileRight": 0.08},
+    "neutral": {"mouthSmileLeft": 0.13, "mouthSmileRight": 0.13},
     "smiling": {
         "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "cheekSquintLeft": 0.35, "cheekSquintRight": 0.35,
         "eyeSquintLeft": 0.2, "eyeSquintRight": 0.2, "mouthDimpleLeft": 0.15, "mouthDimpleRight": 0.15,
@@ -93,9 +93,11 @@ def face_scale(person: Person) -> float:
 
 
 def moves_between(person: Person, start: int, stop: int) -> MOVES:
-    """The expressions of the vertices from ``start`` to ``stop``, renumbered from zero and fitted to the face's size."""
+    """The expressions of the vertices from ``start`` to ``stop``, numbered from zero, fitted to the face's size."""
     scale = np.float32(face_scale(person))
-    return {name: (indices, offsets * scale) for name, (indices, offsets) in _mean_moves(person.body, start, stop).items()}
+    return {
+        name: (indices, offsets * scale) for name, (indices, offsets) in _mean_moves(person.body, start, stop).items()
+    }
 
 
 @cache
@@ -125,7 +127,7 @@ def _paint(person: Person, masks: "_SkinMasks") -> UInt8[ndarray, "n 3"]:
     """sRGB of every texel; the plain skin is chosen so that the face's mean is the spec's colour."""
     wanted = 255 * np.array(person.spec.face.skin.srgb, np.float32)
     plain = wanted.copy()
-    for _ in range(3):
+    for _ in range(2):
         colours, strengths = _layers(person, plain)
         sample = _mix(masks.face_sample, plain, colours, strengths)
         plain = np.clip(plain + wanted - sample.mean(0, dtype=np.float32), 4, 252)
@@ -133,9 +135,7 @@ def _paint(person: Person, masks: "_SkinMasks") -> UInt8[ndarray, "n 3"]:
     return _mix(masks.layers, plain, colours, strengths)
 
 
-def _layers(
-    person: Person, plain: Float[ndarray, "3"]
-) -> tuple[Float[ndarray, "k 3"], Float[ndarray, "k"]]:
+def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, "k 3"], Float[ndarray, "k"]]:
     """The colour and strength of every mask on one person."""
     spec, face = person.spec, person.spec.face
     rng = person.rng("skin")
@@ -195,7 +195,7 @@ def _layers(
         "lash_line": (np.clip(hair * 0.22 + (18, 12, 10), 0, 62), 0.8 if spec.body.presentation == "woman" else 0.62),
         "nail": (between(tint(1.3, 1.1, 1.08) + 22, tint(1.06, 0.95, 0.93) + 4), 0.75),
         "lunula": (between(tint(1.5, 1.35, 1.3) + 25, tint(1.1, 1.05, 1.05) + 10), 0.5),
-        "wrinkle": (between(tint(0.74, 0.66, 0.64), tint(0.78, 0.64, 0.60)), 0.42 * old),
+        "wrinkle": (between(tint(0.74, 0.66, 0.64), tint(0.78, 0.64, 0.60)), 0.34 * old),
         "mouth": (np.array((96.0, 32.0, 32.0)), 1.0),
     }
     colours = np.array([np.clip(paints[name][0], 0, 255) for name in _MASKS], np.float32)
@@ -203,7 +203,7 @@ def _layers(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _mix_layers(layers, plain, colours, strengths, out):  # noqa: ANN
+def _mix_layers(layers, plain, colours, strengths, out):
     for n in range(len(layers)):
         r, g, b = plain[0], plain[1], plain[2]
         for k in range(layers.shape[1]):
@@ -284,10 +284,10 @@ def _places(body: Body) -> _Places:
 
 
 def _spline(points: Float[ndarray, "n 2"], closed: bool = False) -> Float[ndarray, "m 2"]:
-    """A smooth curve through points, eight times as many."""
+    """A smooth curve through points, four times as many."""
     points = np.concatenate([points, points[:1]]) if closed else points
     curve = CubicSpline(np.arange(len(points)), points, bc_type="periodic" if closed else "not-a-knot")
-    return curve(np.linspace(0, len(points) - 1, 8 * len(points))).astype(np.float64)
+    return curve(np.linspace(0, len(points) - 1, 4 * len(points))).astype(np.float64)
 
 
 @cache
@@ -298,10 +298,12 @@ def _skin_masks(body: Body, size: int) -> _SkinMasks:
     place = _places(body)
     p, looks = atlas.position, atlas.normal
     head = atlas.island == ISLANDS.index("head")
-    features = masks["lips"] + masks["brow"] + masks["scalp"] + masks["cavity"] + masks["waterline"] + masks["lash_line"]
+    features = (
+        masks["lips"] + masks["brow"] + masks["scalp"] + masks["cavity"] + masks["waterline"] + masks["lash_line"]
+    )
     face = head & (features < 0.15) & (p[:, 1] > place.chin) & (p[:, 1] < place.hairline) & (looks[:, 2] > 0.3)
     chosen = np.flatnonzero(face & (np.abs(p[:, 0]) < 0.055))
-    chosen = chosen[:: max(1, len(chosen) // 2500)]
+    chosen = chosen[:: max(1, len(chosen) // 900)]
     rough = 0.56 + 0.10 * (_noise(p, 400.0, 5) - 0.5) - 0.10 * masks["t_zone"]
     rough += (0.36 - rough) * masks["lips"] + (0.30 - rough) * masks["nail"] * (1 - masks["lips"])
     rough += (0.25 - rough) * np.maximum(masks["waterline"], masks["mouth"])
@@ -386,8 +388,8 @@ def _draw_limbs(
         masks["palm"][sole] = _ramp(-looks[sole, 1] + 0.2 * (_noise(p[sole], 60.0, 8) - 0.5), 0.25, 0.75)
         flush[sole] = np.maximum(flush[sole], 0.5 * _ramp(p[sole, 2], 0.10, 0.16))
         trunk = np.flatnonzero((atlas.island == ISLANDS.index("trunk")) & (p[:, 0] * sign > 0))
-        knee = joint(f"lowerleg01.{side}") + (0, 0, 0.05)
-        elbow = joint(f"lowerarm01.{side}") + (0, 0, -0.04)
+        knee = joint(f"lowerleg01.{side}") + np.array((0, 0, 0.05))
+        elbow = joint(f"lowerarm01.{side}") + np.array((0, 0, -0.04))
         spots = 0.7 * _blob(p[trunk], knee, 0.045) + 0.9 * _blob(p[trunk], elbow, 0.035)
         flush[trunk] = np.maximum(flush[trunk], spots)
 
@@ -403,7 +405,6 @@ def _draw_head(
     """The masks of the head's texels, numbered ``rows`` in the atlas. Both sides are drawn as one."""
     x, y, z = mirrored[:, 0], p[:, 1], p[:, 2]
     forward = _ramp(looks[:, 2], -0.1, 0.35) * _ramp(z, 0.045, 0.075)
-    unit = place.mouth[1] - place.chin
     eye_x, eye_y = place.eye
     nose = place.nose
 
@@ -411,7 +412,7 @@ def _draw_head(
         masks[name][rows] = np.clip(values, 0, 1)
 
     wobble = _noise(p, 60.0, 9)
-    speckle = _noise(p, 700.0, 10)
+    speckle = _noise(p, 1300.0, 10)
     face = forward * _ramp(y, place.chin - 0.004, place.chin + 0.012) * _ramp(-x, -0.066, -0.054)
     put("upper_face", face * _ramp(y, 0.655, 0.675))
     put("lower_face", face * _ramp(-y, -0.592, -0.575))
@@ -471,7 +472,7 @@ def _draw_head(
     below = _ramp(-y, -0.572, -0.562) * clear
     chin_area = below * _ramp(-x, -0.029, -0.02) * _ramp(y, place.chin - 0.012, place.chin + 0.002)
     put("shadow_of_chin", chin_area * grain * _ramp(z, 0.07, 0.09))
-    border = 0.597 - 0.55 * np.clip(0.062 - x, 0, 0.05)
+    border = 0.599 - 0.55 * np.clip(0.062 - x, 0, 0.05)
     jaw = _ramp(border - y, -0.004, 0.008) * _ramp(x, 0.02, 0.03) * _ramp(z, 0.045, 0.065)
     side = _ramp(x, 0.058, 0.062) * _ramp(-y, -0.625, -0.605) * _ramp(z, 0.055, 0.064) * (x < 0.069)
     under = _ramp(place.chin + 0.004 - y, -0.008, 0.0) * 0.6
@@ -485,15 +486,21 @@ def _draw_head(
     put("scalp", _ramp(y - start, -0.003, 0.012) * (0.7 + 0.3 * grain) * (1 - lobe * _ramp(-y, -0.672, -0.66)))
 
     spots_small, spots_large = _spots(p, 0.0042, 0.00085, 21), _spots(p, 0.009, 0.0013, 22)
-    sunny = np.maximum(
-        np.exp(-((x / 0.045) ** 2) - ((y - 0.618) / 0.026) ** 2), 0.35 * _ramp(y, 0.65, 0.68)
-    ) * forward * (1 - lips)
+    sunny = (
+        np.maximum(np.exp(-((x / 0.045) ** 2) - ((y - 0.618) / 0.026) ** 2), 0.35 * _ramp(y, 0.65, 0.68))
+        * forward
+        * (1 - lips)
+    )
     put("freckles_small", spots_small * _ramp(sunny + 0.5 * wobble - 0.35, 0.0, 0.5))
     put("freckles_large", spots_large * _ramp(sunny + 0.4 * wobble - 0.3, 0.0, 0.5))
     put("age_spots", _spots(p, 0.02, 0.0034, 23) * _ramp(wobble + 0.3 * speckle, 0.5, 0.75) * (1 - lips))
-    put("t_zone", forward * np.maximum(
-        np.exp(-((x / 0.012) ** 2)) * _ramp(y, 0.59, 0.61), np.exp(-((x / 0.035) ** 2) - ((y - 0.682) / 0.016) ** 2)
-    ))
+    put(
+        "t_zone",
+        forward
+        * np.maximum(
+            np.exp(-((x / 0.012) ** 2)) * _ramp(y, 0.59, 0.61), np.exp(-((x / 0.035) ** 2) - ((y - 0.682) / 0.016) ** 2)
+        ),
+    )
     furrow = _furrows(place, x, y, wobble) * forward * (1 - lips)
     masks["furrow"][rows] = -furrow
     put("wrinkle", furrow / 5e-4)
@@ -512,24 +519,32 @@ def _furrows(
         depth = np.maximum(depth, deep * np.exp(-((away / wide) ** 2)))
 
     for height, deep in ((0.674, 2.6e-4), (0.6825, 3.2e-4), (0.691, 2.4e-4)):
-        line(((0.0, height - 0.001), (0.018, height + 0.001), (0.036, height - 0.001), (0.045, height - 0.004)), deep, 9e-4)
+        line(
+            ((0.0, height - 0.001), (0.018, height + 0.001), (0.036, height - 0.001), (0.045, height - 0.004)),
+            deep,
+            9e-4,
+        )
     line(((0.0055, 0.652), (0.0065, 0.660), (0.005, 0.667)), 2.6e-4, 8e-4)
     corner_x, corner_y = place.upper_lid[0]
     for angle, reach in ((38, 0.013), (14, 0.017), (-10, 0.016), (-34, 0.012)):
         turn = np.radians(angle)
-        near, far = (np.array((corner_x, corner_y)) + r * np.array((np.cos(turn), np.sin(turn))) for r in (0.004, reach))
+        near, far = (
+            np.array((corner_x, corner_y)) + r * np.array((np.cos(turn), np.sin(turn))) for r in (0.004, reach)
+        )
         line((tuple(near), tuple((near + far) / 2 + (0, -0.0006)), tuple(far)), 2.2e-4, 6e-4)
     line(((0.0185, 0.6045), (0.025, 0.596), (0.030, 0.586), (0.032, 0.5765)), 5e-4, 1.5e-3)
     line(((0.0245, 0.5725), (0.0275, 0.566), (0.0285, 0.558)), 3.2e-4, 1.2e-3)
     for drop, deep in ((0.0055, 1.8e-4), (0.0095, 2.6e-4)):
-        line(((0.019, 0.637 - drop), (0.027, 0.6335 - drop), (0.036, 0.6355 - drop), (0.0425, 0.639 - drop)), deep, 9e-4)
-    return depth
+        line(
+            ((0.019, 0.637 - drop), (0.027, 0.6335 - drop), (0.036, 0.6355 - drop), (0.0425, 0.639 - drop)), deep, 9e-4
+        )
+    return depth * _ramp(wobble, 0.1, 0.75)
 
 
 def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     """The skin's grain, and wrinkles as the years bring them."""
     age = person.spec.body.age
-    old = np.float32(np.interp(age, (28, 45, 65, 85), (0.0, 0.3, 0.8, 1.15)))
+    old = np.float32(np.interp(age, (28, 45, 65, 85), (0.0, 0.2, 0.5, 0.8)))
     grain = np.float32(np.interp(age, (8, 20, 70), (0.35, 0.8, 1.2)))
     out = np.empty((*masks.pores.shape[:2], 3), np.uint8)
     _encode_slope(masks.pores, masks.wrinkles, grain, old, out)
@@ -537,7 +552,7 @@ def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
 
 
 @numba.njit(cache=True, fastmath=True)
-def _encode_slope(pores, wrinkles, grain, old, out):  # noqa: ANN
+def _encode_slope(pores, wrinkles, grain, old, out):
     """Slopes as a tangent-space normal map, +y up."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -601,7 +616,7 @@ def _graph(curve: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n"], Float[nda
 
 
 @numba.njit(cache=True)
-def _curve_distance(points, curve, limit):  # noqa: ANN
+def _curve_distance(points, curve, limit):
     out = np.empty(len(points), np.float32)
     x0, x1 = curve[:, 0].min() - limit, curve[:, 0].max() + limit
     y0, y1 = curve[:, 1].min() - limit, curve[:, 1].max() + limit
@@ -628,7 +643,7 @@ def _to_curve(points: Float[ndarray, "m 2"], curve: Float[ndarray, "n 2"], limit
 
 
 @numba.njit(cache=True)
-def _crossings(points, polygon):  # noqa: ANN
+def _crossings(points, polygon):
     out = np.zeros(len(points), np.bool_)
     x0, x1 = polygon[:, 0].min(), polygon[:, 0].max()
     y0, y1 = polygon[:, 1].min(), polygon[:, 1].max()
@@ -654,7 +669,7 @@ def _inside(points: Float[ndarray, "m 2"], polygon: Float[ndarray, "n 2"]) -> Bo
 
 
 @numba.njit(cache=True)
-def _hash(x, y, z, seed):  # noqa: ANN
+def _hash(x, y, z, seed):
     """A number in [0, 1) for each lattice point."""
     h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 974711) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
@@ -663,7 +678,7 @@ def _hash(x, y, z, seed):  # noqa: ANN
 
 
 @numba.njit(cache=True)
-def _value_noise(points, frequency, seed):  # noqa: ANN
+def _value_noise(points, frequency, seed):
     out = np.empty(len(points), np.float32)
     for i in range(len(points)):
         x, y, z = points[i, 0] * frequency, points[i, 1] * frequency, points[i, 2] * frequency
@@ -686,7 +701,7 @@ def _noise(points: Float[ndarray, "n 3"], frequency: float, seed: int) -> Float[
 
 
 @numba.njit(cache=True)
-def _spot_field(points, spacing, radius, seed):  # noqa: ANN
+def _spot_field(points, spacing, radius, seed):
     out = np.zeros(len(points), np.float32)
     for i in range(len(points)):
         x, y, z = points[i, 0] / spacing, points[i, 1] / spacing, points[i, 2] / spacing

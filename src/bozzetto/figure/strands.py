@@ -231,7 +231,7 @@ def grow(field: Surface, seeds: Strands, points: int) -> tuple[Float[ndarray, "s
     """Centre lines of hairs grown around a surface, and the directions away from it along them."""
     lines = np.empty((len(seeds.roots), points, 3), np.float32)
     longest = float(seeds.get("length").max()) if len(lines) else 0.0
-    steps = int(np.clip(longest / 0.012, points, 3 * points))
+    steps = int(np.clip(longest / 0.009, points, 72))
     _grow(
         seeds.roots, seeds.normals, seeds.combs, seeds.how,
         field.points, field.normals, field.origin, field.cell, field.nearest, steps, lines,
@@ -293,7 +293,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 side = 1.0 if x > 0 else -1.0
                 if abs(x) < wide:
                     x += side * min(wide - abs(x), 0.8 * step)
-                    dx += side * 0.5
+                    dx, dz = dx + side * 0.5, dz - 0.35
             if aimed > 0:
                 cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
                 gone = np.sqrt(cx * cx + cy * cy + cz * cz)
@@ -312,7 +312,15 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if y < 0.57:
                 tz += drift
             error = (far - goal) / 0.01
-            back = -hug * min(error, 2.0) if error > 0 else min(-error, 1.5)
+            grip = hug
+            if aimed > 0:
+                # Combed clear of the temples first.
+                if z > 0.065 and y < 0.70:
+                    ty, tz = ty + 0.35, tz - 0.6
+            else:
+                # What hangs free does not follow the nape and the chin inwards.
+                grip = hug * min(max((ny + 0.12) / 0.25, 0.0), 1.0)
+            back = -grip * min(error, 2.0) if error > 0 else min(-error, 1.5)
             tx, ty, tz = tx + back * nx, ty + back * ny, tz + back * nz
             dx, dy, dz = dx + rate * tx, dy + rate * ty, dz + rate * tz
             size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
@@ -370,9 +378,6 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):  # noqa: AN
                 floor = 0.0012
                 if far < floor:
                     x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
-                wide = _outline(y, z)
-                if how[s, 11] > 0 and abs(x) < wide:
-                    x = wide if lines[s, k - 1, 0] > 0 else -wide
                 if y > ceiling and far > 0.007:
                     x, y, z = x - (far - 0.007) * nx, y - (far - 0.007) * ny, z - (far - 0.007) * nz
             lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z

@@ -82,7 +82,7 @@ PARTS: dict[str, str] = {
 ADJECTIVAL = frozenset(
     """
     haired eyed skinned complexioned faced jawed browed lipped bearded headed cheeked bodied freckled freckly
-    """.split()  # noqa: SIM905
+    """.split()
 )
 """Parts that stand before the person ("blue-eyed"), so what does not fit them may belong to the person."""
 
@@ -800,6 +800,6 @@ STOP = frozenset(
     underneath oh ah uh um eh etc via per off-screen mid early late figure artwork art digital illustration
     sculpted carved cast depicting depicts depicted imagine visualise visualize nose ears ear neckline
     unbuttoned buttoned
-    """.split()  # noqa: SIM905
+    """.split()
 )
 """Words whose silence is no loss: grammar, the picture rather than the person, and fillers."""

@@ -77,11 +77,10 @@ def read_words(prompt: str, seed: int = 0) -> Reading:
 
 # ---------------------------------------------------------------------------------------------------- the lexicon
 
-Role: TypeAlias = Literal"""
-    word colour pattern head fact not and or comma end but colon in be with who pronoun det wear apart also
-    same all filler unknown
-    """.split()  # noqa: SIM905
-  # fmt: skip
+Role: TypeAlias = Literal[
+    "word", "colour", "pattern", "head", "fact", "not", "and", "or", "comma", "end", "but", "colon", "in", "be", "with",
+    "who", "pronoun", "det", "wear", "apart", "also", "same", "all", "filler", "unknown",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,8 @@ class Head:
 
 
 LINKS: dict[Role, str] = {
-    "and": "and &", "or": "or nor", "comma": ", / | – — ( ) [ ]", "end": ". ; ! ? …", "but": "but however though although",
+    "and": "and &", "or": "or nor", "comma": ", / | – — ( ) [ ]", "end": ". ; ! ? …",
+    "but": "but however though although",
     "colon": ": =", "be": "is are was were 's 're be being", "in": "in of dyed coloured colored painted tinted died",
     "with": "with has have having plus", "who": "who",
     "det": "a an the his her their its my this that these those some two three another one",
@@ -198,15 +198,13 @@ MEN = frozenset(
     """
     fireman policeman barman workman mailman postman spaceman seaman fisherman clergyman nobleman sportsman
     strongman caveman huntsman infantryman duke
-    """.split()  # noqa: SIM905
-
+    """.split()
 )
 WOMEN = frozenset(
     """
     firewoman policewoman waitress barmaid stewardess sorceress enchantress superheroine sportswoman cavewoman
     duchess countess empress noblewoman
-    """.split()  # noqa: SIM905
-
+    """.split()
 )
 LENGTHS = {
     ("dress", "mini"): "mini dress", ("dress", "knee"): "knee dress", ("dress", "long"): "long dress",
@@ -245,19 +243,15 @@ class Token:
     """What was written, where the spelling was repaired."""
 
 
-NUMBERS = {
-    word: value
-    for value, word in enumerate(
-        """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen
-    """.split()  # noqa: SIM905
-
-    )
-} | {word: 10 * value for value, word in enumerate("""
+_SMALL = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen
+"""
+_ROUND = """
     twenty thirty forty fifty sixty seventy eighty ninety
-    """.split()  # noqa: SIM905
-, 2)}
+"""
+NUMBERS = {word: value for value, word in enumerate(_SMALL.split())}
+NUMBERS |= {word: 10 * value for value, word in enumerate(_ROUND.split(), 2)}
 NUMBERS["fourty"] = 40
 _TENS = "twenty|thirty|forty|fourty|fifty|sixty|seventy|eighty|ninety"
 _UNITS = "one|two|three|four|five|six|seven|eight|nine"
@@ -301,7 +295,6 @@ def _feet(match: re.Match[str]) -> tuple[Effect, ...] | None:
 
 
 _TALL = r"(?: ?(?:tall|high|in height))?"
-_HUMAN = "boy|girl|man|woman|child|kid|person|lady|guy|lad|male|female|teenager|youth|someone|gentleman|human"
 _PRONOUN = r"(?:(?:his|her|their|the) )?"
 _ABOUT = r"(?:about |around |roughly |approximately |nearly |almost |only |just |maybe )?"
 MEASURES: tuple[tuple[str, Callable[[re.Match[str]], tuple[Effect, ...] | None]], ...] = (
@@ -325,16 +318,19 @@ MEASURES: tuple[tuple[str, Callable[[re.Match[str]], tuple[Effect, ...] | None]]
     (r"\b(\d{1,3}) ?(?:y/o|yo|y\.o\.)(?!\w)", lambda m: _years(float(m[1]))),
     (r"\bage group (\d{1,2}) (\d{1,2})\b", lambda m: _years(float(m[1]), float(m[2]))),
     (rf"\b(?:aged?|age of|age is|age:) ?{_ABOUT}(\d{{1,3}})\b(?! ?(?:%|cm))", lambda m: _years(float(m[1]))),
-    (rf"\b(?:in |around |about )?{_PRONOUN}(?:(early|mid|late) )?(?:to late )?(\d0s|\d0'?s|{'|'.join(_DECADES)})\b", _decade),
+    (
+        rf"\b(?:in |around |about )?{_PRONOUN}(?:(early|mid|late) )?(?:to late )?(\d0'?s|{'|'.join(_DECADES)})\b",
+        _decade,
+    ),
     (r"\b(\d0) ?something\b", lambda m: _years(float(m[1]), float(m[1]) + 9.8)),
     (r"\b(\d{2}) ?ish\b", lambda m: _years(float(m[1]) - 2, float(m[1]) + 2)),
     (r"\bover (\d{2})\b", lambda m: _years(float(m[1]), float(m[1]) + 12)),
     (r"\bunder (\d{2})\b", lambda m: _years(float(m[1]) - 6, float(m[1]) - 0.1)),
     (r"(?<= of )(\d{1,2})\b(?=[,.;]| (?:in|with|wearing|who|and|dressed)|$)", lambda m: _years(float(m[1]))),
-    (rf"(?:(?<=\bis )|(?<=\bhe's )|(?<=\bshe's )|(?<=^he )|(?<=turned )){_ABOUT}(\d{{1,2}})\b(?! ?[a-z]* ?(?:tall|m\b))(?=[ ,.;]|$)",
+    (rf"(?:(?<=\bis )|(?<=\bhe's )|(?<=\bshe's )|(?<=^he )|(?<=turned )){_ABOUT}(\d{{1,2}})\b"
+     r"(?! ?[a-z]* ?(?:tall|m\b))(?=[ ,.;]|$)",
      lambda m: _years(float(m[1]))),
     (rf"(?:(?<=,)|(?<=, )|^)\(?{_ABOUT}(\d{{1,2}})\)?(?= ?(?:,|\.|;|$))", lambda m: _years(float(m[1]))),
-    (rf"\b(?:{_HUMAN}),? \(?(\d{{1,2}})\)?(?= ?(?:,|\.|;|$| in| with))", lambda m: None),
 )  # fmt: skip
 
 
@@ -380,11 +376,13 @@ def _repairable() -> tuple[str, ...]:
     return tuple(sorted(word for word in _known_words() if len(word) >= 4 and word.isalpha()))
 
 
-SHORT_REPAIRS = {"blu": "blue", "grn": "green", "yelow": "yellow", "blak": "black", "blck": "black", "wht": "white",
-                 "purpel": "purple", "wite": "white", "gren": "green", "bege": "beige", "shrt": "shirt", "beerd": "beard",
-                 "hare": "hair", "brwn": "brown", "orang": "orange", "glases": "glasses", "wimen": "woman", "gry": "grey",
-                 "womans": "woman", "mans": "man", "weering": "wearing", "tal": "tall", "shoos": "shoes", "hat's": "hat",
-                 "hatt": "hat", "coatt": "coat", "drees": "dress", "sox": "socks", "pnk": "pink"}  # fmt: skip
+SHORT_REPAIRS = {
+    "blu": "blue", "grn": "green", "yelow": "yellow", "blak": "black", "blck": "black", "wht": "white", "pnk": "pink",
+    "purpel": "purple", "wite": "white", "gren": "green", "bege": "beige", "shrt": "shirt", "beerd": "beard",
+    "hare": "hair", "brwn": "brown", "orang": "orange", "glases": "glasses", "wimen": "woman", "gry": "grey",
+    "weering": "wearing", "tal": "tall", "shoos": "shoes", "hatt": "hat", "coatt": "coat", "drees": "dress",
+}  # fmt: skip
+"""Slips too short or too near another word for the general repair."""
 
 
 def _lemma(word: str) -> str:
@@ -426,17 +424,15 @@ class Mention:
     negated: bool = False
 
 
-SKIPPED = frozenset("""
-    his her their its the a my
-    """.split()  # noqa: SIM905
-)
+SKIPPED = frozenset(("his", "her", "their", "its", "the", "a", "my"))
 """Determiners that may stand inside a phrase: "hands on her hips"."""
-BARE_NOUNS = frozenset("""
+BARE_NOUNS = frozenset(
+    """
     marine forest royal hunter corn smoke straw salt melon heather butter strawberry watermelon grape cardinal
     peacock shamrock linen snow stone steel pine fern natural bold soft medium very hot rich cool warm light
     dark bright pale deep shiny electric baby cold saturated flamingo
-    """.split()  # noqa: SIM905
-)  # fmt: skip
+    """.split()
+)
 """Colour words that alone are more often something else."""
 
 
@@ -453,8 +449,7 @@ def _colour_words(words: tuple[str, ...]) -> str | None:
         name in BARE_NOUNS
         or words[-1] in ("redhead", "brunette")
         or words[-1] in MODIFIERS
-        or (words[-1] in TINTS
-        and len(words) == 1)
+        or (words[-1] in TINTS and len(words) == 1)
     ):
         return None
     if len(words) == 1 and words[0] in _tones():
@@ -651,6 +646,7 @@ class Attached:
     missed: list[str] = field(default_factory=list)
 
 
+BLONDE = ("blonde", "blond")
 COLOURED = ("hair", "eyes", "skin", "lips", "lipstick", "eyeshadow", "beard", "brows", "face")
 
 
@@ -740,7 +736,7 @@ class _Attacher:
             if find_colour(name):
                 item.colours.append(name)
                 return True
-        elif name in ("blonde", "blond") or (not find_colour(name) and (name in HAIR or name in HAIR_SPELLINGS)):
+        elif name in BLONDE or (not find_colour(name) and (name in HAIR or name in HAIR_SPELLINGS)):
             effect = ("hair.colour", name)
         elif find_colour(name) or name in SKIN:
             effect = ("skin", name)
@@ -762,7 +758,7 @@ class _Attacher:
     def miss(self, mentions: Iterable[Mention]) -> None:
         self.out.missed.extend(m.text for m in mentions if m.role in ("unknown", "colour", "pattern", "word"))
 
-    def default(self, mentions: Sequence[Mention], with_colours: bool = True) -> None:
+    def default(self, mentions: Sequence[Mention]) -> None:
         """Adjectives that stand alone: "tall, curly, blonde"."""
         for mention in mentions:
             if mention.role == "word":
@@ -772,7 +768,7 @@ class _Attacher:
                     self.miss([mention])
                 else:
                     self.out.effects.extend((effect, mention.negated) for effect in targets[target])
-            elif (mention.role == "colour" and with_colours and not find_colour(mention.value)) or (mention.role == "colour" and with_colours and mention.value in ("blonde", "blond")):
+            elif mention.role == "colour" and (mention.value in BLONDE or not find_colour(mention.value)):
                 self.out.effects.append((("hair.colour", mention.value), mention.negated))
             else:
                 self.miss([mention])
@@ -1373,8 +1369,8 @@ def build(attached: Attached) -> Draft:
         if shades:
             recoloured = cloth_colour(shades[0])
             added_ids = [id(wish) for wish in added if wish.slot in ("top", "outer", "bottom", "dress")]
-            wishes = replace(wishes, garments=tuple(
-                replace(wish, colour=recoloured) if id(wish) in added_ids else wish for wish in wishes.garments))  # fmt: skip
+            worn = (replace(w, colour=recoloured) if id(w) in added_ids else w for w in wishes.garments)
+            wishes = replace(wishes, garments=tuple(worn))
         understood.append(f"a {item.text}")
         if added:
             guessed.append(f"{item.text}: {', '.join(_worn_words(wish) for wish in added)} are a guess")
@@ -1390,13 +1386,12 @@ def _worn_words(wish: GarmentWish) -> str:
 def _describe(wishes: Wishes, without: set[str]) -> list[str]:
     """The wishes as short phrases."""
     lines: list[str] = []
-    plain: dict[str, Any] = {
-        "presentation": wishes.presentation, "skin": wishes.skin and wishes.skin.name, "eyes": wishes.eyes and wishes.eyes.name,
-        "face": wishes.shape, "brows": wishes.brows, "lips": wishes.lips, "lipstick": wishes.lipstick and wishes.lipstick.name,
-        "eyeshadow": wishes.eyeshadow and wishes.eyeshadow.name, "beard": wishes.beard, "expression": wishes.expression,
-        "pose": wishes.pose, "look": wishes.look,
+    plain = {
+        "presentation": wishes.presentation, "skin": wishes.skin, "eyes": wishes.eyes, "face": wishes.shape,
+        "brows": wishes.brows, "lips": wishes.lips, "lipstick": wishes.lipstick, "eyeshadow": wishes.eyeshadow,
+        "beard": wishes.beard, "expression": wishes.expression, "pose": wishes.pose, "look": wishes.look,
     }  # fmt: skip
-    lines += [f"{label}: {value}" for label, value in plain.items() if value]
+    lines += [f"{label}: {getattr(value, 'name', value)}" for label, value in plain.items() if value]
     if wishes.age:
         low, high = wishes.age
         lines.append(f"age: about {(low + high) / 2:.0f}" if high - low < 1 else f"age: {low:.0f} to {high:.0f}")

@@ -1,0 +1,115 @@
+from functools import cache
+from typing import get_args
+
+import numpy as np
+import pytest
+from bozzetto.body.model import load_body
+from bozzetto.body.person import shape_person
+from bozzetto.figure.extras import extra_pieces, hat_cover
+from bozzetto.figure.fitted import carrier
+from bozzetto.figure.piece import Person
+from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment
+from scipy.spatial import cKDTree
+
+TOP, BOTTOM = Garment("t-shirt", Colour("red", "#c0302b")), Garment("jeans", Colour("blue", "#2f5597"))
+TEAL = Colour("teal", "#2b7a78")
+BODIES = {"woman": BodySpec("woman", 30, 1.66, identity=4), "man": BodySpec("man", 45, 1.9, 0.9, identity=8),
+          "child": BodySpec("man", 5, 1.1, identity=2)}  # fmt: skip
+HATS = ("cap", "beanie", "brimmed hat", "top hat", "helmet")
+
+
+@cache
+def shaped(who: str):
+    return shape_person(load_body(), BODIES[who], FigureSpec().face)
+
+
+def person(who: str, *kinds: ExtraKind, detail="low", **garment) -> Person:
+    extras = tuple(Garment(kind, TEAL, **garment) for kind in kinds)
+    return Person(FigureSpec(BODIES[who], top=TOP, bottom=BOTTOM, extras=extras), load_body(), shaped(who), detail)
+
+
+def test_a_carrier_returns_rest_points_and_commutes_with_affine_maps():
+    rng = np.random.default_rng(0)
+    anchors, points = rng.normal(size=(40, 3)), rng.normal(size=(9, 3))
+    carry = carrier(points, anchors, 0.3)
+    np.testing.assert_allclose(carry @ anchors, points, atol=1e-5)
+    turn, shift = rng.normal(size=(3, 3)), rng.normal(size=3)
+    np.testing.assert_allclose(carry @ (anchors @ turn + shift), points @ turn + shift, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", get_args(ExtraKind))
+@pytest.mark.parametrize("who", BODIES)
+def test_every_extra_is_a_sound_piece(kind, who):
+    (piece,) = extra_pieces(person(who, kind))
+    assert piece.name == kind
+    assert np.isfinite(piece.vertices).all() and piece.faces.max() < len(piece.vertices)
+    np.testing.assert_allclose(piece.skin_weights.sum(1), 1, atol=1e-5)
+    assert piece.uvs.min() >= 0 and piece.uvs.max() <= 1
+    assert len(piece.faces) < 4500
+
+
+@pytest.mark.parametrize("kind", HATS)
+@pytest.mark.parametrize("who", BODIES)
+def test_hats_cover_the_crown_and_leave_ears_and_brows(kind, who):
+    wearer = person(who, kind)
+    (piece,) = extra_pieces(wearer)
+    skin = wearer.vertices[: wearer.body.parts["body"].stop]
+    crown = skin[skin[:, 1].argmax()]
+    assert piece.vertices[:, 1].max() > crown[1] + 0.006
+    assert piece.vertices[:, 1].min() > wearer.joint("eye.L")[1] - 0.02
+    # No scalp shows through: the hat's nearest point above each high vertex is farther from the skull's middle.
+    middle = crown * [1, 0, 1] + [0, wearer.joint("eye.L")[1] + 0.03, 0]
+    high = skin[skin[:, 1] > crown[1] - 0.02]
+    outward = piece.vertices - middle
+    length = np.linalg.norm(outward, axis=1)
+    _, near = cKDTree(outward / length[:, None]).query((high - middle) / np.linalg.norm(high - middle, axis=1)[:, None])
+    assert (length[near] > np.linalg.norm(high - middle, axis=1)).all()
+
+
+def test_hat_cover_is_the_lowest_rim():
+    assert hat_cover(person("man", "glasses", "scarf").spec) is None
+    cover = hat_cover(person("man", "cap", "beanie").spec)
+    assert cover == hat_cover(person("man", "beanie").spec) and 0 < cover < 1
+
+
+@pytest.mark.parametrize("who", BODIES)
+def test_glasses_sit_before_the_eyes_and_do_not_cut_them(who):
+    wearer = person(who, "glasses")
+    (piece,) = extra_pieces(wearer)
+    front = piece.vertices[piece.vertices[:, 2] > wearer.joint("eye.L")[2]]
+    lashes = wearer.body.parts["l-eyelashes-1"]
+    rim = front[np.abs(front[:, 0]) < 0.9 * np.abs(front[:, 0]).max()]
+    assert rim[:, 1].min() < wearer.joint("eye.L")[1] < rim[:, 1].max()
+    assert np.median(rim[:, 2]) > wearer.vertices[lashes.start : lashes.stop, 2].mean()
+    assert len(set(np.unique(piece.skin_joints[piece.skin_weights > 0]))) == 1
+
+
+def test_gloves_hide_the_hands_alone():
+    wearer = person("woman", "gloves")
+    (piece,) = extra_pieces(wearer)
+    gone = wearer.vertices[wearer.body.parts["body"].faces[piece.hides]].mean(1)
+    reach = np.abs(wearer.joint("lowerarm02.L")[0])
+    assert len(gone) > 3000 and np.abs(gone[:, 0]).min() > reach
+
+
+@pytest.mark.parametrize("kind", ("tie", "scarf", "belt", "apron"))
+def test_what_lies_on_clothes_stands_out_from_the_body(kind):
+    wearer = person("man", kind)
+    (piece,) = extra_pieces(wearer)
+    suit = wearer.body.parts["tights"]
+    distance, _ = cKDTree(wearer.vertices[suit.start : suit.stop]).query(piece.vertices)
+    assert np.median(distance) > 0.009
+
+
+@pytest.mark.parametrize("kind", ("cap", "scarf", "gloves", "apron"))
+def test_plain_cloth_has_the_colour_asked_for(kind):
+    albedo = extra_pieces(person("woman", kind))[0].material.albedo
+    cloth = albedo[: int(0.7 * len(albedo))].reshape(-1, 3).mean(0)
+    np.testing.assert_allclose(cloth, np.array(TEAL.srgb) * 255, atol=8)
+
+
+def test_patterns_show_both_colours():
+    white = Colour("white", "#ffffff")
+    albedo = extra_pieces(person("woman", "scarf", pattern="plaid", second=white, detail="full"))[0].material.albedo
+    cloth = albedo[: int(0.7 * len(albedo)), :, 0]
+    assert 0.03 < (cloth > 200).mean() < 0.9 and (cloth < 90).mean() > 0.05
