@@ -2,7 +2,7 @@
 
 | date       | machine           | --version | --help | generate --help |
 |------------|-------------------|-----------|--------|-----------------|
-DATED
+| 2026-11-21 | 2 cores, shared    | 0.15      | 0.43   | 0.42            |
 Medians in seconds, each from a fresh process.
 """
 

@@ -80,7 +80,7 @@ class Generate(Generic[RecipeType]):
             request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
             check_folder(self.out, request, self.overwrite)
             steps = cast("bozzetto.recipes.Recipe", self.method).fit(Subject(self.prompt))
-            report("reading", 0.02)
+            report("reading", 0.05)
             began = time.perf_counter()
             step = next(steps)  # a prompt that says nothing stops here, before anything is written
             say_reading(step.reading)
@@ -88,7 +88,7 @@ class Generate(Generic[RecipeType]):
                 try:
                     log_step(run, step, began)
                     write_figure(run, step)
-                    report("building", 0.1)
+                    report("building", 0.07)
                     began = time.perf_counter()
                     for step in steps:
                         log_step(run, step, began)
@@ -355,7 +355,7 @@ def write_character(
     """``avatar.glb``: it comes before every picture of it."""
     if run.has("avatar.glb"):
         return
-    report("writing the character", 0.25)
+    report("writing the character", 0.2)
     from bozzetto.export.glb import write_glb
 
     avatar = step.avatar()
@@ -371,7 +371,7 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
     film = film and can_film()
     if run.has("preview.png") and (not film or run.has("turntable.mp4")):
         return
-    report("drawing the preview", 0.35)
+    report("drawing the preview", 0.23)
 
     from bozzetto.render.pictures import preview, turntable
 
@@ -380,7 +380,7 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
         with run.write("preview.png") as path:
             preview(scene, head_box).save(path)
     if film and not run.has("turntable.mp4"):
-        report("filming the turntable", 0.5)
+        report("filming the turntable", 0.33)
         with run.write("turntable.mp4") as path:
             turntable(scene, path)
 
@@ -460,16 +460,22 @@ def progress() -> Iterator[Report]:
         return
 
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
 
-    columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+    class TimeLeft(ProgressColumn):
+        """What the share done so far took, carried forward; silent until the share says something."""
+
+        def render(self, task: Task) -> Text:
+            share, then = task.completed, task.fields["then"]
+            if share < 0.2:
+                return Text("")
+            left = then / share - (task.elapsed or 0.0)
+            return Text(f"about {left:.0f} s left" if left >= 1 else "a moment more")
+
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeLeft())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda stage, done: bar.update(task, description=stage, completed=done)
+        start = time.perf_counter()
+        task = bar.add_task("starting", total=1.0, then=0.0)
+        yield lambda stage, done: bar.update(task, description=stage, completed=done, then=time.perf_counter() - start)

@@ -352,7 +352,7 @@ def _unwritable(out: Path, error: OSError) -> UserError:
 
 def _clear_partial(folder: Path) -> None:
     """Removes what a killed process had not finished."""
-    for path in folder.glob(f"{PARTIAL}*"):
+    for path in folder.glob(f".*{PARTIAL[1:]}*"):  # a writer may have put a name of its own around ours
         path.unlink(missing_ok=True)
 
 

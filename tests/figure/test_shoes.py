@@ -4,6 +4,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.piece import Person
@@ -12,7 +13,11 @@ from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, ShoeKind
 
 TOP, BOTTOM = Garment("t-shirt", Colour("red", "#c0302b")), Garment("shorts", Colour("blue", "#2f5597"))
 TAN = Colour("tan", "#a5734a")
-BODIES = {"woman": BodySpec("woman", 30, 1.66), "man": BodySpec("man", 45, 1.88, 0.9), "child": BodySpec("woman", 5, 1.1)}
+BODIES = {
+    "woman": BodySpec("woman", 30, 1.66),
+    "man": BodySpec("man", 45, 1.88, 0.9),
+    "child": BodySpec("woman", 5, 1.1),
+}
 
 
 @cache
@@ -38,7 +43,7 @@ def test_a_pair_encloses_the_feet(kind, who):
     np.testing.assert_allclose(piece.skin_weights.sum(1), 1, atol=1e-5)
     soles = wearer.vertices[: wearer.body.parts["body"].stop, 1].min()
     thickness = heel_raise(wearer.spec)[1]
-    assert soles - 0.02 < piece.vertices[:, 1].min() < soles - 0.5 * thickness
+    assert soles - 0.035 < piece.vertices[:, 1].min() < soles - 0.5 * thickness
     # The right shoe mirrors the left.
     half = len(piece.vertices) // 2
     np.testing.assert_allclose(piece.vertices[half:], piece.vertices[:half] * [-1, 1, 1], atol=4e-3)
@@ -58,7 +63,7 @@ def test_hidden_skin_belongs_to_both_feet_below_the_opening(kind):
     gone = wearer.vertices[wearer.body.parts["body"].faces[piece.hides]].mean(1)
     assert len(gone) > 2000
     assert abs((gone[:, 0] > 0).mean() - 0.5) < 0.02
-    assert gone[:, 1].max() < piece.vertices[:, 1].max() - 0.01
+    assert gone[:, 1].max() < piece.vertices[:, 1].max() - 0.005
 
 
 def test_sandals_show_the_toes():

@@ -162,6 +162,7 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
         {"woman": _WOMAN, "man": _MAN, "androgynous": {}}[spec.presentation],
         float(np.interp(spec.age, (8, 18), (0.3, 1))),
     )
+    add({"mouth-angles": 0.22}, 1.0)  # The model's mouth at rest looks displeased.
     add(_CHILD, float(np.interp(spec.age, (4, 10, 16), (1.0, 0.7, 0.0))))
     for name, strength in _SHAPES[face.shape].items():
         strengths[name] = strengths.get(name, 0.0) * 0.4 + strength

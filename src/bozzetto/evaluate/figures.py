@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.build import Figure, build_figure, posed
-from bozzetto.figure.colours import delta_e_2000
+from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
 from bozzetto.figure.people import random_spec
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh, to_srgb8
@@ -171,10 +171,10 @@ def nearest_share(pixels: Float[ndarray, "n 3"], target: Float[ndarray, "3"]) ->
 
     A third, since in a pattern the asked colour shares the cloth with another.
     """
-    distance = delta_e_2000(pixels, np.broadcast_to(target, pixels.shape))
-    nearest: Bool[ndarray, n] = distance <= np.quantile(distance, 1 / 3)
-    median = np.median(pixels[nearest], axis=0)
-    return float(delta_e_2000(median[None], target[None])[0])
+    wanted = srgb_to_lab(target)
+    distance = delta_e_2000_lab(srgb_to_lab(pixels), wanted)
+    median = np.median(pixels[distance <= np.quantile(distance, 1 / 3)], axis=0)
+    return float(delta_e_2000_lab(srgb_to_lab(median), wanted))
 
 
 def measure_colours(prompts: Path) -> None:

@@ -60,7 +60,9 @@ class Sheet:
         """Texture coordinates inside one of four small plain patches: for buttons, cords and pulls."""
         return np.full((faces, 3, 2), [(index + 0.5) * 0.02, 0.99])
 
-    def window(self, place: tuple[int, float, float, float, float]) -> tuple[slice, slice, Float[ndarray, "w"], Float[ndarray, "h"]]:
+    def window(
+        self, place: tuple[int, float, float, float, float]
+    ) -> tuple[slice, slice, Float[ndarray, "w"], Float[ndarray, "h"]]:
         """The pixels of a place and their pattern coordinates across and up."""
         panel, left, top, high, low = place
         pixels = self.size / self.metres
@@ -167,14 +169,34 @@ def _strokes(panel: int, rng: np.random.Generator, low: float) -> list[_Stroke]:
     """The folds of one pattern piece, where bodies bend cloth."""
     out: list[_Stroke] = []
 
-    def fan(count: int, u: float, v: float, spread: tuple[float, float], angles: tuple[float, float], length: tuple[float, float], amount: float, width: float = 0.008, reach: float = 0.5) -> None:
+    def fan(
+        count: int,
+        u: float,
+        v: float,
+        spread: tuple[float, float],
+        angles: tuple[float, float],
+        length: tuple[float, float],
+        amount: float,
+        width: float = 0.008,
+        reach: float = 0.5,
+    ) -> None:
         for _ in range(count):
             angle = rng.uniform(*angles)
             half = rng.uniform(*length)
             x = u + rng.normal() * spread[0] + np.cos(angle) * half * reach
             y = v + rng.normal() * spread[1] + np.sin(angle) * half * reach
             sign = 1.0 if rng.random() < 0.65 else -0.8
-            out.append((x, y, angle, half, width * rng.uniform(0.6, 1.5), rng.normal() * 2.0, sign * amount * rng.uniform(0.4, 1.0)))
+            out.append(
+                (
+                    x,
+                    y,
+                    angle,
+                    half,
+                    width * rng.uniform(0.6, 1.5),
+                    rng.normal() * 2.0,
+                    sign * amount * rng.uniform(0.4, 1.0),
+                )
+            )
 
     pi = np.pi
     if panel in (FRONT, BACK):
@@ -198,8 +220,28 @@ def _strokes(panel: int, rng: np.random.Generator, low: float) -> list[_Stroke]:
     else:
         # Half a turn is the inner seam; the front of the figure's left leg is at minus a quarter turn.
         front, quarter = (-1, 0.085 * pi / 2)
-        fan(10, front * quarter * 1.75, CROTCH + 0.02, (0.012, 0.02), (-0.2, 0.9), (0.03, 0.08), 0.0018, 0.007, reach=0.9)
-        fan(8, -front * quarter * 1.6, CROTCH + 0.0, (0.02, 0.02), (pi * 0.75, pi * 1.15), (0.03, 0.08), 0.0015, 0.007, reach=0.8)
+        fan(
+            10,
+            front * quarter * 1.75,
+            CROTCH + 0.02,
+            (0.012, 0.02),
+            (-0.2, 0.9),
+            (0.03, 0.08),
+            0.0018,
+            0.007,
+            reach=0.9,
+        )
+        fan(
+            8,
+            -front * quarter * 1.6,
+            CROTCH + 0.0,
+            (0.02, 0.02),
+            (pi * 0.75, pi * 1.15),
+            (0.03, 0.08),
+            0.0015,
+            0.007,
+            reach=0.8,
+        )
         fan(12, front * quarter, 0.0, (0.06, 0.03), (-0.3, 0.3), (0.03, 0.07), 0.0010, reach=0)
         fan(16, 0.0, KNEE, (0.12, 0.035), (-0.5, 0.5), (0.03, 0.08), 0.0015, 0.007, reach=0)
         fan(9, quarter, KNEE - 0.01, (0.04, 0.02), (-0.25, 0.25), (0.04, 0.07), 0.0020, 0.007, reach=0)
@@ -208,7 +250,9 @@ def _strokes(panel: int, rng: np.random.Generator, low: float) -> list[_Stroke]:
     return out
 
 
-def _press(piece: Float[ndarray, "h w"], u: Float[ndarray, "w"], v: Float[ndarray, "h"], stroke: _Stroke, strength: float) -> None:
+def _press(
+    piece: Float[ndarray, "h w"], u: Float[ndarray, "w"], v: Float[ndarray, "h"], stroke: _Stroke, strength: float
+) -> None:
     """Adds one curved ridge, in place."""
     x, y, angle, half, width, bend, amount = stroke
     reach = half + 3 * width
@@ -227,7 +271,9 @@ def _line(distance: Float[ndarray, "*n"], pixel: float, width: float = 0.0011) -
     return np.clip(1.2 - np.abs(distance) / max(width, pixel), 0, 1)
 
 
-def _seams(panel: int, u: ndarray, v: ndarray, make: Make, pixel: float) -> tuple[Float[ndarray, "h w"], Bool[ndarray, "h w"]]:
+def _seams(
+    panel: int, u: ndarray, v: ndarray, make: Make, pixel: float
+) -> tuple[Float[ndarray, "h w"], Bool[ndarray, "h w"]]:
     """Grooves of seams, and the pixels where stitching thread lies."""
     grooves = np.zeros((len(v), len(u)), np.float32)
     thread = np.zeros(grooves.shape, bool)
@@ -296,7 +342,9 @@ def _weave(weave: Weave, size: int, pixel: float) -> tuple[Float[ndarray, "h w"]
         diagonal = np.cos(2 * np.pi * (x + y) / pitch)
         grain = ndimage.gaussian_filter1d(noise, 3.0, axis=0, mode="wrap")
         strength = 1.0 if weave == "denim" else 0.35
-        return strength * 0.00012 * diagonal + 0.00006 * noise, strength * (0.045 * diagonal + 0.07 * grain / grain.std() * 0.5)
+        return strength * 0.00012 * diagonal + 0.00006 * noise, strength * (
+            0.045 * diagonal + 0.07 * grain / grain.std() * 0.5
+        )
     if weave == "leather":
         fine = ndimage.gaussian_filter(noise, 1.3, mode="wrap")
         fine /= fine.std()
@@ -305,7 +353,9 @@ def _weave(weave: Weave, size: int, pixel: float) -> tuple[Float[ndarray, "h w"]
         fuzz = ndimage.gaussian_filter(noise, 0.8, mode="wrap")
         return 0.00014 * fuzz / fuzz.std(), 0.018 * fuzz / fuzz.std() + 0.010 * soft
     amount = {"jersey": 1.0, "poplin": 0.6, "smooth": 0.2}[weave]
-    threads = ndimage.gaussian_filter1d(noise, 2.5, axis=0, mode="wrap") + ndimage.gaussian_filter1d(noise, 2.5, axis=1, mode="wrap")
+    threads = ndimage.gaussian_filter1d(noise, 2.5, axis=0, mode="wrap") + ndimage.gaussian_filter1d(
+        noise, 2.5, axis=1, mode="wrap"
+    )
     return amount * 0.00009 * threads / threads.std(), amount * 0.018 * threads / threads.std()
 
 
@@ -321,9 +371,19 @@ class Scale:
 
 
 def pattern_share(
-    garment: Garment, panel: int, u: Float[ndarray, "w"], v: Float[ndarray, "h"], scale: Scale, seed: int
+    garment: Garment,
+    panel: int,
+    u: Float[ndarray, "w"],
+    v: Float[ndarray, "h"],
+    scale: Scale,
+    seed: int,
+    blocks: Literal["sleeves", "yoke", "hem"] = "sleeves",
 ) -> Float[ndarray, "#h #w"]:
-    """How much of the second colour lies at each point of a pattern piece, 0 to 1."""
+    """How much of the second colour lies at each point of a pattern piece, 0 to 1.
+
+    Args:
+        blocks: Where a two-tone garment has its second colour.
+    """
     rng = np.random.default_rng([seed, 77])
     across, up = (scale.sleeve if panel == SLEEVE else scale.across), scale.up
     size = float(np.clip(scale.up, 0.6, 1.1)) ** 0.5
@@ -340,7 +400,11 @@ def pattern_share(
         return stripes(y - 0.1, pitch, pitch * rng.choice([0.28, 0.36, 0.40]))[:, None]
     if kind == "vertical stripes":
         pitch = rng.choice([0.018, 0.03, 0.045]) * size
-        turns = 2 * (0.155 * np.pi if panel in (FRONT, BACK) else 0.055 * np.pi if panel == SLEEVE else 0.085 * np.pi) * across
+        turns = (
+            2
+            * (0.155 * np.pi if panel in (FRONT, BACK) else 0.055 * np.pi if panel == SLEEVE else 0.085 * np.pi)
+            * across
+        )
         pitch = turns / max(round(turns / pitch), 1)  # meets itself at the seams
         return stripes(x, pitch, pitch * rng.choice([0.2, 0.33, 0.4]))[None, :]
     if kind == "plaid":
@@ -348,7 +412,13 @@ def pattern_share(
         wide = 0.32
         a = stripes(x, pitch, pitch * wide)[None, :] * 0.5
         b = stripes(y, pitch, pitch * wide)[:, None] * 0.5
-        fine = np.maximum(stripes(x - pitch / 2, pitch, pitch * 0.05)[None, :], stripes(y - pitch / 2, pitch, pitch * 0.05)[:, None]) * 0.7
+        fine = (
+            np.maximum(
+                stripes(x - pitch / 2, pitch, pitch * 0.05)[None, :],
+                stripes(y - pitch / 2, pitch, pitch * 0.05)[:, None],
+            )
+            * 0.7
+        )
         return np.maximum(a + b, fine * (a + b < 0.3))
     if kind == "dots":
         pitch = rng.choice([0.028, 0.04, 0.055]) * size
@@ -358,11 +428,13 @@ def pattern_share(
         dy = (y / pitch % 1 - 0.5)[:, None]
         return np.clip((0.27 - np.hypot(dx, dy)) * pitch / soft * 0.5 + 0.5, 0, 1)
     if kind == "two-tone":
-        if panel == SLEEVE:
-            return np.ones((1, 1))
-        if panel in (LEG_LEFT, LEG_RIGHT):
+        if panel in (LEG_LEFT, LEG_RIGHT):  # a stripe down the outer seam
             return np.clip((0.022 - np.abs(x - 0.004)) / soft, 0, 1)[None, :]
-        return np.clip((v - 0.385) / soft, 0, 1)[:, None] if seed % 2 else np.zeros((1, 1))
+        if blocks == "sleeves":
+            return np.full((1, 1), float(panel == SLEEVE))
+        edge = 0.375 if blocks == "yoke" else v.min() + 0.28 * (min(v.max(), 0.45) - v.min())
+        above = np.clip((v - edge) / soft + 0.5, 0, 1)[:, None]
+        return np.zeros((1, 1)) if panel == SLEEVE else above if blocks == "yoke" else 1 - above
     if kind == "print":
         return _print(panel, x, y, scale, rng)
     return np.zeros((1, 1))
@@ -406,7 +478,9 @@ def _print(panel: int, x: ndarray, y: ndarray, scale: Scale, rng: np.random.Gene
     return np.clip(_shape(motif, dx * c - dy * s, dx * s + dy * c) * pitch * 0.3 / 0.0016 + 0.5, 0, 1)
 
 
-def cloth(sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, relief: bool, double_sided: bool = False) -> Material:
+def cloth(
+    sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, relief: bool, double_sided: bool = False
+) -> Material:
     """The material of a garment.
 
     Args:
@@ -420,9 +494,11 @@ def cloth(sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, r
         np.multiply(drawing.shade[:, :, None], first, out=albedo)
     else:
         albedo[:] = first
+        sleeved = any(place[0] == SLEEVE for place in sheet.places)
+        blocks = ("yoke" if seed % 2 else "sleeves") if sleeved else "hem"
         for place in sheet.places:
             rows, columns, u, v = sheet.window(place)
-            share = pattern_share(garment, place[0], u, v, scale, seed).astype(np.float32)
+            share = pattern_share(garment, place[0], u, v, scale, seed, blocks).astype(np.float32)
             albedo[rows, columns] = first + share[:, :, None] * (second - first)
         albedo *= drawing.shade[:, :, None]
     if make.weave == "denim":
@@ -430,7 +506,11 @@ def cloth(sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, r
             rows, columns, u, v = sheet.window(place)
             worn = _worn(u, v)
             albedo[rows, columns] += worn[:, :, None] * (235 - albedo[rows, columns])
-        thread = np.array([196, 142, 74], np.float32) if first.mean() > 45 or first[2] > first[0] * 1.15 else first * 1.5 + 25
+        thread = (
+            np.array([196, 142, 74], np.float32)
+            if first.mean() > 45 or first[2] > first[0] * 1.15
+            else first * 1.5 + 25
+        )
     else:
         thread = first * 0.86 + (12 if first.mean() < 60 else 0)
     albedo[drawing.stitches] = thread
@@ -445,9 +525,7 @@ def cloth(sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, r
     for i, colour in enumerate(swatches):
         albedo[-patch:, i * patch : (i + 1) * patch] = colour
     normal = drawing.normal
-    return Material(
-        np.clip(albedo, 0, 255).astype(np.uint8), normal, _ROUGHNESS[make.weave], double_sided=double_sided
-    )
+    return Material(np.clip(albedo, 0, 255).astype(np.uint8), normal, _ROUGHNESS[make.weave], double_sided=double_sided)
 
 
 def _worn(u: Float[ndarray, "w"], v: Float[ndarray, "h"]) -> Float[ndarray, "h w"]:

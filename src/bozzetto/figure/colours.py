@@ -56,7 +56,7 @@ CLOTH: dict[str, str] = {
     "pistachio": "#a9c585",
     "apple green": "#7eb43e", "pea green": "#87a044", "grass green": "#4c8b36", "kelly green": "#2a9440",
     "fern": "#5a8a4c", "pine": "#22523f", "seafoam": "#9fd6bf", "sea green": "#3c9270", "avocado": "#6b7b38",
-    "camouflage": "#63683f", "shamrock": "#2b9a5a", "spring green": "#5fcf84",
+    "shamrock": "#2b9a5a", "spring green": "#5fcf84",
     # blue-greens
     "teal": "#1b7a7a", "turquoise": "#3dbab2", "aqua": "#54c8c9", "cyan": "#35b7cc", "aquamarine": "#79d2b8",
     "petrol": "#1d5763", "peacock": "#12707f", "duck egg": "#b8d6d0", "teal green": "#1a7469",
@@ -212,7 +212,7 @@ def lab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
     return linear_to_srgb((ratio * _WHITE_POINT) @ np.linalg.inv(_RGB_TO_XYZ).T)
 
 
-def delta_e_2000_lab(a: Float[ndarray, "*n 3"], b: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
+def delta_e_2000_lab(a: Float[ndarray, "*#n 3"], b: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
     """How different two CIELAB colours look. Sharma, Wu and Dalal 2005, Eqs. 2 to 22, with kL = kC = kH = 1."""
     l1, a1, b1 = np.moveaxis(np.asarray(a, dtype=np.float64), -1, 0)
     l2, a2, b2 = np.moveaxis(np.asarray(b, dtype=np.float64), -1, 0)

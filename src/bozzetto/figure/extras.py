@@ -1,5 +1,6 @@
 """Extras: what is worn on head, face, neck, waist and hands; modelled once around the mean adult."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,8 +12,25 @@ from scipy.spatial import cKDTree
 
 from bozzetto.figure.cloth import Scale, pattern_share
 from bozzetto.figure.fitted import (
-    Box, Fitted, Shape, Surface, carrier, dense_weights, four, join, mean_person, noise, normal_map, rigid_weights,
-    sheet, slab, smooth_normals, step, surface, tube, unit,
+    Box,
+    Fitted,
+    Shape,
+    Surface,
+    carrier,
+    dense_weights,
+    four,
+    join,
+    mean_person,
+    noise,
+    normal_map,
+    rigid_weights,
+    sheet,
+    slab,
+    smooth_normals,
+    step,
+    surface,
+    tube,
+    unit,
 )  # fmt: skip
 from bozzetto.figure.garments import is_tucked
 from bozzetto.figure.piece import Person, Piece
@@ -42,18 +60,28 @@ def hat_cover(spec: FigureSpec) -> float | None:
     return min(covers) if covers else None
 
 
-def extra_pieces(person: Person) -> list[Piece]:
-    """Each extra of a person as one piece of its kind's name."""
-    return [_piece(person, garment) for garment in person.spec.extras]
+def extra_pieces(person: Person, clothes: Sequence[Piece] = ()) -> list[Piece]:
+    """Each extra of a person as one piece of its kind's name.
+
+    Args:
+        clothes: The garments, so that what lies on them keeps clear of them; without, their thickness is guessed.
+    """
+    return [_piece(person, garment, clothes) for garment in person.spec.extras]
 
 
-def _piece(person: Person, garment: Garment) -> Piece:
+def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
     kind = str(garment.kind)
     variant = int(person.rng("extra " + kind).integers(2))
+    if kind == "belt":
+        bottom = person.spec.bottom
+        variant = int(bottom is None or bottom.kind.endswith("skirt"))
     thing = _thing(kind, variant, person.detail == "low")
     vertices = thing.fitted.on(person)
     if thing.normals is not None:
-        vertices = vertices + thing.normals * np.float32(_clearance(person, kind))
+        below = [piece for piece in clothes if piece.name != "outer" or kind not in ("belt", "tie", "bow tie")]
+        guess = np.full(len(vertices), _clearance(person, kind), np.float32)
+        heights = _above(vertices, thing.normals, below, guess) if below else guess
+        vertices = vertices + thing.normals * heights[:, None]
     if thing.rows is not None:
         vertices = _hang(vertices, thing.rows)
     if thing.touch is not None:
@@ -75,6 +103,27 @@ def _clearance(person: Person, kind: str) -> float:
     if kind in ("tie", "bow tie"):
         return (0.016 if spec.outer is None else 0.022) * size
     return (0.018 if spec.outer is None else 0.03) * size
+
+
+def _above(
+    points: Float[ndarray, "v 3"], normals: Float[ndarray, "v 3"], below: Sequence[Piece], guess: Float[ndarray, "v"]
+) -> Float[ndarray, "v"]:
+    """How far points on the suit must go out along their normals to lie on the clothes there; a smooth field."""
+    cloth = np.concatenate([piece.vertices for piece in below])
+    near_by = (cloth > points.min(0) - 0.06).all(1) & (cloth < points.max(0) + 0.06).all(1)
+    if near_by.sum() < 16:
+        return guess
+    away = unit(normals)
+    cloth = cloth[near_by]
+    _, found = cKDTree(cloth).query(points + away * 0.012, k=10)
+    offset = cloth[found] - points[:, None]
+    out = np.einsum("vkd,vd->vk", offset, away)
+    beside = np.linalg.norm(offset - out[..., None] * away[:, None], axis=2)
+    height = np.where((beside < 0.02) & (out < 0.09), out, -1).max(1) + 0.003
+    _, others = cKDTree(points).query(points, k=24)
+    height = np.where(height > 0, height, np.minimum(guess, 0.006))
+    height = (height[others].max(1) + height[others].mean(1)) / 2
+    return (height * np.linalg.norm(normals, axis=1)).astype(np.float32)
 
 
 def _hang(vertices: Float[ndarray, "v 3"], rows: Int[ndarray, "v"]) -> Float[ndarray, "v 3"]:
@@ -123,7 +172,7 @@ class Touch:
 class Thing:
     """One kind of extra."""
 
-    fitted: Fitted
+    fitted: "Fitted | Skin"
     normals: Float[ndarray, "v 3"] | None = None
     """Directions in which clothes below push it out."""
     rows: Int[ndarray, "v"] | None = None
@@ -139,7 +188,9 @@ def _thing(kind: str, variant: int, low: bool) -> Thing:
         return _hat(kind, low)
     if kind == "gloves":
         return _gloves()
-    return {"scarf": _scarf, "belt": _belt, "tie": _tie, "bow tie": _bow_tie, "apron": _apron}[kind](low)
+    if kind == "belt":
+        return _belt(BELT[variant], low)
+    return {"scarf": _scarf, "tie": _tie, "bow tie": _bow_tie, "apron": _apron}[kind](low)
 
 
 @cache
@@ -217,9 +268,9 @@ def _hat(kind: str, low: bool) -> Thing:
         return _on_head([band(-0.016, 0.018, 1.774, 1.748, 0.007, 0.003, (0, 0, 1, 0.09))])
     if kind == "cap":
         direction, radius, up = _dome(turn, rows, 1.764, 1.732)
-        lift = 0.0125 + 0.012 * np.sin(np.pi * np.clip(up, 0, 1)) [:, None] * (0.5 + 0.5 * np.cos(turn)) ** 2
+        lift = 0.0125 + 0.012 * np.sin(np.pi * np.clip(up, 0, 1))[:, None] * (0.5 + 0.5 * np.cos(turn)) ** 2
         shapes.append(shell(direction, radius + lift - 0.002, radius + lift))
-        shapes += [_visor(low), _button(HEAD + [0, radius[-1, 0] + 0.0125, 0])]
+        shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0125, 0]))]
     elif kind == "beanie":
         direction, radius, up = _dome(turn, rows, 1.762, 1.714)
         lift = 0.011 + 0.02 * step(0.3, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
@@ -227,7 +278,11 @@ def _hat(kind: str, low: bool) -> Thing:
         shapes.append(band(-0.004, 0.046, 1.762, 1.714, 0.0105, 0.0065, (0, 0.62, 1, 0.74)))
     elif kind == "helmet":
         direction, radius, up = _dome(turn, rows, 1.764, 1.712)
-        crest = 0.006 * np.exp(-((np.abs(np.sin(turn)) / 0.10) ** 2)) * np.sin(np.pi * np.clip(up * 0.5 + 0.2, 0, 1))[:, None]
+        crest = (
+            0.006
+            * np.exp(-((np.abs(np.sin(turn)) / 0.10) ** 2))
+            * np.sin(np.pi * np.clip(up * 0.5 + 0.2, 0, 1))[:, None]
+        )
         crest = crest * (1 - step(0.9, 1.0, up))[:, None] + 0.006 * step(0.9, 1.0, up)[:, None]
         swell = radius + 0.019 + 0.006 * np.sin(np.pi * up / 2)[:, None]
         shapes.append(shell(direction, swell - 0.005, swell + crest))
@@ -280,9 +335,29 @@ def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
     middle = ring.mean(0)
     height = 0.155 if tall else 0.122
     profile = (
-        [(0, 1.0), (0.25, 0.985), (0.5, 0.985), (0.75, 1.01), (0.93, 1.045), (0.98, 1.045), (1.0, 1.02), (1.0, 0.6), (1.0, 0.0)]
+        [
+            (0, 1.0),
+            (0.25, 0.985),
+            (0.5, 0.985),
+            (0.75, 1.01),
+            (0.93, 1.045),
+            (0.98, 1.045),
+            (1.0, 1.02),
+            (1.0, 0.6),
+            (1.0, 0.0),
+        ]
         if tall
-        else [(0, 1.0), (0.25, 1.0), (0.5, 0.95), (0.72, 0.89), (0.88, 0.80), (0.97, 0.67), (0.97, 0.5), (0.93, 0.25), (0.91, 0.0)]
+        else [
+            (0, 1.0),
+            (0.25, 1.0),
+            (0.5, 0.95),
+            (0.72, 0.89),
+            (0.88, 0.80),
+            (0.97, 0.67),
+            (0.97, 0.5),
+            (0.93, 0.25),
+            (0.91, 0.0),
+        ]
     )
     rows = np.array(profile)
     fine = np.linspace(0, len(rows) - 1, 3 * len(rows) - 2)
@@ -310,9 +385,15 @@ def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
     flat = []
     for t in np.linspace(0, 1, 8):
         side = np.abs(np.sin(turn))
-        curl = (0.024 if tall else 0.010) * side**2 * t**2 + (0.004 - 0.010 * (np.cos(turn) > 0) * np.cos(turn) ** 2) * t**1.5
-        flat.append(ring + outward * (t * width * (1 - (0.25 if tall else 0.12) * side**2))[:, None] + np.stack([0 * turn, curl, 0 * turn], 1))
-    top = np.stack(flat[::-1]) + [0, 0.0014, 0]
+        curl = (0.024 if tall else 0.010) * side**2 * t**2 + (
+            0.004 - 0.010 * (np.cos(turn) > 0) * np.cos(turn) ** 2
+        ) * t**1.5
+        flat.append(
+            ring
+            + outward * (t * width * (1 - (0.25 if tall else 0.12) * side**2))[:, None]
+            + np.stack([0 * turn, curl, 0 * turn], 1)
+        )
+    top = np.stack(flat[::-1]) + np.array([0, 0.0014, 0])
     shapes.append(_outside(slab(top, top - [0, 0.003, 0], (0, 0.52, 1, 0.72), PLAIN, closed=True)))
     return shapes
 
@@ -357,7 +438,7 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
     middle = 0.0105 + wide
     for sign in (1, -1):
         x, y = round_(turn)
-        frame.append(tube(face(sign * (middle + x), 1.718 + y)[:: sign], thick, PLAIN, sides, closed=True, flat=1.2))
+        frame.append(tube(face(sign * (middle + x), 1.718 + y)[::sign], thick, PLAIN, sides, closed=True, flat=1.2))
         if sun:
             shrink = np.linspace(1, 0, 5)[:, None]
             lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
@@ -375,7 +456,13 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
             [sign * 0.0750, 1.7020, 0.027],
         ])  # fmt: skip
         fine = np.linspace(0, len(path) - 1, 8 if low else 26)
-        path = np.stack([gaussian_filter1d(np.interp(fine, np.arange(len(path)), path[:, k]), 1.0, mode="nearest") for k in range(3)], 1)
+        path = np.stack(
+            [
+                gaussian_filter1d(np.interp(fine, np.arange(len(path)), path[:, k]), 1.0, mode="nearest")
+                for k in range(3)
+            ],
+            1,
+        )
         frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5))
     arc = np.linspace(-1, 1, 9)
     bridge = face(arc * 0.0115, 1.7235 + 0.0035 * (1 - arc**2)) + np.stack([0 * arc, 0 * arc, 0.003 * (1 - arc**2)], 1)
@@ -426,9 +513,7 @@ def _wrapped(
     return close.reshape(shape), normal.reshape(shape)
 
 
-def _on_torso(
-    shapes: list[Shape], rows: list[int | ndarray], legs: bool = False, close: tuple[int, ...] = ()
-) -> Thing:
+def _on_torso(shapes: list[Shape], rows: list[int | ndarray], legs: bool = False, close: tuple[int, ...] = ()) -> Thing:
     """A thing that follows the suit and stands out from it by what is worn below.
 
     Args:
@@ -462,7 +547,9 @@ def _on_torso(
         spread[:, names.index("root")] = 0.35
         dense = dense * (1 - low)[:, None] + spread * low[:, None]
     dense /= dense.sum(1, keepdims=True)
-    ids = np.concatenate([np.full(len(s.vertices), r) if np.isscalar(r) else r for s, r in zip(shapes, rows, strict=True)])
+    ids = np.concatenate(
+        [np.full(len(s.vertices), r) if np.isscalar(r) else r for s, r in zip(shapes, rows, strict=True)]
+    )
     hanging = ids.astype(np.int64) if ids.max() >= 0 else None
     return Thing(Fitted(shape, anchors, carry, *four(dense)), normals.astype(np.float32), hanging)
 
@@ -481,22 +568,35 @@ def _neck_ring(turn: Float[ndarray, "n"], back: float, front: float, out: float)
 
 
 def _strip(
-    centre: Float[ndarray, "r 3"], half: Float[ndarray, "r"], columns: int, thick: float, out: float, box: Box, bulge: float = 0.0
+    centre: Float[ndarray, "r 3"],
+    half: Float[ndarray, "r"],
+    columns: int,
+    thick: float,
+    out: float,
+    box: Box,
+    bulge: float = 0.0,
 ) -> tuple[Shape, ndarray]:
     """A hanging strip laid on the front of the suit, and the row of each of its vertices."""
     across = np.linspace(-1, 1, columns)
     points = centre[:, None] + half[:, None, None] * across[None, :, None] * np.array([1.0, 0, 0])
     origin = points * [1, 1, 0]
-    surface_, normal = _wrapped(origin, np.tile([0.0, 0.0, 1.0], (*points.shape[:2], 1)), 0.28)
+    surface_, _ = _wrapped(origin, np.tile([0.0, 0.0, 1.0], (*points.shape[:2], 1)), 0.28)
     grid = np.stack([points[..., 0], points[..., 1], surface_[..., 2]], 2)
-    grid[..., 2] = gaussian_filter1d(gaussian_filter1d(grid[..., 2], 1.5, axis=0, mode="nearest"), 1.0, axis=1, mode="nearest")
+    grid[..., 2] = gaussian_filter1d(
+        gaussian_filter1d(grid[..., 2], 1.5, axis=0, mode="nearest"), 1.0, axis=1, mode="nearest"
+    )
     grid[..., 2] += out + bulge * (1 - across**2)
     outer = grid[::-1, :] + [0, 0, thick]
     shape = slab(outer, grid[::-1], (box[0], box[3], box[2], box[1]), PLAIN)
     shape = _outside(shape)
     rows = len(centre)
     order = np.repeat(np.arange(rows)[::-1], columns)
-    rim = [np.repeat(rows - 1, 3 * columns), np.repeat(0, 3 * columns), np.tile(np.arange(rows)[::-1], 3), np.tile(np.arange(rows)[::-1], 3)]
+    rim = [
+        np.repeat(rows - 1, 3 * columns),
+        np.repeat(0, 3 * columns),
+        np.tile(np.arange(rows)[::-1], 3),
+        np.tile(np.arange(rows)[::-1], 3),
+    ]
     ids = np.concatenate([order, order, *rim])
     return shape, ids
 
@@ -508,10 +608,19 @@ def _tie(low: bool) -> Thing:
     half = 0.0165 + 0.0225 * t**0.8
     tip = step(0.92, 1.0, t)
     centre = np.stack([0 * y, y, 0 * y], 1)
-    strip, ids = _strip(centre, np.maximum(half * (1 - tip), 0.0008), 5 if low else 9, 0.0022, 0.001, (0.0, 0.0, 0.14, 0.74), 0.0015)
+    strip, ids = _strip(
+        centre, np.maximum(half * (1 - tip), 0.0008), 5 if low else 9, 0.0022, 0.001, (0.0, 0.0, 0.14, 0.74), 0.0015
+    )
     top = _front(1.553)
-    knot = [top + [0, d, 0.006] for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
-    knot_shape = tube(np.array(knot), np.array([0.012, 0.0185, 0.0165, 0.011, 0.007]), (0.2, 0.1, 0.3, 0.16), 6 if low else 14, flat=0.55, up=np.tile([0, 0, 1.0], (5, 1)))
+    knot = [top + np.array([0, d, 0.006]) for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
+    knot_shape = tube(
+        np.array(knot),
+        np.array([0.012, 0.0185, 0.0165, 0.011, 0.007]),
+        (0.2, 0.1, 0.3, 0.16),
+        6 if low else 14,
+        flat=0.55,
+        up=np.tile([0, 0, 1.0], (5, 1)),
+    )
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
     ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     collar = tube(ring, 0.010, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))
@@ -524,7 +633,7 @@ def _front(y: float) -> ndarray:
 
 
 def _bow_tie(low: bool) -> Thing:
-    centre = _front(1.556) + [0, 0, 0.008]
+    centre = _front(1.556) + np.array([0, 0, 0.008])
     shapes = []
     columns = np.linspace(0, 1, 6 if low else 12)
     for sign in (1, -1):
@@ -540,11 +649,15 @@ def _bow_tie(low: bool) -> Thing:
         ], 2)  # fmt: skip
         rows[..., 2] -= 14 * rows[..., 0] ** 2 * 0.3
         ends = [np.repeat(rows[k].mean(0)[None, None], len(turn), 1) for k in (0, -1)]
-        shapes.append(_outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True)))
-    shapes.append(_ball(centre + [0, 0, 0.002], np.array([0.008, 0.010, 0.0085]), (0.2, 0.05, 0.25, 0.1), 14))
+        shapes.append(
+            _outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True))
+        )
+    shapes.append(_ball(centre + np.array([0, 0, 0.002]), np.array([0.008, 0.010, 0.0085]), (0.2, 0.05, 0.25, 0.1), 14))
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
     ring = _neck_ring(turn, 1.585, 1.551, 0.0)
-    shapes.append(_outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))))
+    shapes.append(
+        _outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1])))
+    )
     return _on_torso(shapes, [-1] * len(shapes), close=(len(shapes) - 1,))
 
 
@@ -557,7 +670,15 @@ def _scarf(low: bool) -> Thing:
         ring = _neck_ring(turn, back, front, out)
         ring[:, 1] += 0.005 * np.sin(turn * 2 + loop)
         up = unit((ring - ring.mean(0)) * [1, 0.4, 1])
-        shape = tube(ring, size * (1 + 0.07 * np.sin(3 * turn + 2 * loop)), (0, 0.02 + 0.3 * loop, 1, 0.28 + 0.3 * loop), sides, closed=True, flat=0.72, up=up)
+        shape = tube(
+            ring,
+            size * (1 + 0.07 * np.sin(3 * turn + 2 * loop)),
+            (0, 0.02 + 0.3 * loop, 1, 0.28 + 0.3 * loop),
+            sides,
+            closed=True,
+            flat=0.72,
+            up=up,
+        )
         grid = shape.vertices.reshape(-1, sides, 3)
         centre = np.concatenate([ring, ring[:1]])[:, None]
         around, along = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.r_[turn, 2 * np.pi][:, None]
@@ -576,44 +697,56 @@ def _scarf(low: bool) -> Thing:
         shapes.append(strip)
         rows.append(ids)
         if not low:
-            end = strip.vertices[: 17][:, None] - [0, 0, 0.003]
+            end = strip.vertices[:17][:, None] - [0, 0, 0.003]
             for k in range(17):
-                path = end[k, 0] + np.array([[0, 0.003, 0], [0.001, -0.012, 0.001], [-0.001 + 0.0005 * (k % 3), -0.028 - 0.002 * (k % 2), 0.0]])
+                path = end[k, 0] + np.array(
+                    [[0, 0.003, 0], [0.001, -0.012, 0.001], [-0.001 + 0.0005 * (k % 3), -0.028 - 0.002 * (k % 2), 0.0]]
+                )
                 shapes.append(tube(path, 0.0018, (0.02, 0.02, 0.04, 0.05), 5))
                 rows.append(np.full(len(shapes[-1].vertices), count - 1))
     return _on_torso(shapes, rows)
 
 
-def _belt(low: bool) -> Thing:
+def _belt(height: float, low: bool) -> Thing:
     """A strap round the waist with a buckle."""
     count = 28 if low else 88
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
     way = np.stack([np.sin(turn), 0 * turn, np.cos(turn)], 1)
     lines = []
     for h in np.linspace(-0.018, 0.018, 4):
-        y = BELT + h + 0.010 * (1 - np.cos(turn)) / 2
+        y = height + h + 0.010 * (1 - np.cos(turn)) / 2
         point, _ = _wrapped(np.stack([0 * turn, y, 0.02 + 0 * turn], 1), way)
         lines.append(gaussian_filter1d(point, 1.5, axis=0, mode="wrap"))
     inner = np.stack(lines)
     flat = unit(np.stack([inner[..., 0], 0 * inner[..., 0], inner[..., 2] - 0.02], 2))
     inner = (inner + inner.mean(0) * [1, 0, 1] + inner * [0, 1, 0]) / 2
     strap = slab(inner + flat * 0.0042, inner, (0, 0.05, 1, 0.11), PLAIN, closed=True)
-    front = inner[:, 0].mean(0) + [0, 0, 0.0072]
+    front = inner[:, 0].mean(0) + np.array([0, 0, 0.0072])
     box = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     c, s = np.cos(box), np.sin(box)
-    frame = np.stack([0.025 * np.sign(c) * np.abs(c) ** 0.3, 0.0235 * np.sign(s) * np.abs(s) ** 0.3, -14 * (0.025 * c) ** 2 * 0.2], 1)
+    frame = np.stack(
+        [0.025 * np.sign(c) * np.abs(c) ** 0.3, 0.0235 * np.sign(s) * np.abs(s) ** 0.3, -14 * (0.025 * c) ** 2 * 0.2], 1
+    )
     shapes = [_outside(strap), _outside(tube(front + frame, 0.0028, METAL, 8, closed=True))]
     prong = front + np.array([[-0.024, 0, 0.001], [0.0, 0.0, 0.003], [0.026, 0.0, 0.002]])
     shapes.append(tube(prong, 0.0018, METAL, 6))
     loop = int(count * 0.07)
     keeper = inner[:, loop]
     around = np.concatenate([keeper + flat[:, loop] * 0.0065, keeper[::-1] - [0, 0, 0.001]])
-    shapes.append(tube(around, 0.004, (0.1, 0.05, 0.2, 0.1), 6, closed=True, flat=0.35, up=np.tile(flat[0, loop], (len(around), 1))))
+    shapes.append(
+        tube(
+            around, 0.004, (0.1, 0.05, 0.2, 0.1), 6, closed=True, flat=0.35, up=np.tile(flat[0, loop], (len(around), 1))
+        )
+    )
     return _on_torso(shapes, [-1] * len(shapes))
 
 
-BELT = 1.062
-"""Where trousers end, on the mean adult."""
+BELT = (1.095, 1.118)
+"""The middle of the waistband of trousers and of skirts, on the mean adult."""
+
+
+TIED = 1.11
+"""Where an apron is tied."""
 
 
 def _apron(low: bool) -> Thing:
@@ -639,22 +772,46 @@ def _apron(low: bool) -> Thing:
     panel = _outside(slab(outer, inner, (0.02, 0.74, 0.9, 0.02), PLAIN))
     shapes = [panel]
     order = np.repeat(np.arange(count)[::-1], across)
-    ends = [np.repeat(count - 1, 3 * across), np.repeat(0, 3 * across), np.tile(np.arange(count)[::-1], 3), np.tile(np.arange(count)[::-1], 3)]
+    ends = [
+        np.repeat(count - 1, 3 * across),
+        np.repeat(0, 3 * across),
+        np.tile(np.arange(count)[::-1], 3),
+        np.tile(np.arange(count)[::-1], 3),
+    ]
     ids: list[int | ndarray] = [np.concatenate([order, order, *ends])]
-    loop = np.linspace(reach[np.argmin(np.abs(y - BELT - 0.03))], 2 * np.pi - reach[np.argmin(np.abs(y - BELT - 0.03))], 14 if low else 40)
-    around = np.stack([0 * loop, BELT + 0.03 + 0 * loop, 0 * loop], 1)
+    loop = np.linspace(
+        reach[np.argmin(np.abs(y - TIED))], 2 * np.pi - reach[np.argmin(np.abs(y - TIED))], 14 if low else 40
+    )
+    around = np.stack([0 * loop, TIED + 0 * loop, 0 * loop], 1)
     ring, _ = _wrapped(around, np.stack([np.sin(loop), 0 * loop, np.cos(loop)], 1))
     out = unit(ring * [1, 0, 1])
     shapes.append(_outside(tube(ring + out * 0.002, 0.012, (0, 0.1, 0.9, 0.14), 6, flat=0.18, up=out)))
     ids.append(-1)
     for sign in (1, -1):
-        path = np.array([[sign * 0.068, 1.395, 0], [sign * 0.082, 1.45, 0], [sign * 0.085, 1.50, 0], [sign * 0.082, 1.54, 0]])
+        path = np.array(
+            [[sign * 0.068, 1.395, 0], [sign * 0.082, 1.45, 0], [sign * 0.085, 1.50, 0], [sign * 0.082, 1.54, 0]]
+        )
         surface_, normal = _wrapped(path, np.tile([0.0, 0.0, 1.0], (4, 1)), 0.28)
-        top, top_normal = _suit()[0].nearest(np.array([[sign * 0.078, 1.60, 0.02], [sign * 0.064, 1.595, -0.03], [sign * 0.034, 1.575, -0.07], [0.0, 1.570, -0.09]]))
+        top, top_normal = _suit()[0].nearest(
+            np.array(
+                [
+                    [sign * 0.078, 1.60, 0.02],
+                    [sign * 0.064, 1.595, -0.03],
+                    [sign * 0.034, 1.575, -0.07],
+                    [0.0, 1.570, -0.09],
+                ]
+            )
+        )
         line = np.concatenate([surface_ + normal * 0.003, top + top_normal * 0.003])
         normals = np.concatenate([normal, top_normal])
         fine = np.linspace(0, len(line) - 1, 12 if low else 30)
-        line, normals = (np.stack([gaussian_filter1d(np.interp(fine, np.arange(len(a)), a[:, k]), 2.0, mode="nearest") for k in range(3)], 1) for a in (line, normals))
+        line, normals = (
+            np.stack(
+                [gaussian_filter1d(np.interp(fine, np.arange(len(a)), a[:, k]), 2.0, mode="nearest") for k in range(3)],
+                1,
+            )
+            for a in (line, normals)
+        )
         shapes.append(_outside(tube(line, 0.011, (0, 0.2, 0.5, 0.24), 6, flat=0.18, up=unit(normals))))
         ids.append(-1)
     return _on_torso(shapes, ids, legs=True)
@@ -689,7 +846,11 @@ def _gloves() -> Thing:
         smooth += 0.5 * (mean(smooth) - smooth)
     for _ in range(4):
         normals = unit(normals + mean(normals))
-    swollen = points + np.clip(np.einsum("nd,nd->n", smooth - points, normals), 0, 0.002)[:, None] * normals + normals * 0.0024
+    swollen = (
+        points
+        + np.clip(np.einsum("nd,nd->n", smooth - points, normals), 0, 0.002)[:, None] * normals
+        + normals * 0.0024
+    )
     distance = cKDTree(points[rim]).query(points)[0]
     cuff = 1 - step(0.0, 0.03, distance)
     swollen += normals * (0.003 * cuff)[:, None]
@@ -700,7 +861,9 @@ def _gloves() -> Thing:
     direction = {(int(a), int(b)) for t in triangles for a, b in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0]))}
     border = np.array([(a, b) if (int(a), int(b)) in direction else (b, a) for a, b in border])
     inner = np.array([[number[int(a)], number[int(b)]] for a, b in border])
-    fold = np.concatenate([np.stack([border[:, 1], border[:, 0], inner[:, 0]], 1), np.stack([border[:, 1], inner[:, 0], inner[:, 1]], 1)])
+    fold = np.concatenate(
+        [np.stack([border[:, 1], border[:, 0], inner[:, 0]], 1), np.stack([border[:, 1], inner[:, 0], inner[:, 1]], 1)]
+    )
     plain = np.full((len(fold), 3, 2), [(PLAIN[0] + PLAIN[2]) / 2, (PLAIN[1] + PLAIN[3]) / 2])
     shape = Shape(np.concatenate([swollen, edge]), np.concatenate([triangles, fold]), np.concatenate([uv, plain]))
     every = np.concatenate([used, used[rim]])
@@ -709,11 +872,20 @@ def _gloves() -> Thing:
     body = person.body
     offset = shape.vertices - v[every]
     # Each vertex goes with its own place on the skin, so a plain sum of skin and offset carries it.
-    return Thing(_Skin(shape, every, offset.astype(np.float32), body.skin_weights[every], body.skin_joints[every], deep[part.faces].all(1)))
+    return Thing(
+        Skin(
+            shape,
+            every,
+            offset.astype(np.float32),
+            body.skin_weights[every],
+            body.skin_joints[every],
+            np.asarray(deep[part.faces].all(1)),
+        )
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class _Skin:
+class Skin:
     """A shape that lies on the skin vertex by vertex."""
 
     shape: Shape
@@ -730,8 +902,8 @@ class _Skin:
 # ------------------------------------------------------------------------------------------------- materials
 
 ROUGHNESS = {
-    "glasses": 0.35, "sunglasses": 0.12, "cap": 0.85, "beanie": 0.95, "brimmed hat": 0.92, "top hat": 0.5, "helmet": 0.32,
-    "headband": 0.9, "scarf": 0.95, "belt": 0.5, "tie": 0.5, "bow tie": 0.45, "gloves": 0.8, "apron": 0.88,
+    "glasses": 0.35, "sunglasses": 0.12, "cap": 0.85, "beanie": 0.95, "brimmed hat": 0.92, "top hat": 0.5,
+    "helmet": 0.32, "headband": 0.9, "scarf": 0.95, "belt": 0.5, "tie": 0.5, "bow tie": 0.45, "gloves": 0.8, "apron": 0.88,
 }  # fmt: skip
 
 
@@ -780,7 +952,9 @@ def _material(person: Person, garment: Garment) -> Material:
     share = np.zeros((1, 1), np.float32)
     if garment.pattern != "plain" and kind not in ("glasses", "sunglasses", "belt", "helmet"):
         at = (np.arange(size) + 0.5) / size * WIDTH
-        share = np.broadcast_to(pattern_share(garment, FRONT, at, 0.6 - at, Scale(1.0, 1.0, 1.0), person.spec.seed), (size, size))
+        share = np.broadcast_to(
+            pattern_share(garment, FRONT, at, 0.6 - at, Scale(1.0, 1.0, 1.0), person.spec.seed), (size, size)
+        )
     shade, _ = _relief(kind, size)
     colour = np.clip((main + (second - main) * share[..., None]) * shade[..., None], 0, 1).astype(np.float32)
     metal = np.array([0.80, 0.76, 0.66] if kind == "belt" else [0.74, 0.74, 0.73], np.float32)
@@ -791,7 +965,12 @@ def _material(person: Person, garment: Garment) -> Material:
     if kind == "helmet":
         metal = main * 0.9
     rough = np.full((size, size), ROUGHNESS[kind], np.float32) + 0.03 * noise(size, 0.8, 1)
-    for box, tone, gloss in ((SECOND, second, None), (DARK, dark, 0.06 if kind == "sunglasses" else None), (METAL, metal, 0.25), (PLAIN, main, None)):
+    for box, tone, gloss in (
+        (SECOND, second, None),
+        (DARK, dark, 0.06 if kind == "sunglasses" else None),
+        (METAL, metal, 0.25),
+        (PLAIN, main, None),
+    ):
         left, top, right, bottom = (round(edge * size) for edge in box)
         where = slice(top - size // 60, bottom + size // 60), slice(left - size // 60, right + size // 60)
         colour[where] = tone

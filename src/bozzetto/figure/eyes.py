@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from numpy.typing import ArrayLike
 from scipy import sparse
 
 from bozzetto.body.landmarks import IRIS_RADIUS
@@ -180,7 +179,7 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
         white = np.array((238, 236, 234), np.float32)
     picture = np.broadcast_to(white, (*masks["iris"].shape[:2], 3)).astype(np.float32)
 
-    def lay(mask: str, paint: ArrayLike, strength: float) -> None:
+    def lay(mask: str, paint: ndarray | tuple[int, int, int], strength: float) -> None:
         nonlocal picture
         share = masks[mask] * np.float32(strength)
         picture = picture + share * (np.asarray(paint, np.float32) - picture)
@@ -210,7 +209,7 @@ def mouth_pieces(person: Person) -> list[Piece]:
     back = np.float32(0.0045 * np.ptp(person.vertices[upper.start : upper.stop, 0]) / 0.0657)
     vertices = person.vertices[start:stop] - np.array((0, 0, back), np.float32)
     # A narrower arch: MakeHuman's reaches through the corners of closed lips.
-    vertices[:, 0] += -0.14 * (vertices[:, 0] - vertices[:, 0].mean())
+    vertices[:, 0] += -0.2 * (vertices[:, 0] - vertices[:, 0].mean())
     teeth = Piece(
         name="teeth",
         vertices=vertices,
@@ -272,7 +271,7 @@ def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
     scallop = 0.30 + 0.14 * ((angle - middle) / half) ** 2
     gum = np.clip((scallop - down) / 0.05 + 0.5, 0, 1)[..., None]
     ivory = np.array((222, 206, 176) if old else (236, 229, 214), np.float32)
-    shade = 1 - 0.45 * np.exp(-((away / 0.012) ** 2)) - 1.3 * np.clip(angle - 0.5, 0, 0.75)
+    shade = 1 - 0.45 * np.exp(-((away / 0.012) ** 2)) - 1.2 * np.clip(angle - 0.65, 0, 0.75)
     enamel = ivory * np.clip(shade, 0.08, 1)[..., None] * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
     gums = np.array((190, 98, 92), np.float32) * (1 - 0.9 * np.clip(angle - 0.4, 0, 0.9))[..., None]
     return np.clip(enamel * (1 - gum) + gums * gum, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Things modelled once around the mean adult and carried to anybody: sheets, tubes and the linear map that fits them."""
+"""Things modelled once around the mean adult and carried to anybody: sheets, tubes, the linear map that fits them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -164,7 +164,9 @@ class Surface:
             np.ascontiguousarray(points, np.float64), self.vertices, self.faces
         )
         corners = self.faces[face]
-        share = igl.barycentric_coordinates(close, *(np.ascontiguousarray(self.vertices[corners[:, k]]) for k in range(3)))
+        share = igl.barycentric_coordinates(
+            close, *(np.ascontiguousarray(self.vertices[corners[:, k]]) for k in range(3))
+        )
         return close, unit(np.einsum("nk,nkd->nd", share, self.normals[corners]))
 
 
@@ -210,7 +212,10 @@ class Fitted:
 
 
 def carrier(
-    points: Float[ndarray, "v 3"], anchors: Float[ndarray, "a 3"], reach: float, local: float | Float[ndarray, "v"] = 1.0
+    points: Float[ndarray, "v 3"],
+    anchors: Float[ndarray, "a 3"],
+    reach: float,
+    local: float | Float[ndarray, "v"] = 1.0,
 ) -> Float[ndarray, "v a"]:
     """The linear map from anchors to points: their affine fit, plus nearby anchors' departures from that fit.
 
@@ -248,7 +253,9 @@ def dense_weights(
     share /= share.sum(1, keepdims=True)
     out = np.zeros((len(points), len(body.joint_names)), np.float32)
     rows = np.repeat(np.arange(len(points)), vertices.shape[1] * 4)
-    np.add.at(out, (rows, body.skin_joints[vertices].ravel()), (body.skin_weights[vertices] * share[:, :, None]).ravel())
+    np.add.at(
+        out, (rows, body.skin_joints[vertices].ravel()), (body.skin_weights[vertices] * share[:, :, None]).ravel()
+    )
     return out
 
 

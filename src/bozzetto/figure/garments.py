@@ -222,7 +222,9 @@ def _top(m: _Maker, kind: str) -> Design:
         shell = m.shell(_neckline(here, 0.095, 0.045), here.armhole - 0.014, _hem(here, -0.005))
         make = Make("jersey", 0.7, hems=(0.005,), variant=v)
         bands = (
-            m.trim(_neckline(here, 0.0945, 0.045), 0.012 - _neckline(here, 0.095, 0.045), here.armhole - 0.014, lift=0.0012),
+            m.trim(
+                _neckline(here, 0.0945, 0.045), 0.012 - _neckline(here, 0.095, 0.045), here.armhole - 0.014, lift=0.0012
+            ),
         )
         return Design(shell, body_sheet(m.size, -0.02, False), make, bands, 0.001, 0.5, folds=0.002)
     if kind == "t-shirt":
@@ -232,7 +234,15 @@ def _top(m: _Maker, kind: str) -> Design:
         shell = m.shell(neck, _hem(here, hem), _sleeve(here, end))
         make = Make("jersey", 1.0, hems=(hem + 0.012,), cuffs=(end - 0.012,), variant=v)
         ease = 0.0015 + 0.010 * smooth_step((arm - 0.02) / 0.12)
-        return Design(shell, body_sheet(m.size, -0.035, True), make, (m.trim(neck + 2e-4, 0.013 - neck, lift=0.0016),), ease, 0.3, folds=0.006)
+        return Design(
+            shell,
+            body_sheet(m.size, -0.035, True),
+            make,
+            (m.trim(neck + 2e-4, 0.013 - neck, lift=0.0016),),
+            ease,
+            0.3,
+            folds=0.006,
+        )
     if kind in ("shirt", "blouse"):
         soft = kind == "blouse"
         open_to = 0.385 - (0.045 if soft else 0.015 * v)
@@ -243,8 +253,12 @@ def _top(m: _Maker, kind: str) -> Design:
         shell = m.shell(neck, vee, _hem(here, hem, 0.03), _sleeve(here, SLEEVE_END))
         x, y, z = here.rest.T
         cuff = m.trim(arm - (SLEEVE_END - 0.052), _sleeve(here, SLEEVE_END + 2e-4), lift=0.002)
-        placket = m.trim(np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016)
-        collar = _collar(m, stand, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8)
+        placket = m.trim(
+            np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016
+        )
+        collar = _collar(
+            m, stand, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8
+        )
         if soft:
             ease = 0.003 + 0.016 * smooth_step((arm - 0.04) / 0.2) * smooth_step((SLEEVE_END - 0.035 - arm) / 0.07)
             make = Make("smooth", 1.25, variant=v)
@@ -252,7 +266,16 @@ def _top(m: _Maker, kind: str) -> Design:
             ease = 0.0015 + 0.009 * smooth_step((arm - 0.02) / 0.12) * smooth_step((SLEEVE_END - 0.04 - arm) / 0.05)
             make = Make("poplin", 1.0, hems=(0.0,), cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047), variant=v)
         buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, 0.0, -0.072))
-        return Design(shell, body_sheet(m.size, -0.04, True), make, (collar, cuff, placket), ease, 0.3, folds=0.006, buttons=buttons)
+        return Design(
+            shell,
+            body_sheet(m.size, -0.04, True),
+            make,
+            (collar, cuff, placket),
+            ease,
+            0.3,
+            folds=0.006,
+            buttons=buttons,
+        )
     hood = kind == "hoodie"
     turtle = kind == "turtleneck"
     hem, band = -0.02, 0.055 if not turtle else 0.03
@@ -265,7 +288,15 @@ def _top(m: _Maker, kind: str) -> Design:
     ease = ease + loose * 0.010 * smooth_step((arm - 0.02) / 0.12) * cuffed
     ribs = ((hem - 0.01, hem + band),)
     knit = "knit" if not hood else "jersey"
-    make = Make(knit, 0.8 if not hood else 1.1, ribs=ribs, sleeve_ribs=(SLEEVE_END - band, 1.0), hems=(hem + band,), cuffs=(SLEEVE_END - band,), variant=v)
+    make = Make(
+        knit,
+        0.8 if not hood else 1.1,
+        ribs=ribs,
+        sleeve_ribs=(SLEEVE_END - band, 1.0),
+        hems=(hem + band,),
+        cuffs=(SLEEVE_END - band,),
+        variant=v,
+    )
     trims: list[Trim] = []
     if turtle:
         trims.append(m.trim(neck + 2e-4, 0.042 - here.neck, lift=0.003 + 0.02 * np.clip(here.neck, 0, 0.05)))
@@ -275,9 +306,23 @@ def _top(m: _Maker, kind: str) -> Design:
         trims.append(_hood(m, 0.045))
         x, y, z = here.rest.T
         wide = 0.115 - 0.06 * smooth_step((y - 0.06) / 0.08)
-        pocket = [np.where(z > SIDE_Z, wide - np.abs(x), -1.0), np.where(z > 0, 0.145 - y, -1.0), here.height - (hem + band + 0.004)]
+        pocket = [
+            np.where(z > SIDE_Z, wide - np.abs(x), -1.0),
+            np.where(z > 0, 0.145 - y, -1.0),
+            here.height - (hem + band + 0.004),
+        ]
         trims.append(m.trim(*pocket, lift=0.007))
-    return Design(shell, body_sheet(m.size, hem - 0.01, True), make, tuple(trims), ease, 0.22, folds=0.007, rounds=12, thickness=0.004)
+    return Design(
+        shell,
+        body_sheet(m.size, hem - 0.01, True),
+        make,
+        tuple(trims),
+        ease,
+        0.22,
+        folds=0.007,
+        rounds=12,
+        thickness=0.004,
+    )
 
 
 def _hood(m: _Maker, start: float) -> Trim:
@@ -306,22 +351,40 @@ def _outer(m: _Maker, kind: str) -> Design:
     sheet = body_sheet(m.size, -0.03, kind != "vest")
     if kind == "vest":
         closed = v != 0
-        vee = _vee(here, 0.255, 0.42, 0.0 if closed else 0.022, 0.0 if closed else 0.10)
+        vee = _vee(here, 0.255, 0.30, 0.0 if closed else 0.022, 0.0 if closed else 0.10)
         low = 0.055 - 0.03 * smooth_step(1 - np.abs(np.abs(x) - 0.035) / 0.05) * front
         shell = m.shell(_neckline(here, 0.066, 0.0), vee, here.height - low, here.armhole - 0.010)
         buttons = tuple((0.0 if closed else 0.032, float(a)) for a in np.arange(0.245, 0.06, -0.045))
         return Design(shell, sheet, Make("twill", 0.6, variant=v), (), 0.002, 0.6, folds=0.001, buttons=buttons)
     if kind == "cardigan":
         hem = -0.035
-        vee = _vee(here, 0.27, 0.40, opening, 0.05)
+        vee = _vee(here, 0.27, 0.31, opening, 0.05)
         neck = _neckline(here, 0.066, 0.0)
         shell = m.shell(neck, vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
         rim = np.minimum(vee, neck)
         band = m.trim(rim + 2e-4, 0.026 - rim, _hem(here, hem + 2e-4), lift=0.003)
         cuffed = smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
-        make = Make("knit", 0.8, ribs=((hem - 0.01, hem + 0.05),), sleeve_ribs=(SLEEVE_END - 0.05, 1.0), hems=(hem + 0.05,), variant=v)
+        make = Make(
+            "knit",
+            0.8,
+            ribs=((hem - 0.01, hem + 0.05),),
+            sleeve_ribs=(SLEEVE_END - 0.05, 1.0),
+            hems=(hem + 0.05,),
+            variant=v,
+        )
         buttons = tuple((opening + 0.013 + 0.05 * (0.27 - float(a)), float(a)) for a in np.arange(0.25, 0.0, -0.06))
-        return Design(shell, body_sheet(m.size, hem - 0.01, True), make, (band,), 0.003 + roomy * cuffed, 0.25, rounds=12, folds=0.007, thickness=0.004, buttons=buttons)
+        return Design(
+            shell,
+            body_sheet(m.size, hem - 0.01, True),
+            make,
+            (band,),
+            0.003 + roomy * cuffed,
+            0.25,
+            rounds=12,
+            folds=0.007,
+            thickness=0.004,
+            buttons=buttons,
+        )
     if kind == "jacket":
         hem = 0.0
         leather = v == 1
@@ -331,35 +394,75 @@ def _outer(m: _Maker, kind: str) -> Design:
         collar = _collar(m, stand, 0.040, 0.012, 0.5)
         band = m.trim(_hem(here, hem - 2e-4), hem + 0.045 - here.height, vee + 2e-4, lift=0.003)
         cuff = m.trim(arm - (SLEEVE_END - 0.045), _sleeve(here, SLEEVE_END + 2e-4), lift=0.003)
-        zip_ = m.trim(vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, stand + 0.002, 0.004), lift=0.0022)
-        pockets = m.trim(np.where(front, 0.008 - np.abs(np.abs(x) - 0.105 + 0.35 * (y - 0.09)), -1), 0.055 - np.abs(y - 0.10), lift=0.003)
+        zip_ = m.trim(
+            vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, stand + 0.002, 0.004), lift=0.0022
+        )
+        pockets = m.trim(
+            np.where(front, 0.008 - np.abs(np.abs(x) - 0.105 + 0.35 * (y - 0.09)), -1),
+            0.055 - np.abs(y - 0.10),
+            lift=0.003,
+        )
         blouse = smooth_step((here.height - hem - 0.045) / 0.03)
-        make = Make("leather" if leather else "twill", 0.9, hems=(hem + 0.05, 0.385), cuffs=(SLEEVE_END - 0.05,), variant=v)
+        make = Make(
+            "leather" if leather else "twill", 0.9, hems=(hem + 0.05, 0.385), cuffs=(SLEEVE_END - 0.05,), variant=v
+        )
         ease = 0.004 + 0.005 * blouse + roomy * 1.2 * smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
-        return Design(shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004)
+        return Design(
+            shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004
+        )
     if kind in ("suit jacket", "coat"):
         suit = kind == "suit jacket"
         bottom = (0.165 if suit else 0.23) - 0.02 * (v == 2)
         below = 0.003 if v != 1 else opening
-        vee = _vee(here, bottom, 0.36 if suit else 0.30, below, 0.10 if suit else 0.03)
+        vee = _vee(here, bottom, 0.20 if suit else 0.25, below, 0.10 if suit else 0.03)
         stand = 0.052
         neck = _neckline(here, stand, 0.0)
         shell = m.shell(neck, vee, _sleeve(here, SLEEVE_END - 0.004), cut=0.045)
         # The lapel lies along the opening; a notch parts it from the collar.
         inside = here.neck - stand
         up = np.clip((y - bottom) / 0.21, 0, 1)
-        wide = 0.058 * smooth_step(up * 1.35) + 0.002
-        notch = np.abs(y - 0.415 - 0.25 * (np.abs(x) - 0.06)) - 0.0035 + np.maximum(0.030 - vee, 0) * 0.5
-        lapel = m.trim(np.where(front, vee + 2e-4, -1), wide - vee, y - bottom - 0.004, 0.425 - y + 0.1 * (np.abs(x) - 0.05), notch, lift=0.0045 + 0.09 * np.clip(vee, 0, 0.06))
-        fall = m.trim(inside + 2e-4, 0.046 - inside, np.where(front, y - 0.415 - 0.25 * (np.abs(x) - 0.06), 1.0), vee + 2e-4, lift=0.004 + 0.05 * np.clip(inside, 0, 0.05))
+        wide = 0.062 * smooth_step(up * 1.5) + 0.002
+        notch = 0.432 - y + 0.25 * (np.abs(x) - 0.06) - 0.35 * np.maximum(vee - 0.012, 0)
+        lapel = m.trim(
+            np.where(front, vee + 2e-4, -1),
+            wide - vee,
+            y - bottom - 0.004,
+            notch,
+            lift=0.0045 + 0.09 * np.clip(vee, 0, 0.06),
+        )
+        fall = m.trim(
+            inside + 2e-4,
+            0.046 - inside,
+            np.where(front, y - 0.434 - 0.25 * (np.abs(x) - 0.06), 1.0),
+            vee + 2e-4,
+            lift=0.004 + 0.05 * np.clip(inside, 0, 0.05),
+        )
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
-        hang_ = Fall(-0.085, 0.12, 3, 0.003, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.13, 5, 0.008, 0.010)
+        hang_ = (
+            Fall(-0.085, 0.12, 3, 0.003, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.13, 5, 0.008, 0.010)
+        )
         make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
-        buttons = ((0.0 if v != 1 else opening + 0.016, bottom - 0.006), (0.0 if v != 1 else opening + 0.018, bottom - 0.07))
-        return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (lapel, fall, pocket), ease, 0.35 if suit else 0.2, rounds=14, folds=0.004, thickness=0.004, fall=hang_, buttons=buttons, button=(0.0085, 0))
+        buttons = (
+            (0.0 if v != 1 else opening + 0.016, bottom - 0.006),
+            (0.0 if v != 1 else opening + 0.018, bottom - 0.07),
+        )
+        return Design(
+            shell,
+            body_sheet(m.size, hang_.hem - 0.02, True),
+            make,
+            (lapel, fall, pocket),
+            ease,
+            0.35 if suit else 0.2,
+            rounds=14,
+            folds=0.004,
+            thickness=0.004,
+            fall=hang_,
+            buttons=buttons,
+            button=(0.0085, 0),
+        )
     hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.14, 8, 0.014, 0.012)
-    vee = _vee(here, 0.15, 0.33, 0.0, 0.06)
+    vee = _vee(here, 0.15, 0.20, 0.0, 0.06)
     neck = _neckline(here, 0.066, 0.0)
     end = SLEEVE_END - 0.02
     shell = m.shell(neck, vee, _sleeve(here, end), cut=0.045)
@@ -369,7 +472,18 @@ def _outer(m: _Maker, kind: str) -> Design:
     cuff = m.trim(arm - (end - 0.05), _sleeve(here, end + 2e-4), lift=0.003)
     ease = 0.007 + 0.03 * smooth_step((arm - 0.03) / 0.3)
     make = Make("wool" if v == 1 else "jersey", 1.2, variant=v)
-    return Design(shell, body_sheet(m.size, hang_.hem - 0.02, True), make, (band, belt, cuff), ease, 0.35, rounds=14, folds=0.007, thickness=0.004, fall=hang_)
+    return Design(
+        shell,
+        body_sheet(m.size, hang_.hem - 0.02, True),
+        make,
+        (band, belt, cuff),
+        ease,
+        0.35,
+        rounds=14,
+        folds=0.007,
+        thickness=0.004,
+        fall=hang_,
+    )
 
 
 def _bottom(m: _Maker, kind: str) -> Design:
@@ -384,15 +498,38 @@ def _bottom(m: _Maker, kind: str) -> Design:
         shell = m.shell(top - tall, cut=0.062)
         band = m.trim(top - tall + 2e-4, tall - (top - 0.03), lift=0.0022)
         make = Make("twill" if v == 0 else "smooth", 0.7, hems=(hem + 0.02,), variant=v)
-        return Design(shell, body_sheet(m.size, hem, False), make, (band,), 0.001, 0.7, rounds=12, fall=Fall(hem, full, 9 + 2 * v, folds), waist=top - 0.02)
+        return Design(
+            shell,
+            body_sheet(m.size, hem, False),
+            make,
+            (band,),
+            0.001,
+            0.7,
+            rounds=12,
+            fall=Fall(hem, full, 9 + 2 * v, folds),
+            waist=top - 0.02,
+        )
     top = 0.125 if kind != "leggings" else 0.150
-    hem = {"trousers": ANKLE - 0.022, "jeans": ANKLE - 0.018, "shorts": (-0.26, -0.20, -0.30)[v], "leggings": ANKLE + 0.03}[kind]
+    hem = {
+        "trousers": ANKLE - 0.022,
+        "jeans": ANKLE - 0.018,
+        "shorts": (-0.26, -0.20, -0.30)[v],
+        "leggings": ANKLE + 0.03,
+    }[kind]
     sheet = leg_sheet(m.size, hem)
     if kind == "leggings":
         shell = m.shell(top - tall, tall - hem, legs=True)
-        return Design(shell, sheet, Make("smooth", 0.25, hems=(hem + 0.01,), variant=v), (m.trim(top - tall + 2e-4, tall - (top - 0.04), legs=True, lift=0.001),), 0.0, rounds=4, thickness=0.002)
+        return Design(
+            shell,
+            sheet,
+            Make("smooth", 0.25, hems=(hem + 0.01,), variant=v),
+            (m.trim(top - tall + 2e-4, tall - (top - 0.04), legs=True, lift=0.001),),
+            0.0,
+            rounds=4,
+            thickness=0.002,
+        )
     rise = 0.0 if kind == "shorts" else 0.030 * smooth_step((here.rest[:, 2] - 0.03) / 0.05)  # over the instep
-    shell = m.shell(top - tall, tall - hem, legs=True)
+    shell = m.shell(top - tall, tall - hem - rise, legs=True)
     band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0022)
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
     stitch = hem + 0.02
@@ -403,7 +540,20 @@ def _bottom(m: _Maker, kind: str) -> Design:
     for at in (0.05, 0.115):  # belt loops
         loop = np.where(np.abs(x) > 0, 0.0055 - np.abs(np.abs(x) - at), -1)
         trims.append(m.trim(loop, top - 0.002 - tall, tall - (top - 0.038), legs=True, lift=0.0042))
-    return Design(shell, sheet, make, tuple(trims), ease, None, slip, 10, folds=0.006, buttons=((0.0, top - 0.017),), button=(0.0075, 2), waist=top - 0.03)
+    return Design(
+        shell,
+        sheet,
+        make,
+        tuple(trims),
+        ease,
+        None,
+        slip,
+        10,
+        folds=0.006,
+        buttons=((0.0, top - 0.017),),
+        button=(0.0075, 2),
+        waist=top - 0.03,
+    )
 
 
 def _dress(m: _Maker, kind: str) -> Design:
@@ -419,7 +569,17 @@ def _dress(m: _Maker, kind: str) -> Design:
     full = (0.36, 0.26, 0.20)[v]
     ease = 0.001 + (0.009 * smooth_step((arm - 0.02) / 0.12) if end else 0.0)
     make = Make("smooth", 0.8, hems=(hem + 0.02,), cuffs=(end - 0.012,) if end else (), variant=v)
-    return Design(shell, body_sheet(m.size, hem, end is not None), make, (band, rim), ease, 0.9, rounds=10, folds=0.0015, fall=Fall(hem, full, 11, 0.018))
+    return Design(
+        shell,
+        body_sheet(m.size, hem, end is not None),
+        make,
+        (band, rim),
+        ease,
+        0.9,
+        rounds=10,
+        folds=0.0015,
+        fall=Fall(hem, full, 11, 0.018),
+    )
 
 
 def _underwear(m: _Maker, kind: str) -> Design:
@@ -427,16 +587,33 @@ def _underwear(m: _Maker, kind: str) -> Design:
     if kind == "briefs":
         shell = m.shell(0.085 - here.height, here.height + 0.125, legs=True)
         band = m.trim(0.085 - here.height + 2e-4, here.height - 0.06, legs=True, lift=0.001)
-        return Design(shell, leg_sheet(m.size, -0.125), Make("jersey", 0.2, hems=(-0.115,)), (band,), 0.0, rounds=4, thickness=0.0018)
+        return Design(
+            shell,
+            leg_sheet(m.size, -0.125),
+            Make("jersey", 0.2, hems=(-0.115,)),
+            (band,),
+            0.0,
+            rounds=4,
+            thickness=0.0018,
+        )
     shell = m.shell(_neckline(here, 0.10, 0.05), here.armhole - 0.016, here.height - 0.14)
-    return Design(shell, body_sheet(m.size, 0.12, False), Make("jersey", 0.2, hems=(0.15,)), (), 0.0, None, rounds=8, thickness=0.0018)
+    return Design(
+        shell,
+        body_sheet(m.size, 0.12, False),
+        Make("jersey", 0.2, hems=(0.15,)),
+        (),
+        0.0,
+        None,
+        rounds=8,
+        thickness=0.0018,
+    )
 
 
 # --- on a person ---
 
 
 @numba.njit(cache=True)
-def _support(points, rows, first, step, cx, cz, cosines, sines):  # noqa: ANN
+def _support(points, rows, first, step, cx, cz, cosines, sines):
     """Support of the points of each slab of height, by direction."""
     out = np.full((rows, len(cosines)), -1e9)
     for p in range(len(points)):
@@ -509,9 +686,15 @@ def _drape(
     slope = np.full(len(rim), fall.flare)
     for r in range(1, len(heights)):
         ease = min(r / 3, 1.0)
-        out[r] = np.maximum(out[r - 1] + slope * step * ease, np.where(r < 3, np.maximum(hull[r] - (3 - r) * 0.002, 0), hull[r]))
+        out[r] = np.maximum(
+            out[r - 1] + slope * step * ease, np.where(r < 3, np.maximum(hull[r] - (3 - r) * 0.002, 0), hull[r])
+        )
     smooth = out.copy()
-    pad = (lambda a: np.concatenate([a[:, -1:], a, a[:, :1]], 1)) if shell.closed else (lambda a: np.concatenate([a[:, :1], a, a[:, -1:]], 1))
+    pad = (
+        (lambda a: np.concatenate([a[:, -1:], a, a[:, :1]], 1))
+        if shell.closed
+        else (lambda a: np.concatenate([a[:, :1], a, a[:, -1:]], 1))
+    )
     for _ in range(3):
         smooth[1:-1] = (smooth[:-2] + 2 * smooth[1:-1] + smooth[2:]) / 4
         wide = pad(smooth)
@@ -521,8 +704,12 @@ def _drape(
     down = np.linspace(0, 1, len(heights))[:, None]
     n = fall.folds
     wobble = 0.5 * np.sin(2 * angle + phase)[None] + 0.25 * np.sin(3 * angle + 2.1 * phase)[None] * down
-    wave = np.cos(n * angle[None] + phase + wobble) * 0.65 + 0.35 * np.cos((n * 2 - 3) * angle[None] - 1.7 * phase + wobble)
-    out = out + fall.depth * fit.scale * smooth_step(down * 1.25) * (wave * 0.5 + 0.5) * (0.75 + 0.25 * np.sin(angle + phase)[None])
+    wave = np.cos(n * angle[None] + phase + wobble) * 0.65 + 0.35 * np.cos(
+        (n * 2 - 3) * angle[None] - 1.7 * phase + wobble
+    )
+    out = out + fall.depth * fit.scale * smooth_step(down * 1.25) * (wave * 0.5 + 0.5) * (
+        0.75 + 0.25 * np.sin(angle + phase)[None]
+    )
     out[0] = radius
     rings[1:, :, 0] = cx + out[1:] * np.sin(angle)
     rings[1:, :, 1] = heights[1:, None] + (rim[:, 1] - rim[:, 1].mean())[None] * (1 - down[1:]) ** 3
@@ -558,7 +745,9 @@ def _leg_weights(detail: Detail) -> tuple[Float[ndarray, "k"], Float[ndarray, "k
     """Mean skin weights of the left leg by height on the mean person, ascending; nothing of foot, pelvis or spine."""
     here = chart(detail)
     person_joints = _joint_names()
-    kept = [i for i, name in enumerate(person_joints) if name.startswith(("upperleg", "lowerleg")) and name.endswith(".L")]
+    kept = [
+        i for i, name in enumerate(person_joints) if name.startswith(("upperleg", "lowerleg")) and name.endswith(".L")
+    ]
     levels = np.linspace(-0.80, 0.0, 33)
     left = (here.rest[:, 0] > 0.02) & (here.arm == 0)
     out = np.zeros((len(levels), len(person_joints)))
@@ -603,7 +792,9 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
 
 
 @cache
-def _fall_mesh(kind: str, variant: int, detail: Detail) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"], Int[ndarray, "f"], Int[ndarray, "r k"]]:
+def _fall_mesh(
+    kind: str, variant: int, detail: Detail
+) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"], Int[ndarray, "f"], Int[ndarray, "r k"]]:
     """Faces of a skirt over a grid of vertex numbers, pattern coordinates, panels, and the grid itself.
 
     Numbers: 0 to k-1 are the rim, then ring by ring. Two folded-in rings close the hem; two folded-in columns each
@@ -683,7 +874,8 @@ class _Wardrobe:
         target = least + ease
         if plan.slip is not None:
             target = np.maximum(target, 0.9 * hang(fit, 0, plan.slip) + 0.5 * GAP + ease)
-        most = np.full(len(least), 0.2)
+        # Cloth rests on the shoulders: it does not span the hollow between them and the neck.
+        most = np.where(here.arm > 0.02, 0.2, least + ease + 0.003 + 0.25 * np.maximum(here.neck - 0.13, 0))
         if plan.leg_slip is not None:
             for leg in (1, 2):
                 target = np.maximum(target, hang(fit, leg, plan.leg_slip) + ease)
@@ -698,7 +890,9 @@ class _Wardrobe:
         rounds = plan.rounds if full else max(plan.rounds // 4, 1)
         heights = relax(fit, target, least, most, rounds, 0.5)
         if plan.folds and full:
-            heights = np.minimum(heights + plan.folds * small * _waves(person.detail, variant), np.maximum(most, heights))
+            heights = np.minimum(
+                heights + plan.folds * small * _waves(person.detail, variant), np.maximum(most, heights)
+            )
         room = np.maximum(heights - self.outer - 0.0006, 0.0008)
         dressed = _Dressed()
         shell = plan.shell
@@ -709,9 +903,15 @@ class _Wardrobe:
         for trim in plan.trims:
             lifted = heights + trim.lift * small
             cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
-            dressed.add(cover, trim.shell.faces, plan.sheet.uv(trim.shell.uvs, trim.shell.panels), trim.shell.weights, trim.shell.joints)
+            dressed.add(
+                cover,
+                trim.shell.faces,
+                plan.sheet.uv(trim.shell.uvs, trim.shell.panels),
+                trim.shell.weights,
+                trim.shell.joints,
+            )
             outer[trim.shell.covered] = np.maximum(outer, lifted)[trim.shell.covered]
-        flare: Callable[[ndarray], ndarray] = np.ones_like
+        levels, wider = np.zeros(1), np.ones(1)
         if plan.fall is not None:
             legs = np.flatnonzero((here.height < 0.2) & (here.height > plan.fall.hem - 0.1))
             below = fit.points[legs] + self.outer[legs, None] * fit.normals[legs]
@@ -722,8 +922,8 @@ class _Wardrobe:
             levels = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), person.detail)
             wider = radii.mean(1) / radii[0].mean()
 
-            def flare(v: ndarray) -> ndarray:
-                return np.interp(v, levels[::-1], wider[::-1])
+        def flare(v: ndarray) -> ndarray:
+            return np.interp(v, levels[::-1], wider[::-1])
 
         if full and plan.buttons:
             self._add_buttons(dressed, plan, outer, small)
@@ -770,20 +970,21 @@ class _Wardrobe:
         front = np.flatnonzero((here.rest[:, 2] > 0.03) & (here.arm == 0))
         radius, swatch = plan.button
         for x, y in plan.buttons:
-            for vertex_x in (x,) if x == 0 else (x,):
-                v = int(front[np.argmin(np.hypot(here.rest[front, 0] - vertex_x, here.rest[front, 1] - y))])
-                ring = here.mean[v].indices
-                h = max(outer[v], float(np.max(outer[ring])) - 0.002)
-                middle = fit.points[v] + (h - 0.0005) * fit.normals[v]
-                button, faces = _button(middle, fit.normals[v], radius * small)
-                weights, joints = top_four(np.repeat(here.weights[v : v + 1], len(button), 0))
-                dressed.add(button, faces, plan.sheet.swatch(swatch, len(faces)), weights, joints)
+            v = int(front[np.argmin(np.hypot(here.rest[front, 0] - x, here.rest[front, 1] - y))])
+            ring = here.mean[v].indices
+            h = max(outer[v], float(np.max(outer[ring])) - 0.002)
+            middle = fit.points[v] + (h - 0.0005) * fit.normals[v]
+            button, faces = _button(middle, fit.normals[v], radius * small)
+            weights, joints = top_four(np.repeat(here.weights[v : v + 1], len(button), 0))
+            dressed.add(button, faces, plan.sheet.swatch(swatch, len(faces)), weights, joints)
 
     def _scale(self, flare: Callable[[ndarray], ndarray]) -> Scale:
         fit, grid = self.fit, self.fit.chart.grids[0]
         members = grid.members
         here = np.hypot(fit.points[members, 0], fit.points[members, 2] - fit.points[members, 2].mean()).mean()
-        mean = np.hypot(fit.chart.rest[members, 0], fit.chart.rest[members, 2] - fit.chart.rest[members, 2].mean()).mean()
+        mean = np.hypot(
+            fit.chart.rest[members, 0], fit.chart.rest[members, 2] - fit.chart.rest[members, 2].mean()
+        ).mean()
         return Scale(float(here / mean), fit.scale, fit.scale, flare)
 
     def _hides(self, plan: Design) -> Bool[ndarray, "b"]:
@@ -796,13 +997,14 @@ def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
     inside = plan.shell.inside * fit.scale >= 0.025
     if plan.fall is not None:
         closed_below = plan.shell.closed
-        under = (here.height < 0.2) & (here.height > plan.fall.hem + 0.12)
+        # A seated figure shows its thighs below a short skirt.
+        under = (here.height < 0.2) & (here.height > max(min(plan.fall.hem + 0.25, CROTCH - 0.04), CROTCH - 0.35))
         cut = float(plan.shell.rest[plan.shell.cut, 1].mean())
         inside = np.where(here.height < cut, under & closed_below, inside)
     body, where = here.below
     vertex = np.zeros(person.body.parts["body"].stop, bool)
     vertex[body] = inside[where]
-    return vertex[person.body.parts["body"].faces].all(1)
+    return np.asarray(vertex[person.body.parts["body"].faces].all(1))
 
 
 def _button(middle: ndarray, normal: ndarray, radius: float) -> tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]:
@@ -814,7 +1016,9 @@ def _button(middle: ndarray, normal: ndarray, radius: float) -> tuple[Float[ndar
     turn = np.arange(10) / 10 * 2 * np.pi
     circle = np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up
     rings = [(1.0, 0.0), (1.0, 0.22), (0.86, 0.34), (0.7, 0.22)]
-    points = np.concatenate([middle + radius * (r * circle + h * normal) for r, h in rings] + [(middle + radius * 0.2 * normal)[None]])
+    points = np.concatenate(
+        [middle + radius * (r * circle + h * normal) for r, h in rings] + [(middle + radius * 0.2 * normal)[None]]
+    )
     i = np.arange(10)
     j = (i + 1) % 10
     faces = []
@@ -837,7 +1041,7 @@ def garment_pieces(person: Person) -> list[Piece]:
     pieces: list[Piece] = []
     skirt = spec.bottom is not None and spec.bottom.kind.endswith("skirt")
     under: list[Piece] = []
-    if spec.dress is None and (spec.bottom is None or skirt) or spec.dress is not None:
+    if spec.dress is not None or spec.bottom is None or skirt:
         under.append(on.wear("underwear", "briefs", plain))
     if spec.dress is None and spec.top is None:
         under.append(on.wear("underwear", "undershirt", plain))

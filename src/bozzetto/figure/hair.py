@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.face_hair import face_hair_pieces as face_hair_pieces
+from bozzetto.figure.face_hair import is_grey
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.strands import (
     CAP_ROWS,
@@ -138,9 +139,10 @@ def scalp() -> Scalp:
     v = np.clip(0.95 - cap_inside / 0.2, 0.01, 0.999)[cap_faces] * CAP_ROWS
 
     normals = vertex_normals(template, part.faces)
-    solid = (template[:, 1] > -0.2) & (np.abs(template[:, 0]) < 0.30) & ~mouth & ~deep
-    deep_front = (np.abs(template[:, 0]) < 0.05) & (template[:, 1] > 0.57) & (template[:, 2] < 0.125)
-    solid &= ~(deep_front & (template[:, 1] < 0.68) & (template[:, 2] > 0.0))
+    solid = (template[:, 1] > -0.2) & (np.abs(template[:, 0]) < 0.30) & ~mouth & ~_behind_face(template)
+    front = (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.05)
+    outward = ((template - np.array([0.0, 0.62, 0.05])) * normals).sum(1)
+    solid &= ~front | (outward > 0.3 * np.linalg.norm(template - np.array([0.0, 0.62, 0.05]), axis=1))
     outer_ear = ears & (normals[:, 0] * np.sign(template[:, 0]) > 0.45) & (np.abs(template[:, 0]) > 0.074)
     solid &= ~ears | outer_ear
     outside = np.flatnonzero(solid)
@@ -151,6 +153,19 @@ def scalp() -> Scalp:
         ends, cap_points, cap_inside, cap_faces, np.stack([u, v], -1).astype(np.float32),
         outside, outer_ear[outside], part.faces[near[part.faces].any(1)], used,
     )  # fmt: skip
+
+
+def _behind_face(template: Float[ndarray, "b 3"]) -> Bool[ndarray, "b"]:
+    """Vertices of the mouth's, nose's and eyes' insides."""
+    from scipy.spatial import cKDTree
+
+    front = (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.03)
+    found = np.flatnonzero(front)
+    near = cKDTree(template[found, :2]).query_ball_point(template[found, :2], 0.007)
+    foremost = np.array([template[found[each], 2].max() for each in near])
+    hidden = np.zeros(len(template), bool)
+    hidden[found] = template[found, 2] < foremost - 0.02
+    return hidden
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +199,6 @@ class Cut:
     """Along each strand."""
     thickness: float = 0.004
     """Of the under-layer."""
-    stubble: float = 0.0
-    """How far the under-layer is thinned out."""
     extra: tuple[Geometry, ...] = ()
     """Plaits and locks, in the template's measure."""
     across: int = 3
@@ -210,6 +223,9 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     if cut.seeds is not None:
         lines, away = grow(head.field, cut.seeds, cut.points if head.full else max(3, (cut.points + 1) // 2))
         seeds = cut.seeds
+        clear = ~_before_the_eyes(lines)
+        lines, away = lines[clear], away[clear]
+        seeds = Strands(seeds.roots[clear], seeds.normals[clear], seeds.combs[clear], seeds.how[clear])
         if cut.locks:
             along = np.linspace(0, 1, lines.shape[1])
             radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - along**6, 0.02, 1))
@@ -222,15 +238,16 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     mesh = merge(*parts)
     vertices = head.frame.to_person(mesh.vertices)
     weights, joints = hanging_weights(person, head.frame, mesh.vertices)
-    material = hair_material(person.spec.hair.colour.srgb, person, cut.stubble, _grey(person))
+    colour = np.array(person.spec.hair.colour.srgb)
+    material = hair_material(colour, 1024 if head.full else 128, is_grey(colour), head.full)
     return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
 
 
-def _grey(person: Person) -> float:
-    """Grey hair is white among dark."""
-    colour = person.spec.hair.colour.srgb
-    between = max(colour) - min(colour) < 0.08 and 0.32 < sum(colour) / 3 < 0.80
-    return 1.0 if between else 0.0
+def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
+    """Strands that cross the face: the few that end up there are left out."""
+    x, y, z = np.abs(lines[..., 0]), lines[..., 1], lines[..., 2]
+    middle = (x[:, 1:] + x[:, :-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2, (z[:, 1:] + z[:, :-1]) / 2
+    return np.any([((a < 0.048) & (b > 0.55) & (b < 0.664) & (c > 0.09)).any(1) for a, b, c in ((x, y, z), middle)], 0)
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -244,7 +261,9 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
     if style in _SHORT:
         solid, around = solid[~place.ears], around[~place.ears]
     else:
-        around = np.where(place.ears[:, None], np.sign(solid[:, :1]) * np.array([[0.97, 0.24, 0.0]]), around)
+        rim = (solid[:, 2] - solid[place.ears, 2].mean()) / 0.02
+        bulge = _unit(np.stack([np.sign(solid[:, 0]), np.full(len(rim), 0.25), rim], 1))
+        around = np.where(place.ears[:, None], bulge, around)
     chin_to_chest = np.clip((template[place.outside][:, 1] - 0.485) / 0.03, 0, 1)
     if style in _SHORT:
         chin_to_chest = chin_to_chest[~place.ears]
@@ -322,7 +341,9 @@ def _fall(points: Float[ndarray, "n 3"], part: float, back: float = 0.0) -> Floa
     away = points[:, [0, 2]] - (start + t[:, None] * along)
     size = np.linalg.norm(away, axis=1, keepdims=True)
     away = away / (size + 0.004)
-    return _unit(np.stack([away[:, 0], np.full(len(away), -0.45), away[:, 1] - back], 1))
+    low = _step(0.68, 0.60, points[:, 1])  # the nape's hair grows downwards
+    out = 1 - 0.9 * low
+    return _unit(np.stack([away[:, 0] * out, -0.45 - 0.55 * low, (away[:, 1] - back) * out], 1))
 
 
 def _leaders(points: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "n"]:
@@ -359,8 +380,8 @@ def _buzz(head: Head) -> Cut:
     chosen = head.some(1900, 200)
     length = head.rng.uniform(0.010, 0.013)
     combs = _fall(head.roots[chosen], 0.0)
-    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.10, height=0.003, width=0.0055, gravity=0.2, clump=0.0)
-    return Cut(seeds, 3, 0.0022, 0.0)
+    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.10, height=0.0045, width=0.0055, gravity=0.2, clump=0.0)
+    return Cut(seeds, 3, 0.0013)
 
 
 def _short(head: Head) -> Cut:
@@ -486,7 +507,7 @@ def _bob(head: Head) -> Cut:
     rng = head.rng
     end = rng.uniform(0.530, 0.562)
     part = rng.choice((0.0, -0.025, 0.025))
-    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1000, blunt=0.5), 8, 0.007)
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1050, blunt=0.5), 10, 0.007, across=2)
 
 
 def _shoulder(head: Head) -> Cut:
@@ -494,16 +515,16 @@ def _shoulder(head: Head) -> Cut:
     end = head.joint("shoulder01.L")[1] + rng.uniform(-0.01, 0.03)
     part = rng.choice((0.0, -0.028, 0.028))
     wave = rng.uniform(0.0, 0.005)
-    seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 850, curl=wave, pitch=0.10)
-    return Cut(seeds, 9, 0.007)
+    seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 950, curl=wave, pitch=0.10)
+    return Cut(seeds, 12, 0.007, across=2)
 
 
 def _long_straight(head: Head) -> Cut:
     rng = head.rng
     end = head.joint("shoulder01.L")[1] - rng.uniform(0.09, 0.24)
     part = rng.choice((0.0, 0.0, -0.025, 0.025))
-    seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 760, width=0.0095)
-    return Cut(seeds, 10, 0.006)
+    seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 900, width=0.0095)
+    return Cut(seeds, 13, 0.006, across=2)
 
 
 def _long_wavy(head: Head) -> Cut:
@@ -540,20 +561,22 @@ def _curly(head: Head) -> Cut:
 def _afro(head: Head) -> Cut:
     """A rounded mass: short curls all over a thick under-layer."""
     rng = head.rng
-    chosen = np.concatenate([head.some(1150, 260)] * (2 if head.full else 1))
+    chosen = np.concatenate([head.some(1150, 260)] * (3 if head.full else 1))
+    edge = chosen[scalp().inside[chosen] < 0.03]
+    chosen = np.concatenate([chosen, edge, edge] if head.full else [chosen, edge])
     size = rng.uniform(0.040, 0.075)
     count = len(chosen)
     rise = size * _swell(scalp().inside[chosen])
-    rise = rise * rng.uniform(0.80, 1.0, count)
+    rise = rise * np.where(np.arange(count) < count - 2 * len(edge), rng.uniform(0.84, 1.06, count), rng.uniform(0.1, 1, count))
     tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
         head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
-        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0085, blunt=0.6, mess=0.0,
+        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0095, blunt=0.7, mess=0.0,
     )  # fmt: skip
     pressed = seeds.roots[:, 1] > head.ceiling - 0.02
     rise = np.where(pressed, 0.003, rise)
     roots = (seeds.roots + head.normals[chosen] * rise[:, None]).astype(np.float32)
-    return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 6, size, across=2)
+    return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 4, 0.86 * size, across=2)
 
 
 def _mohawk(head: Head) -> Cut:
@@ -574,9 +597,9 @@ def _mohawk(head: Head) -> Cut:
     sides = head.some(900, 60)
     sides = sides[np.abs(place.roots[sides, 0]) > 0.018]
     short = _loose(
-        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.009, lift=0.08, height=0.002, width=0.005, clump=0.0
+        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.011, lift=0.10, height=0.004, width=0.0055, clump=0.0
     )
-    return Cut(together(ridge, short), 6, 0.0016, across=2)
+    return Cut(together(ridge, short), 6, 0.0012, across=2)
 
 
 def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "*n 3"], height: float = 0.006) -> Strands:
@@ -606,7 +629,7 @@ def _tail(
     roots = tie + spread * 0.010
     combs = _unit(out + spread * 0.35)
     values = {
-        "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.42, "comb": 0.8, "fade": 0.035,
+        "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.85, "comb": 0.8, "fade": 0.035,
         "hug": 0.0, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
         "clump": 0.50, "leader": np.zeros(count), "column": rng.integers(0, 32, count),
         "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
@@ -640,10 +663,10 @@ def _ponytail(head: Head) -> Cut:
     covered = head.ceiling < 1.0
     y = min(0.655 + 0.075 * high, head.ceiling - 0.02 if covered else 9.0)
     tie, out = _on_head(head, (0.0, y, -0.06), 0.014)
-    out = _unit((out + np.array([0.0, 0.35 * high, 0.0]))[None])[0]
+    out = _unit((out + np.array([0.0, 0.20 * high, 0.0]))[None])[0]
     swept = _to_tie(head, head.some(950, 150), tie)
     tail = _tail(
-        head, tie + out * 0.004, out, rng.uniform(0.16, 0.36), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10
+        head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10
     )
     return Cut(together(swept, tail), 10, 0.004, across=2, extra=(_band(tie + out * 0.004, out, 0.011, head),))
 

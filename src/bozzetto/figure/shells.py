@@ -74,7 +74,9 @@ class Grid:
     heights: Float[ndarray, "r"]
 
 
-def arm_coordinates(points: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"], Float[ndarray, "n"]]:
+def arm_coordinates(
+    points: Float[ndarray, "n 3"],
+) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"], Float[ndarray, "n"]]:
     """Metres along the arm, angle round it (zero on top, half a turn below) and distance from its axis, mirrored."""
     p = points * [1.0, 1.0, 1.0]
     p[:, 0] = np.abs(p[:, 0])
@@ -194,7 +196,12 @@ def loop_subdivide(faces: Int[ndarray, "f 3"], count: int) -> tuple[sparse.csr_m
 
 def slice_faces(
     faces: Int[ndarray, "f 3"], field: Float[ndarray, "n"]
-) -> tuple[Int[ndarray, "m 2"], Float[ndarray, "m"], tuple[Int[ndarray, "g 3"], Int[ndarray, "g"]], tuple[Int[ndarray, "h 3"], Int[ndarray, "h"]]]:
+) -> tuple[
+    Int[ndarray, "m 2"],
+    Float[ndarray, "m"],
+    tuple[Int[ndarray, "g 3"], Int[ndarray, "g"]],
+    tuple[Int[ndarray, "h 3"], Int[ndarray, "h"]],
+]:
     """Triangles cut along the zero of a field.
 
     Returns the edges that get a vertex and where on them it lies; then the faces of the positive side with the face
@@ -245,7 +252,11 @@ def chart(detail: Detail) -> Chart:
         base, faces = loop_subdivide(faces, count)
     dense0 = np.zeros((count, len(body.joint_names)))
     rows = np.repeat(np.arange(count), 4)
-    np.add.at(dense0, (rows, body.skin_joints[part.start : part.stop].ravel()), body.skin_weights[part.start : part.stop].ravel())
+    np.add.at(
+        dense0,
+        (rows, body.skin_joints[part.start : part.stop].ravel()),
+        body.skin_weights[part.start : part.stop].ravel(),
+    )
     arm_names = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
     arm_columns = [i for i, name in enumerate(body.joint_names) if name.startswith(arm_names)]
 
@@ -285,10 +296,14 @@ def chart(detail: Detail) -> Chart:
     neck = base @ neck0
     skin = body.template.numpy()[: body.parts["body"].stop]
     distance, nearest = cKDTree(rest).query(skin)
-    near = np.flatnonzero(distance < 0.045)
+    offset = skin - rest[nearest]
+    outward = _normals(rest, faces)[nearest]
+    aside = np.linalg.norm(offset - (offset * outward).sum(1, keepdims=True) * outward, axis=1)
+    near = np.flatnonzero((distance < 0.045) & (aside < (0.014 if detail == "full" else 0.024)))
     torso = np.flatnonzero((arm < 0.02) & (rest[:, 1] < 0.45) & (rest[:, 1] > -0.16))
     legs = [
-        np.flatnonzero((rest[:, 0] * side > -1e-6) & (rest[:, 1] < 0.0) & (rest[:, 1] > -0.8) & (arm == 0)) for side in (1.0, -1.0)
+        np.flatnonzero((rest[:, 0] * side > -1e-6) & (rest[:, 1] < 0.0) & (rest[:, 1] > -0.8) & (arm == 0))
+        for side in (1.0, -1.0)
     ]
     grids = (
         _grid(rest, torso, np.zeros(len(torso)), np.full(len(torso), SIDE_Z), 0.45, -0.16, 30, 40),
@@ -297,7 +312,8 @@ def chart(detail: Detail) -> Chart:
             for leg, side in zip(legs, (1.0, -1.0), strict=True)
         ),
     )
-    return Chart(base.tocsr(), faces, rest, mean.tocsr(), weights, arm, hole, neck, np.where(arm > 0.03, 1.0, rest[:, 1]), sleeve, back,
+    high = np.where(arm > 0.03, 1.0, rest[:, 1])
+    return Chart(base.tocsr(), faces, rest, mean.tocsr(), weights, arm, hole, neck, high, sleeve, back,
                  (near, nearest[near]), grids)  # fmt: skip
 
 
@@ -308,18 +324,30 @@ def _from_chin(rest: Float[ndarray, "t 3"], faces: Int[ndarray, "f 3"]) -> Float
     loose = np.unique(ordered[counts == 1])
     chin = loose[rest[loose, 1] > 0.45]
     none = np.zeros(0, np.int64)
-    distance = igl.exact_geodesic(np.ascontiguousarray(rest), np.ascontiguousarray(faces), chin, none, np.arange(len(rest)), none)
+    distance = igl.exact_geodesic(
+        np.ascontiguousarray(rest), np.ascontiguousarray(faces), chin, none, np.arange(len(rest)), none
+    )
     return np.asarray(distance, np.float64).ravel()
 
 
-def _grid(rest: ndarray, members: ndarray, x: ndarray, z: ndarray, top: float, bottom: float, rows: int, columns: int) -> Grid:
+def _grid(
+    rest: ndarray, members: ndarray, x: ndarray, z: ndarray, top: float, bottom: float, rows: int, columns: int
+) -> Grid:
     """Bins of chart vertices round an axis, each cell with something in it or its neighbours' mean."""
     p = rest[members]
     row = np.clip((top - p[:, 1]) / (top - bottom) * (rows - 1), 0, rows - 1 - 1e-6)
     column = (np.arctan2(p[:, 0] - x, p[:, 2] - z) / (2 * np.pi) % 1) * columns
     i, j = row.astype(int), column.astype(int)
     a, b = row - i, column - j
-    cells = np.stack([i * columns + j % columns, i * columns + (j + 1) % columns, (i + 1) * columns + j % columns, (i + 1) * columns + (j + 1) % columns], 1)
+    cells = np.stack(
+        [
+            i * columns + j % columns,
+            i * columns + (j + 1) % columns,
+            (i + 1) * columns + j % columns,
+            (i + 1) * columns + (j + 1) % columns,
+        ],
+        1,
+    )
     shares = np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], 1)
     rows_of = np.repeat(np.arange(len(members)), 4)
     spread = sparse.csr_matrix((shares.ravel(), (rows_of, cells.ravel())), (len(members), rows * columns))
@@ -327,7 +355,9 @@ def _grid(rest: ndarray, members: ndarray, x: ndarray, z: ndarray, top: float, b
     centres = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), -1).reshape(-1, 2)
     away_row = centres[:, 0][:, None] - row[None]
     away_column = (centres[:, 1][:, None] - column[None] + columns / 2) % columns - columns / 2
-    closeness = np.exp(-(away_row**2 + away_column**2) / (2 * 0.7**2)) + 1e-9 * np.exp(-(np.hypot(away_row, away_column)) / 3)
+    closeness = np.exp(-(away_row**2 + away_column**2) / (2 * 0.7**2)) + 1e-9 * np.exp(
+        -(np.hypot(away_row, away_column)) / 3
+    )
     closeness[closeness < closeness.max(1, keepdims=True) * 0.02] = 0
     gather = sparse.csr_matrix(closeness / closeness.sum(1, keepdims=True))
     return Grid(rows, columns, members, gather, spread.tocsr(), np.linspace(top, bottom, rows))
@@ -356,7 +386,7 @@ class Fit:
 
 
 @numba.njit(cache=True)
-def _normals(points, faces):  # noqa: ANN
+def _normals(points, faces):
     out = np.zeros_like(points)
     for f in range(len(faces)):
         i, j, k = faces[f]
@@ -374,7 +404,7 @@ def _normals(points, faces):  # noqa: ANN
 
 
 @numba.njit(cache=True)
-def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness):  # noqa: ANN
+def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness):
     """Heights whose surface is smooth: each vertex goes part of the way to its neighbours' mean, along its normal."""
     n = len(heights)
     new = np.empty_like(heights)
@@ -388,7 +418,11 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
                 y += points[w, 1] + heights[w] * normals[w, 1]
                 z += points[w, 2] + heights[w] * normals[w, 2]
             k = max(b - a, 1)
-            want = (x / k - points[v, 0]) * normals[v, 0] + (y / k - points[v, 1]) * normals[v, 1] + (z / k - points[v, 2]) * normals[v, 2]
+            want = (
+                (x / k - points[v, 0]) * normals[v, 0]
+                + (y / k - points[v, 1]) * normals[v, 1]
+                + (z / k - points[v, 2]) * normals[v, 2]
+            )
             h = heights[v] + stiffness * (want - heights[v])
             new[v] = max(min(h, most[v]), least[v])
         heights[:] = new
@@ -396,7 +430,7 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
 
 
 @numba.njit(cache=True)
-def _protrusion(skin, body, where, points, normals):  # noqa: ANN
+def _protrusion(skin, body, where, points, normals):
     out = np.zeros(len(points))
     for i in range(len(body)):
         v, c = body[i], where[i]
@@ -424,10 +458,19 @@ def fit_chart(person: Person) -> Fit:
     return Fit(here, points, normals, np.minimum(skin, 0.02), person.spec.body.height / MEAN_HEIGHT)
 
 
-def relax(fit: Fit, heights: Float[ndarray, "n"], least: Float[ndarray, "n"], most: Float[ndarray, "n"], rounds: int, stiffness: float = 0.6) -> Float[ndarray, "n"]:
+def relax(
+    fit: Fit,
+    heights: Float[ndarray, "n"],
+    least: Float[ndarray, "n"],
+    most: Float[ndarray, "n"],
+    rounds: int,
+    stiffness: float = 0.6,
+) -> Float[ndarray, "n"]:
     """Smooth heights between two bounds; the lower wins."""
     mean = fit.chart.mean
-    return _relax(mean.indptr, mean.indices, np.maximum(heights, least), least, most, fit.points, fit.normals, rounds, stiffness)
+    return _relax(
+        mean.indptr, mean.indices, np.maximum(heights, least), least, most, fit.points, fit.normals, rounds, stiffness
+    )
 
 
 def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarray, "n"]:
@@ -450,7 +493,10 @@ def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarra
         angle = np.arctan2(cells[i, :, 0] - centre[i, 0], cells[i, :, 2] - centre[i, 2])
         if grid == 0:  # the torso's middle swings forward and back; cloth hangs plumb
             sway = (centre[i, 2] - centre[i - 1, 2]) * np.cos(angle)
-        hanging[i] = np.maximum(radius[i], hanging[i - 1] - sway - slips[i] * drop[i])
+        falling = hanging[i - 1] - sway - slips[i] * drop[i]
+        if grid == 0 and g.heights[i - 1] > 0.345:  # nothing hangs from the shoulders' ends into the armpits
+            falling = np.where(np.abs(np.cos(angle)) > 0.7, falling, 0)
+        hanging[i] = np.maximum(radius[i], falling)
     hanging[:] = (np.roll(hanging, 1, 1) + 2 * hanging + np.roll(hanging, -1, 1)) / 4
     gain = g.spread @ (hanging - radius).ravel()
     out = np.zeros(len(fit.points))
@@ -536,7 +582,9 @@ def make_shell(
             at_hem &= ~((values[-1][a] < 1e-9) & (values[-1][b] < 1e-9))
         # The chart's own rims (wrist, neck) count as hems too.
         a, b, by = a[at_hem], b[at_hem], owner[border][at_hem]
-        strip = np.concatenate([np.stack([renumber[b], renumber[a], number[a]], 1), np.stack([renumber[b], number[a], number[b]], 1)])
+        strip = np.concatenate(
+            [np.stack([renumber[b], renumber[a], number[a]], 1), np.stack([renumber[b], number[a], number[b]], 1)]
+        )
         inner_faces = np.concatenate([inner_faces, strip])
         inner_parents = np.concatenate([inner_parents, by, by])
     full = sparse.vstack(matrices).tocsr()
@@ -563,7 +611,8 @@ def make_shell(
     covered = np.zeros(n, bool)
     covered[here.faces[np.unique(parents)]] = True
     inner = (np.arange(full.shape[0]) >= outer_count).astype(np.float64)
-    return Shell(full, inner, all_faces, uvs, panels, weights, joints, np.minimum.reduce([np.asarray(f) for f in fields]),
+    inside = np.minimum.reduce([np.asarray(f) for f in fields])
+    return Shell(full, inner, all_faces, uvs, panels, weights, joints, inside,
                  rim_vertices, closed, covered, rest)  # fmt: skip
 
 
@@ -584,7 +633,9 @@ def _rim(faces: ndarray, renumber: ndarray, cut_field: ndarray) -> tuple[Int[nda
     return np.array(order), closed
 
 
-def raise_shell(fit: Fit, shell: Shell, heights: Float[ndarray, "n"], thickness: Float[ndarray, "n"]) -> Float[ndarray, "v 3"]:
+def raise_shell(
+    fit: Fit, shell: Shell, heights: Float[ndarray, "n"], thickness: Float[ndarray, "n"]
+) -> Float[ndarray, "v 3"]:
     """The shell's vertices on a person, its folded edge thinner by the cloth's thickness."""
     outside = shell.mix @ (fit.points + heights[:, None] * fit.normals)
     inward = shell.mix @ (thickness[:, None] * fit.normals)

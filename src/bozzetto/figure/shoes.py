@@ -13,8 +13,24 @@ from scipy.spatial.transform import Rotation
 from bozzetto.body.bind import joint_transforms, skin
 from bozzetto.body.model import Body, ShapedBody
 from bozzetto.figure.fitted import (
-    Box, Fitted, Shape, Surface, carrier, dense_weights, four, join, mean_person, noise, normal_map, sheet, slab,
-    smooth_normals, step, surface, tube, unit,
+    Box,
+    Fitted,
+    Shape,
+    Surface,
+    carrier,
+    dense_weights,
+    four,
+    join,
+    mean_person,
+    noise,
+    normal_map,
+    sheet,
+    slab,
+    smooth_normals,
+    step,
+    surface,
+    tube,
+    unit,
 )  # fmt: skip
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.spec import FigureSpec, Garment
@@ -63,12 +79,16 @@ class Last:
 
 
 LASTS = {
-    "sneakers": Last(sole=0.017, slab=0.017, wall=0.007, welt=0.003, toe_room=0.007, longer=0.009, front=0.107, back=0.072),
-    "boots": Last(
-        pitch=4.5, toe=0.11, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.009, longer=0.01, back=0.225, side=0.225,
-        front=0.225, heel=0.27,
+    "sneakers": Last(
+        sole=0.017, slab=0.017, wall=0.007, welt=0.003, toe_room=0.007, longer=0.009, front=0.107, back=0.072,
     ),
-    "shoes": Last(pitch=4.0, toe=0.06, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27),
+    "boots": Last(
+        pitch=4.5, toe=0.11, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.009, longer=0.01, back=0.225,
+        side=0.225, front=0.225, heel=0.27,
+    ),
+    "shoes": Last(
+        pitch=4.0, toe=0.06, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27,
+    ),
     "heels": Last(
         pitch=25.0, toe=0.034, sole=0.004, slab=0.004, wall=0.001, welt=0.0003, room=0.003, toe_room=0.001, point=0.8,
         longer=0.022, back=0.052, side=0.03, front=0.03, throat=0.69, heel=0.26, heel_tip=0.17,
@@ -86,7 +106,7 @@ def heel_raise(spec: FigureSpec) -> tuple[float, float]:
 
 
 def raise_heels(person: Person) -> Person:
-    """The person standing as the shoes ask: feet pitched, toes flat on zero, everything else moved up; or as they are."""
+    """The person standing as the shoes ask: feet pitched, toes flat on zero, all else moved up; or as they are."""
     kind = None if person.spec.shoes is None else person.spec.shoes.kind
     if kind is None or not LASTS[kind].pitch:
         return person
@@ -155,7 +175,7 @@ class Foot:
         """Height of the foot's underside along the foot."""
         share = np.clip((self.ball - z) / (self.ball - 0.13 * self.length), 0, 1.15)
         bent = np.minimum(share, 1)
-        return self.lift * (0.55 * share + 0.45 * bent * bent * (3 - 2 * bent)) - 0.003
+        return np.asarray(self.lift * (0.55 * share + 0.45 * bent * bent * (3 - 2 * bent)) - 0.003)
 
     def world(self, points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
         return points @ self.to_world.T + self.origin
@@ -329,7 +349,9 @@ def _heel(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Shape:
     side = ring[: half + 1]
     stop = np.interp(breast, side[: half // 2, 1], np.arange(half // 2))
     at = np.linspace(-stop, stop, 22)
-    arc = np.stack([np.interp(at % len(ring), np.arange(len(ring) + 1), np.r_[ring[:, k], ring[0, k]]) for k in range(2)], 1)
+    arc = np.stack(
+        [np.interp(at % len(ring), np.arange(len(ring) + 1), np.r_[ring[:, k], ring[0, k]]) for k in range(2)], 1
+    )
     front = np.linspace(arc[-1], arc[0], 9)[1:-1]
     front[:, 1] -= 0.006 * np.sin(np.linspace(0, np.pi, 9)[1:-1])
     loop = np.concatenate([arc, front])
@@ -513,7 +535,14 @@ def _laces(foot: Foot, grid: Float[ndarray, "r c 3"], kind: str) -> list[Shape]:
             last_bar = path[4]
     for sign in (-1, 1):
         turn = np.linspace(0, 1, 13)
-        loop = np.stack([sign * (0.001 + 0.024 * np.sin(np.pi * turn) ** 0.8), np.zeros(13), 0.016 * np.sin(2 * np.pi * turn) + 0.012 * turn * (1 - turn)], 1)
+        loop = np.stack(
+            [
+                sign * (0.001 + 0.024 * np.sin(np.pi * turn) ** 0.8),
+                np.zeros(13),
+                0.016 * np.sin(2 * np.pi * turn) + 0.012 * turn * (1 - turn),
+            ],
+            1,
+        )
         path = lay(last_bar + loop, thickness * 1.6)
         path[:, 1] += 0.004 * np.sin(np.pi * turn)
         shapes.append(tube(path, thickness * 0.8, ACCENT, 6))
@@ -624,7 +653,7 @@ class Paint:
 
     shade: Float[ndarray, "h w"]
     """Multiplies the colour."""
-    second: Float[ndarray, "h w"]
+    second: Float[ndarray, "h w 1"]
     """Share of the garment's second colour on the upper."""
     sole: Bool[ndarray, "h w"]
     lining: Bool[ndarray, "h w"]
@@ -682,7 +711,7 @@ def _paint(kind: str, detail: str) -> Paint:
             tall[:rows] += 0.7 * crease * fold
             shade[:rows] *= 1 - 0.022 * crease * (1 - fold)
     knit = kind == "sneakers"
-    if knit:
+    if knit and detail == "full":
         i, j = np.mgrid[:height, :width]
         weave = np.sin(i * 1.4 / scale) * np.sin(j * 1.4 / scale + np.pi * (np.floor(i * 1.4 / scale / np.pi) % 2))
         tall[:rows] += 0.35 * weave[:rows] * (1 - second[:rows])
@@ -694,16 +723,16 @@ def _paint(kind: str, detail: str) -> Paint:
     edge = np.sin(np.linspace(0, 6 * np.pi, height - rows))[:, None]
     tread = np.linspace(0, 1, height - rows)[:, None] > 0.66
     tall[rows:] += np.where(sole[rows:], 0.5 * edge, 0.25 * grain[rows:])
-    shade[rows:] *= np.where(sole[rows:], 1 + 0.02 * edge + 0.01 * cloud[rows:] - (0.2 if knit else 0.06) * tread, 1 + 0.02 * cloud[rows:])
+    shade[rows:] *= np.where(
+        sole[rows:], 1 + 0.02 * edge + 0.01 * cloud[rows:] - (0.2 if knit else 0.06) * tread, 1 + 0.02 * cloud[rows:]
+    )
     smooth = {"sneakers": 0.78, "boots": 0.48, "shoes": 0.32, "heels": 0.28, "sandals": 0.55}[kind]
     rough = np.full((height, width), smooth, np.float32)
     rough[rows:] = 0.8
     rough[rows:][sole[rows:]] = 0.62
     rough += 0.03 * cloud + 0.03 * grain
     normal = None if detail == "low" else normal_map(tall, 0.55)
-    return Paint(
-        shade, second[..., None], sole, lining, accent, (rough.clip(0.05, 1) * 255).astype(np.uint8), normal
-    )
+    return Paint(shade, second[..., None], sole, lining, accent, (rough.clip(0.05, 1) * 255).astype(np.uint8), normal)
 
 
 Field = Float[ndarray, "h w"]
@@ -761,4 +790,3 @@ def _material(garment: Garment, detail: str) -> Material:
     colour[paint.sole], colour[paint.lining], colour[paint.accent] = sole, lining, accent
     albedo = (colour * paint.shade[..., None] * 255 + 0.5).clip(0, 255).astype(np.uint8)
     return Material(albedo, paint.normal, paint.roughness)
-

@@ -52,7 +52,7 @@ _RESTING: dict[Expression, dict[str, float]] = {
     },
     "surprised": {
         "browInnerUp": 0.6, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7, "eyeWideLeft": 0.6, "eyeWideRight": 0.6,
-        "jawOpen": 0.28, "mouthFunnel": 0.2,
+        "jawOpen": 0.34,
     },
 }  # fmt: skip
 
@@ -241,9 +241,9 @@ class _SkinMasks:
     face_sample: UInt8[ndarray, "m k"]
     """The layers of texels spread evenly over the visible skin of the face."""
     roughness: UInt8[ndarray, "s s"]
-    pores: Float[ndarray, "s s 2"]
+    pores: Float[ndarray, "_ _ 2"]
     """Slope of the skin's grain: rise over run to the right and down the picture."""
-    wrinkles: Float[ndarray, "s s 2"]
+    wrinkles: Float[ndarray, "_ _ 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,11 +251,11 @@ class _Places:
     """Where the mean person's features are, in front view; metres."""
 
     eye: Float[ndarray, "2"]
-    upper_lid: Float[ndarray, "p 2"]
-    lower_lid: Float[ndarray, "p 2"]
-    brow: Float[ndarray, "p 2"]
-    lips: Float[ndarray, "p 2"]
-    mouth_line: Float[ndarray, "p 2"]
+    upper_lid: Float[ndarray, "_ 2"]
+    lower_lid: Float[ndarray, "_ 2"]
+    brow: Float[ndarray, "_ 2"]
+    lips: Float[ndarray, "_ 2"]
+    mouth_line: Float[ndarray, "_ 2"]
     nose: Float[ndarray, "3"]
     mouth: Float[ndarray, "2"]
     chin: float
@@ -306,7 +306,8 @@ def _skin_masks(body: Body, size: int) -> _SkinMasks:
     chosen = chosen[:: max(1, len(chosen) // 900)]
     rough = 0.56 + 0.10 * (_noise(p, 400.0, 5) - 0.5) - 0.10 * masks["t_zone"]
     rough += (0.36 - rough) * masks["lips"] + (0.30 - rough) * masks["nail"] * (1 - masks["lips"])
-    rough += (0.25 - rough) * np.maximum(masks["waterline"], masks["mouth"])
+    rough += (0.25 - rough) * masks["waterline"]
+    rough += (0.75 - rough) * np.maximum(masks["mouth"], masks["lip_line"])
     empty = np.zeros((1, 1, 2), np.float32)
     return _SkinMasks(
         atlas=atlas,
@@ -377,7 +378,9 @@ def _draw_limbs(
         back = sign * np.cross(across, along)
         back /= np.linalg.norm(back)
         down = -(looks[mine] @ back)
-        masks["palm"][mine] = _ramp(down + 0.25 * (_noise(p[mine], 90.0, 7) - 0.5), -0.15, 0.45)
+        reach = (p[mine] - joint(f"wrist.{side}")) @ along / (along @ along)
+        palm = _ramp(down + 0.25 * (_noise(p[mine], 90.0, 7) - 0.5), -0.15, 0.45)
+        masks["palm"][mine] = palm * _ramp(reach, 0.02, 0.4)
         for finger in range(1, 6):
             for part, size in ((1, 0.009), (2, 0.007), (3, 0.006)):
                 near = _blob(p[mine], joint(f"finger{finger}-{part}.{side}") + 0.004 * back, size)
@@ -458,7 +461,9 @@ def _draw_head(
     inside_lips = _inside(p[:, :2], place.lips)
     near_mouth = (np.hypot(x, y - place.mouth[1]) < 0.04) & (z > 0.11)
     lip_edge = _to_curve(p[:, :2], place.lips, 0.02)
-    signed = np.where(inside_lips, lip_edge, -lip_edge)
+    # The painted mask stops a little short of the lower lip's rim.
+    lower = _ramp(place.mouth[1] - y, 0.002, 0.005) * _ramp(-x, -0.02, -0.012)
+    signed = np.where(inside_lips, lip_edge, -lip_edge) + 0.0013 * lower
     lips = near_mouth * _ramp(signed, -0.0007, 0.0007)
     put("lips", lips)
     line = np.exp(-((_to_curve(p[:, :2], place.mouth_line, 0.02) / 0.0008) ** 2))
@@ -485,7 +490,7 @@ def _draw_head(
     start = np.interp(turn, angles, heights) + 0.006 * (wobble - 0.5)
     put("scalp", _ramp(y - start, -0.003, 0.012) * (0.7 + 0.3 * grain) * (1 - lobe * _ramp(-y, -0.672, -0.66)))
 
-    spots_small, spots_large = _spots(p, 0.0042, 0.00085, 21), _spots(p, 0.009, 0.0013, 22)
+    spots_small, spots_large = _spots(p, 0.0027, 0.0008, 21), _spots(p, 0.0055, 0.0013, 22)
     sunny = (
         np.maximum(np.exp(-((x / 0.045) ** 2) - ((y - 0.618) / 0.026) ** 2), 0.35 * _ramp(y, 0.65, 0.68))
         * forward

@@ -11,8 +11,6 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 
-from bozzetto.figure.piece import Person
-from bozzetto.figure.spec import Colour
 from bozzetto.types import Material
 
 COLUMNS = 16
@@ -333,7 +331,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 break
         at = 0
         for k in range(count):
-            want = arc[last] * k / (count - 1)
+            want = arc[last] * (k / (count - 1)) ** 1.3  # denser where the head curves
             while at < last - 1 and arc[at + 1] < want:
                 at += 1
             share = min(max((want - arc[at]) / (arc[at + 1] - arc[at] + 1e-9), 0.0), 1.0)
@@ -375,7 +373,7 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):  # noqa: AN
                 x, y, z = x + c * bx + d * nx, y + c * by + d * ny, z + c * bz + d * nz
             if k > 0:
                 far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-                floor = 0.0012
+                floor = 0.0012 if k < 2 else 0.0025
                 if far < floor:
                     x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
                 if y > ceiling and far > 0.007:
@@ -526,39 +524,36 @@ def tubes(
     )
 
 
-def hair_material(colour: tuple[float, float, float], person: Person, stubble: float = 0.0, grey: float = 0.0) -> Material:
+def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bumps: bool = True) -> Material:
     """The texture of strands and under-layer in a colour, its mean that colour.
 
     Args:
         colour: sRGB.
-        stubble: How far the under-layer's edge is thinned out: 0 like a fringe of short hairs, 1 like shaved hair.
-        grey: Share of strands that are white among dark ones.
+        size: Texels a side, a power of two of at most 1024.
+        grey: White strands among dark ones.
+        bumps: With a normal map.
     """
-    size = 1024 if person.detail == "full" else 128
-    shade, mix, cover, normal = _patterns(size, round(stubble * 2) / 2)
-    base = np.array(colour)
-    weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / max(int((cover > 0).sum()), 1)
-    table = _shades(base, weights, 0.0)
+    shade, mix, cover, normal = _patterns(size)
+    weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / (cover > 0).sum()
     albedo = np.empty((size, size, 4), np.uint8)
-    albedo[..., :3] = table[shade]
-    if grey > 0:
-        pale = _shades(np.clip(base * 0.5 + 0.5 * base.max() + 0.22, 0, 1), weights, 0.0)
-        dark = _shades(np.clip(base * 0.62, 0, 1), weights, 0.0)
-        share = float(np.clip((base.mean() - dark.mean() / 255) / max(pale.mean() / 255 - dark.mean() / 255, 1e-3), 0, 1))
-        limit = np.quantile(mix, share)
-        albedo[..., :3] = np.where((mix < limit)[..., None], pale[shade], dark[shade])
+    if grey:
+        pale = _shades(np.clip(colour * 0.5 + 0.5 * colour.max() + 0.20, 0, 1), weights)
+        dark = _shades(colour * 0.62, weights)
+        here, light, shadow = colour.mean() * 255, weights @ pale, weights @ dark
+        share = (here - shadow.mean()) / (light.mean() - shadow.mean())
+        albedo[..., :3] = np.where((mix < share)[..., None], pale[shade], dark[shade])
+    else:
+        albedo[..., :3] = _shades(colour, weights)[shade]
     albedo[..., 3] = cover
-    return Material(
-        albedo, normal if person.detail == "full" else None, roughness=0.52, double_sided=True, alpha="mask"
-    )
+    return Material(albedo, normal if bumps else None, roughness=0.52, double_sided=True, alpha="mask")
 
 
-def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], lift: float) -> UInt8[ndarray, "256 3"]:
+def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"]) -> UInt8[ndarray, "256 3"]:
     """Colours by brightness pattern (128 is the base), scaled so that their weighted mean is the base."""
     level = (np.arange(256) / 128.0)[:, None] ** 1.15
     table = base * level
     # Bright strands are a little warmer and less saturated than a mere multiple.
-    table = table + np.clip(level - 1.1, 0, 1) * (0.05 + lift) * np.array([1.0, 0.92, 0.8])
+    table = table + np.clip(level - 1.1, 0, 1) * 0.05 * np.array([1.0, 0.92, 0.8])
     for _ in range(4):
         mean = weights @ np.clip(table, 0, 1)
         table = table * (base / np.maximum(mean, 1e-4))
@@ -567,7 +562,7 @@ def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], lift: flo
 
 @cache
 def _patterns(
-    size: int, stubble: float
+    size: int,
 ) -> tuple[UInt8[ndarray, "n n"], Float[ndarray, "n n"], UInt8[ndarray, "n n"], UInt8[ndarray, "n n 3"]]:
     """Brightness, a number in [0, 1] per fine hair, coverage, and normals of the strand texture."""
     from scipy.ndimage import gaussian_filter, gaussian_filter1d
@@ -606,11 +601,6 @@ def _patterns(
     slow = gaussian_filter1d(rng.normal(size=full), 22, mode="wrap")
     edge = 0.935 + 0.05 * jag + 0.008 * slow / slow.std()
     cover[:split][row > edge[None]] = 0
-    if stubble > 0:
-        dots = gaussian_filter(rng.normal(size=(split, full)), (1.3, 0.6))
-        dots = np.argsort(np.argsort(dots.ravel())).reshape(dots.shape) / dots.size
-        fade = 1 - 0.40 * stubble - 0.6 * np.clip((row - 0.80) / 0.15, 0, 1)
-        cover[:split][dots > fade] = 0
     height = gaussian_filter(level, (3, 0.6))
     slope_x = np.gradient(height, axis=1) * 2.2
     normal = np.stack([-slope_x, np.zeros_like(slope_x), np.ones_like(slope_x)], -1)
@@ -620,12 +610,5 @@ def _patterns(
         k = full // size
         shade = shade.reshape(size, k, size, k).mean((1, 3))
         cover = np.where(cover.reshape(size, k, size, k).mean((1, 3)) > 110, 255, 0).astype(np.uint8)
-        hair = hair[k // 2 :: k, k // 2 :: k]
+        hair, normal = hair[k // 2 :: k, k // 2 :: k], normal[k // 2 :: k, k // 2 :: k]
     return shade.astype(np.uint8), hair, cover, (normal * 127 + 128).astype(np.uint8)
-
-
-def natural(colour: Colour) -> bool:
-    """Whether hair grows in such a colour: greys, browns, reds and blonds."""
-    red, green, blue = colour.srgb
-    spread = max(colour.srgb) - min(colour.srgb)
-    return spread < 0.10 or (red >= green >= blue - 0.03 and (green - blue) < 0.9 * (red - blue + 0.05) and red - green < 0.45)

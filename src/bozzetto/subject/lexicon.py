@@ -122,7 +122,7 @@ HAIR_STYLES: dict[str, str] = {
     "afro": "afro, fro, afro hair, afro hairstyle, afro haired, natural afro",
 }
 HAIR_LENGTHS: dict[str, str] = {
-    "short": "short, cropped, short cropped, close, ear length, short haired, tousled short, trimmed short, cut short",
+    "short": "short, very short, cropped, short cropped, close, ear length, short haired, tousled short, trimmed short, cut short",
     "medium": "shoulder length, medium length, mid length, medium long, down to shoulders, to shoulders, collar length, "
     "falling to shoulders, reaching shoulders, shoulder long, that reaches shoulders, touching shoulders, neck length, "
     "brushing shoulders, on shoulders",
@@ -273,6 +273,7 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
         "skirt": (("length", "long"),), "face": (("shape", "long"),), "trousers": (), "outer": (), "top": (),
     },
     "sleeveless": {"top": (("becomes", "tank top"),), "dress": (), "outer": (("becomes", "vest"),)},
+    "long sleeved, long sleeve, short sleeved, short sleeve": {"garment": ()},
     "hooded": {"top": (("becomes", "hoodie"),), "outer": ()},
     "high heeled, stiletto, heeled": {"shoes": (("becomes", "heels"),)},
     # cloth that implies a colour
@@ -300,6 +301,11 @@ PATTERNS: dict[str, str] = {
     "floral print, zebra, zebra print, snakeskin, botanical, embroidered, fair isle, flower pattern, floral pattern, "
     "graphic print",
 }
+
+PATTERN_COLOURS: dict[str, str] = {
+    "camouflage": "army green", "camo": "army green", "leopard": "tan", "leopard print": "tan",
+}  # fmt: skip
+"""What a pattern's name says about its colour, where no colour is said."""
 
 # ---------------------------------------------------------------------------------------------------- garments
 
@@ -745,6 +751,7 @@ NEGATIONS = "no, not, without, never, nor, neither, lacks, lacking, lack, minus,
     "hasn't, aren't, don't, won't, didn't, devoid of, instead of, rather than, free of, wasn't, free from, zero, " \
     "isnt, doesnt, hasnt, arent, dont, absence of, cannot, anything but, excluding, exclude, avoid"  # fmt: skip
 FACTS: dict[str, tuple[Effect, ...]] = {
+    "on top, on the top, at the top": (),
     "barefoot, barefooted, bare feet, bare footed, bare foot, shoeless, unshod, feet bare": (("without", "shoes"),),
     "shirtless, bare chested, topless, bare chest, barechested, bare torso": (("without", "top"),),
     "hatless, bareheaded, bare headed": (("without", "hat"),),
@@ -788,17 +795,17 @@ STOP = frozenset(
     shade tone hue kind type sort pair set piece bit lot lots couple number two three four five six seven
     eight nine ten dyed tinted died painted shaped cut hairdo combination outfit clothes clothing clothed
     garment attire wardrobe costume ensemble whole entire entirely top-to-toe head toe made-of material fabric
-    brim brimmed wide down let loose falling hanging worn-in expression face-expression mood feeling feels
+     brimmed wide down let loose falling hanging worn-in expression face-expression mood feeling feels
     feel appears appear appearing seems seem named called years year old-age age aged approximately roughly
     circa around nearly almost maybe perhaps please-make hello hi thanks thank well neatly natural naturally
     currently nothing anything something else other another own self along together featuring features feature
     plus includes including include comes come got gets get hers himself herself themselves it's she's he's
-    they're i'd i'm we'd let's that's there's who's person's arms hands legs shoulders shoulder waist height
-    weight tall-ness long-sleeved sleeves sleeve collar neck feet foot stands subject scene photorealistic not
+    they're i'd i'm we'd let's that's there's who's person's       height
+    weight tall-ness long-sleeved       stands subject scene photorealistic not
     no human-like yes ok okay person-like different coloured-in toned tall-looking him goes going tied rests
     resting reaching falls finished paired completed accompanied topped tops it'd match matches coordinated
     underneath oh ah uh um eh etc via per off-screen mid early late figure artwork art digital illustration
-    sculpted carved cast depicting depicts depicted imagine visualise visualize nose ears ear neckline
+    sculpted carved cast depicting depicts depicted imagine visualise visualize    
     unbuttoned buttoned
     """.split()
 )

@@ -7,7 +7,7 @@ Five passes: ``tokenise`` -> ``find_mentions`` -> ``scope_negations`` -> ``attac
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeAlias
 
 import simplemma
@@ -108,7 +108,7 @@ class Head:
 LINKS: dict[Role, str] = {
     "and": "and &", "or": "or nor", "comma": ", / | – — ( ) [ ]", "end": ". ; ! ? …",
     "but": "but however though although",
-    "colon": ": =", "be": "is are was were 's 're be being", "in": "in of dyed coloured colored painted tinted died",
+    "colon": ": =", "be": "is are was were 's 're be being dyed coloured colored painted tinted died", "in": "in of",
     "with": "with has have having plus", "who": "who",
     "det": "a an the his her their its my this that these those some two three another one",
     "wear": "wearing wears wear wore dressed clad sporting dons donning carrying outfitted attired",
@@ -129,7 +129,7 @@ def vocabulary() -> dict[tuple[str, ...], Sense]:
 
     def add(phrases: Iterable[str], sense: Sense) -> None:
         for phrase in phrases:
-            senses[tuple(phrase.split())] = sense
+            senses[tuple(phrase.replace("'s", " 's").split())] = sense
 
     words: dict[str, dict[str, tuple[Effect, ...]]] = {}
 
@@ -334,22 +334,23 @@ MEASURES: tuple[tuple[str, Callable[[re.Match[str]], tuple[Effect, ...] | None]]
 )  # fmt: skip
 
 
+def _mark(found: list[tuple[Effect, ...]], effects_of: Callable[..., Any], match: re.Match[str]) -> str:
+    """A placeholder for a measure, whose effects join ``found``; the text itself where it is none."""
+    effects = effects_of(match)
+    if effects is None:
+        return match[0]
+    found.append(effects)
+    return f" \x00{len(found) - 1}\x01 "
+
+
 def tokenise(prompt: str) -> list[Token]:
     """Lower-case words, punctuation and measures; hyphens open, spelling repaired, "-less" turned into "without"."""
-    text = prompt.lower().translate(str.maketrans("’‘“”`´ʹ′″", "''\"\"''''\""))
+    text = re.sub(r"[\x00-\x1f]+", " ", prompt).lower().translate(str.maketrans("’‘“”`´ʹ′″", "''\"\"''''\""))
     text = re.sub(r"(?<=\w)[-‐‑_]+(?=\w)", " ", text)
     text = re.sub(r"\s+", " ", _numerals(text)).strip()
     found: list[tuple[Effect, ...]] = []
     for pattern, effects_of in MEASURES:
-
-        def mark(match: re.Match[str], effects_of: Any = effects_of) -> str:
-            effects = effects_of(match)
-            if effects is None:
-                return match[0]
-            found.append(effects)
-            return f" \x00{len(found) - 1}\x01 "
-
-        text = re.sub(pattern, mark, text)
+        text = re.sub(pattern, partial(_mark, found, effects_of), text)
     words = {str(value): word for word, value in NUMBERS.items()}
     text = re.sub(r"(?<![\x00\d.])\b\d{1,2}\b(?!\x01)", lambda m: words.get(m[0], m[0]), text)  # "two-tone"
     text = re.sub(r"\b(\w{3,}) free\b", lambda m: f"without {m[1]} ," if (m[1],) in vocabulary() else m[0], text)
@@ -693,6 +694,8 @@ class _Attacher:
                 elif not mention.negated:
                     item.late_second = bool(item.colours) and not predicate and len(item.colours) == 1
                     item.pattern = mention.value
+                    if mention.text in lexicon.PATTERN_COLOURS:
+                        item.effects.append(("fallback", lexicon.PATTERN_COLOURS[mention.text]))
             elif mention.role == "word":
                 effects = item.effects_of(mention)
                 if effects is None:
@@ -764,7 +767,7 @@ class _Attacher:
             if mention.role == "word":
                 targets = mention.value
                 target = "person" if "person" in targets else next(iter(targets))
-                if target in ("garment", "top", "outer", "shoes", "dress", "skirt", "trousers", "cheeks", "freckles"):
+                if target not in ("person", "hair", "skin", "beard"):
                     self.miss([mention])
                 else:
                     self.out.effects.extend((effect, mention.negated) for effect in targets[target])
@@ -984,7 +987,8 @@ class _Attacher:
         elif role == "in":
             group, worn = self.group, self.worn_next
             self.boundary()
-            if not (following and following.role == "det"):
+            wanted = mention.text != "of" or (bool(group) and group[-1].is_worn)  # not "eyes made of copper"
+            if wanted and not (following and following.role == "det"):
                 self.link = "in"
                 self.subjects = [self.person] if worn or not group else group[-1:]
         elif role == "with":
@@ -1079,7 +1083,8 @@ def _garment_wish(item: Item, kinds: tuple[str, ...]) -> GarmentWish:
         kinds = (LENGTHS.get((near, said["length"]), kinds[0]),)
     names = _colours(item)
     pattern, second, late = item.pattern, None, item.late_second
-    implied = lexicon.IMPLIED.get(item.text) or lexicon.IMPLIED.get(_lemma(item.text))
+    noun = item.text.replace(" 's", "'s")
+    implied = lexicon.IMPLIED.get(noun) or lexicon.IMPLIED.get(_lemma(noun))
     if implied:
         words = implied.split()
         if words[-1] in PATTERN_NAMES:
@@ -1367,10 +1372,11 @@ def build(attached: Attached) -> Draft:
         item = next(item for item in attached.items if item.head.archetype == name)
         shades = item.colours or attached.wardrobe
         if shades:
-            recoloured = cloth_colour(shades[0])
-            added_ids = [id(wish) for wish in added if wish.slot in ("top", "outer", "bottom", "dress")]
-            worn = (replace(w, colour=recoloured) if id(w) in added_ids else w for w in wishes.garments)
-            wishes = replace(wishes, garments=tuple(worn))
+            cloth = {id(wish) for wish in added if wish.slot in ("top", "outer", "bottom", "dress")}
+            shade = cloth_colour(shades[0])
+            added = [replace(wish, colour=shade) if id(wish) in cloth else wish for wish in added]
+            said_before = wishes.garments[: len(wishes.garments) - len(added)]
+            wishes = replace(wishes, garments=(*said_before, *added))
         understood.append(f"a {item.text}")
         if added:
             guessed.append(f"{item.text}: {', '.join(_worn_words(wish) for wish in added)} are a guess")

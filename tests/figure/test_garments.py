@@ -1,0 +1,207 @@
+from dataclasses import replace
+from functools import cache
+from typing import get_args
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
+from bozzetto.body.model import load_body
+from bozzetto.body.person import shape_person
+from bozzetto.figure import cloth, garments, shells
+from bozzetto.figure.piece import Detail, Person
+from bozzetto.figure.spec import (
+    BodySpec,
+    BottomKind,
+    Colour,
+    DressKind,
+    FaceSpec,
+    FigureSpec,
+    Garment,
+    OuterKind,
+    PatternKind,
+    TopKind,
+)
+
+RED, BLUE, TAN = Colour("red", "#b3312c"), Colour("blue", "#2f5597"), Colour("tan", "#b48a5a")
+
+
+@cache
+def _shape(body: BodySpec):
+    return shape_person(load_body(), body, FaceSpec())
+
+
+def _person(detail: Detail = "low", body: BodySpec = BodySpec(), seed: int = 0, **worn) -> Person:  # noqa: B008
+    return Person(FigureSpec(body=body, seed=seed, **worn), load_body(), _shape(body), detail)
+
+
+def _outfits():
+    for kind in get_args(TopKind):
+        yield {"top": Garment(kind, RED), "bottom": Garment("trousers", BLUE)}
+    for kind in get_args(OuterKind):
+        yield {"top": Garment("t-shirt", RED), "bottom": Garment("jeans", BLUE), "outer": Garment(kind, TAN)}
+    for kind in get_args(BottomKind):
+        yield {"top": Garment("t-shirt", RED), "bottom": Garment(kind, BLUE)}
+    for kind in get_args(DressKind):
+        yield {"dress": Garment(kind, RED), "outer": Garment("coat", TAN)}
+
+
+@pytest.mark.parametrize("outfit", list(_outfits()), ids=lambda o: "+".join(g.kind for g in o.values()))
+def test_every_kind_is_a_sound_mesh(outfit):
+    pieces = garments.garment_pieces(_person(**outfit))
+    assert {piece.name for piece in pieces} >= set(outfit)
+    for piece in pieces:
+        assert np.isfinite(piece.vertices).all()
+        assert piece.faces.min() >= 0 and piece.faces.max() < len(piece.vertices)
+        np.testing.assert_allclose(piece.skin_weights.sum(1), 1, atol=1e-4)
+        assert len(piece.uvs) == len(piece.faces)
+        assert piece.uvs.min() > -0.02 and piece.uvs.max() < 1.02
+        assert max(piece.material.albedo.shape[:2]) <= 512
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_each_layer_stands_outside_the_one_below(weight):
+    person = _person(
+        body=BodySpec(presentation="woman", weight=weight),
+        top=Garment("sweater", RED),
+        bottom=Garment("jeans", BLUE),
+        outer=Garment("jacket", TAN),
+    )
+    fit = shells.fit_chart(person)
+    wardrobe = garments._Wardrobe(person, fit, fit.skin, [])
+    for name, garment in (("bottom", person.spec.bottom), ("top", person.spec.top), ("outer", person.spec.outer)):
+        before = wardrobe.outer.copy()
+        wardrobe.wear(name, garment.kind, garment)
+        variant = int(person.rng(name).integers(garments.VARIANTS))
+        covered = garments.design(garment.kind, variant, "low").shell.covered
+        assert (wardrobe.outer[covered] >= before[covered] + garments.GAP - 1e-9).all()
+        assert (wardrobe.outer >= before).all()
+
+
+def test_a_shell_of_known_height_lies_that_far_out():
+    person = _person(top=Garment("t-shirt", RED), bottom=Garment("jeans", BLUE))
+    fit = shells.fit_chart(person)
+    shell = garments.design("t-shirt", 0, "low").shell
+    n = len(fit.points)
+    flat = shells.raise_shell(fit, shell, np.zeros(n), np.zeros(n))
+    out = shells.raise_shell(fit, shell, np.full(n, 0.01), np.zeros(n))
+    assert np.linalg.norm(out - flat, axis=1) == pytest.approx(0.01, abs=2e-3)
+
+
+def test_slicing_keeps_area_and_cuts_straight():
+    x, y = np.meshgrid(np.arange(5.0), np.arange(4.0))
+    points = np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1)
+    i = (np.arange(3)[:, None] * 5 + np.arange(4)).ravel()
+    faces = np.concatenate([np.stack([i, i + 1, i + 6], 1), np.stack([i, i + 6, i + 5], 1)])
+    edges, share, (above, _), (under, _) = shells.slice_faces(faces, points[:, 0] - 1.3)
+    new = points[edges[:, 0]] * (1 - share[:, None]) + points[edges[:, 1]] * share[:, None]
+    every = np.concatenate([points, new])
+
+    def area(f):
+        return np.cross(every[f[:, 1]] - every[f[:, 0]], every[f[:, 2]] - every[f[:, 0]])[:, 2].sum() / 2
+
+    assert area(above) == pytest.approx(2.7 * 3)
+    assert area(under) == pytest.approx(1.3 * 3)
+    assert new[:, 0] == pytest.approx(1.3)
+
+
+def test_nobody_is_bare():
+    person = _person(body=BodySpec(presentation="man"))
+    (piece,) = garments.garment_pieces(person)
+    assert piece.name == "underwear"
+    fit = shells.fit_chart(person)
+    covered = np.zeros(len(fit.points), bool)
+    for kind in ("briefs", "undershirt"):
+        covered |= garments.design(kind, 0, "low").shell.inside > 0
+    rest = fit.chart.rest
+    chest = (np.abs(rest[:, 1] - 0.30) < 0.05) & (np.abs(rest[:, 0]) < 0.11) & (fit.chart.arm == 0)
+    groin = (np.abs(rest[:, 1] - shells.CROTCH) < 0.04) & (np.abs(rest[:, 0]) < 0.08)
+    assert chest.sum() > 20 and covered[chest].all()
+    assert groin.sum() > 20 and covered[groin].all()
+
+
+def test_hidden_skin_is_covered_skin():
+    person = _person(top=Garment("t-shirt", RED), bottom=Garment("shorts", BLUE))
+    hidden = np.zeros(len(person.body.parts["body"].faces), bool)
+    for piece in garments.garment_pieces(person):
+        assert piece.hides is not None
+        hidden |= piece.hides
+    middle = person.vertices[person.body.parts["body"].faces].mean(1)
+    navel = (np.abs(middle[:, 1] - person.joint("spine03")[1]) < 0.02) & (np.abs(middle[:, 0]) < 0.08)
+    hands = np.abs(middle[:, 0]) > abs(person.joint("wrist.L")[0])
+    bare = (middle[:, 1] > person.joint("head")[1]) | (middle[:, 1] < person.joint("lowerleg01.L")[1]) | hands
+    assert hidden[navel].all() and not hidden[bare].any()
+
+
+@pytest.mark.parametrize("colour", ["#b3312c", "#f2f2f0", "#1c1c1e", "#d8b23a", "#1f2c4d"])
+@pytest.mark.parametrize("weave", ["jersey", "knit", "denim", "wool", "poplin", "leather"])
+def test_named_colours_survive(colour, weave):
+    asked = Colour("asked", colour)
+    sheet = cloth.body_sheet(256, -0.03, True)
+    drawn = cloth.cloth(sheet, Garment("t-shirt", asked), cloth.Make(weave), cloth.Scale(1, 1, 1), 0, False)
+    mean = drawn.albedo[:200, :200].reshape(-1, 3).mean(0) / 255
+    difference = deltaE_ciede2000(rgb2lab(mean[None]), rgb2lab(np.array(asked.srgb)[None]))[0]
+    assert difference < 6
+
+
+@pytest.mark.parametrize("pattern", get_args(PatternKind))
+@pytest.mark.parametrize("seed", range(6))
+def test_the_first_colour_dominates(pattern, seed):
+    sheet = cloth.body_sheet(256, -0.03, True)
+    garment = Garment("t-shirt", RED, pattern, BLUE)
+    second = total = 0.0
+    for place in sheet.places:
+        _, _, u, v = sheet.window(place)
+        blocks = ("sleeves", "yoke", "hem")[seed % 3]
+        share = cloth.pattern_share(garment, place[0], u, v, cloth.Scale(1, 1, 1), seed, blocks)
+        area = len(u) * len(v)
+        second, total = second + share.mean() * area, total + area
+    assert second / total <= 0.40
+    if pattern not in ("plain", "two-tone", "print"):
+        assert second / total > 0.05
+
+
+def test_stripes_are_as_wide_on_everyone():
+    garment = Garment("t-shirt", RED, "horizontal stripes", BLUE)
+    sheet = cloth.body_sheet(1024, -0.03, False)
+    _, _, u, v = sheet.window(sheet.places[0])
+    widths = []
+    for up in (0.9, 1.1):
+        share = cloth.pattern_share(garment, 0, u, v, cloth.Scale(1, 1, up), 0)[:, 0] > 0.5
+        starts = v[np.flatnonzero(np.diff(share.astype(int)) == 1)] * up
+        widths.append(-np.diff(starts).mean() / np.clip(up, 0.6, 1.1) ** 0.5)
+    assert widths[0] == pytest.approx(widths[1], rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["knee dress", "long dress"])
+def test_a_stride_does_not_tear_a_skirt(kind):
+    person = _person(dress=Garment(kind, RED))
+    piece = next(p for p in garments.garment_pieces(person) if p.name == "dress")
+    body = person.body
+    bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
+    rest = bind.place(piece.vertices, piece.skin_weights, piece.skin_joints)
+    swing = {"upperleg01.L": Rotation.from_euler("x", -35, True), "upperleg01.R": Rotation.from_euler("x", 35, True)}
+    moved = skin(rest, piece.skin_weights, piece.skin_joints, pose_transforms(body.skeleton(bind.joints), swing))
+    edges = shells.edges_of(piece.faces)
+    edges = edges[person.shaped.vertices[:, 1].max() * 0.5 > piece.vertices[edges[:, 0], 1]]
+
+    def length(points):
+        return np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
+
+    assert (length(moved) < 2.5 * length(rest) + 0.01).all()
+
+
+def test_same_spec_same_clothes_and_full_detail_has_relief():
+    person = _person("full", top=Garment("shirt", RED), bottom=Garment("jeans", BLUE))
+    first, second = garments.garment_pieces(person), garments.garment_pieces(person)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.vertices, b.vertices)
+        np.testing.assert_array_equal(a.material.albedo, b.material.albedo)
+        assert a.material.normal is not None
+    other = replace(person, spec=replace(person.spec, seed=9))
+    assert any(
+        len(a.vertices) != len(b.vertices) or not np.array_equal(a.vertices, b.vertices)
+        for a, b in zip(first, garments.garment_pieces(other), strict=False)
+    )
