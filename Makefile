@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14
     command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     && echo $(name))))
 BIN := .venv/bin
+JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Taken as typed, so that quotes and dollar signs in a prompt reach bozzetto.
@@ -51,7 +52,7 @@ avatar: .venv/.ready-run
 	    || { status=$$?; rmdir "$$out" 2>/dev/null; exit $$status; }
 
 test: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: .venv/.ready-dev
 	$(BIN)/ruff check

@@ -81,6 +81,8 @@ def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
         below = [piece for piece in clothes if piece.name != "outer" or kind not in ("belt", "tie", "bow tie")]
         guess = np.full(len(vertices), _clearance(person, kind), np.float32)
         heights = _above(vertices, thing.normals, below, guess) if below else guess
+        if len(below) < len(clothes):  # flat under a jacket
+            heights = heights - np.float32(0.004)
         vertices = vertices + thing.normals * heights[:, None]
     if thing.rows is not None:
         vertices = _hang(vertices, thing.rows)
@@ -903,7 +905,8 @@ class Skin:
 
 ROUGHNESS = {
     "glasses": 0.35, "sunglasses": 0.12, "cap": 0.85, "beanie": 0.95, "brimmed hat": 0.92, "top hat": 0.5,
-    "helmet": 0.32, "headband": 0.9, "scarf": 0.95, "belt": 0.5, "tie": 0.5, "bow tie": 0.45, "gloves": 0.8, "apron": 0.88,
+    "helmet": 0.32, "headband": 0.9, "scarf": 0.95, "belt": 0.5, "tie": 0.5, "bow tie": 0.45, "gloves": 0.8,
+    "apron": 0.88,
 }  # fmt: skip
 
 

@@ -219,13 +219,13 @@ def _brows(thickness: str, full: bool) -> Bristles:
     upper, lower = edge[4::-1], edge[5:]
     per_side = {"thin": 75, "medium": 105, "full": 130}[thickness] if full else 30
     swell = {"thin": 0.50, "medium": 0.75, "full": 1.0}[thickness]
-    t = np.linspace(0.0, 0.97, per_side) ** 0.95
+    t = np.clip(np.linspace(0.0, 0.97, per_side) ** 0.95 + rng.normal(size=per_side) * 0.02, 0, 0.97)
     across = np.tile([-0.8, 0.5, -0.1, 0.9, -0.5, 0.2], per_side)[:per_side] + rng.normal(size=per_side) * 0.15
     middle = (_chain(upper, t) + _chain(lower, t)) / 2
     half = (_chain(upper, t) - _chain(lower, t)) / 2
     along = np.gradient(middle, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    root = middle + half * (across * swell * np.clip(1.25 - t**3, 0, 1))[:, None]
+    root = middle + half * (across * swell * np.clip(1.25 - t**3, 0, 1) * np.clip(0.6 + t / 0.2, 0, 1))[:, None]
     # The angle to the ridge: upright at the nose, upper hairs lean down, lower ones up.
     lean = np.radians(62 * np.exp(-t / 0.14) + 16 - 26 * np.clip(across, 0, 1) * np.clip(t / 0.3, 0, 1))
     way = np.cos(lean)[:, None] * along + np.sin(lean)[:, None] * np.stack([-along[:, 1], along[:, 0]], 1)
@@ -315,7 +315,7 @@ def _lip_distance(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
 def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndarray, "n"]:
     """About how far template points lie inside a beard's region; negative outside of it and on the lips."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    cheek = np.interp(x, (0, 0.010, 0.024, 0.034, 0.050, 0.060, 0.068), (0.599, 0.602, 0.600, 0.592, 0.597, 0.612, 0.632))
+    cheek = np.interp(x, (0, 0.010, 0.024, 0.034, 0.050, 0.060, 0.068), (0.5965, 0.599, 0.5985, 0.592, 0.597, 0.612, 0.632))
     throat = np.interp(x, (0.0, 0.03, 0.05, 0.062), (0.526, 0.528, 0.545, 0.566))
     lips = np.where(z > 0.11, _lip_distance(points) - 0.0022, 0.05)
     whole = np.min([(cheek - y) * 0.8, y - throat, lips, z - 0.060], axis=0)
@@ -385,14 +385,14 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     if style == "long":
         gather = np.clip((offsets[..., :1] * 0 + steps) ** 2 * chin[:, None, None], 0, 1)
         offsets[..., :1] -= 0.5 * gather * x[:, None, None]
-    rise = np.full((count, k), 0.0006, np.float32)
+    rise = np.full((count, k), 0.0015, np.float32)
     places = roots.take(np.repeat(np.arange(count), k))
 
     used, local = np.unique(faces[candidates], return_inverse=True)
     local = local.reshape(-1, 3)
     layer = Places(np.repeat(used[:, None], 3, 1), np.tile(np.float32([1, 0, 0]), (len(used), 1)))
-    u = np.arctan2(template[used, 0], template[used, 2] - 0.02) / (2 * np.pi) * 2 + 0.5
-    v = np.clip(0.955 - field[used] / 0.2, 0.01, 0.999) * CAP_ROWS
+    u = template[used, 0] / 0.14 + 0.5
+    v = np.clip(0.955 - field[used] / 0.11, 0.01, 0.999) * CAP_ROWS
     uvs = np.stack([u, v], 1).astype(np.float32)[local]
     weights, joints, moves = _follow(roots, k * 2, layer)
     width = (0.0036 if style in ("full", "long") else 0.0028) * (1 if full else 2.2)

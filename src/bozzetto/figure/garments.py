@@ -509,7 +509,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
             fall=Fall(hem, full, 9 + 2 * v, folds),
             waist=top - 0.02,
         )
-    top = 0.125 if kind != "leggings" else 0.150
+    top = 0.135 if kind != "leggings" else 0.150
     hem = {
         "trousers": ANKLE - 0.022,
         "jeans": ANKLE - 0.018,
@@ -530,7 +530,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
         )
     rise = 0.0 if kind == "shorts" else 0.030 * smooth_step((here.rest[:, 2] - 0.03) / 0.05)  # over the instep
     shell = m.shell(top - tall, tall - hem - rise, legs=True)
-    band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0022)
+    band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0018)
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
     stitch = hem + 0.02
     make = Make("denim" if jeans else "twill", 1.0, hems=(stitch,) if kind == "shorts" else (), jeans=jeans, variant=v)
@@ -883,7 +883,7 @@ class _Wardrobe:
             room = (np.abs(fit.points[:, 0]) - 0.003) / np.maximum(inner, 0.3)
             most = np.where((inner > 0.3) & (here.height < 0.0), np.maximum(room, least), most)
         if plan.waist is not None:
-            hug = least + 0.0015 + 0.06 * np.maximum(plan.waist - here.height, 0) / 0.1
+            hug = least + 0.0003 + 0.06 * np.maximum(plan.waist - here.height, 0) / 0.1
             most = np.where(here.height > plan.waist - 0.1, np.minimum(most, hug), most)
         if plan.folds:
             target = target + plan.folds * small * _waves(person.detail, variant)

@@ -247,7 +247,7 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
     """Strands that cross the face: the few that end up there are left out."""
     x, y, z = np.abs(lines[..., 0]), lines[..., 1], lines[..., 2]
     middle = (x[:, 1:] + x[:, :-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2, (z[:, 1:] + z[:, :-1]) / 2
-    return np.any([((a < 0.048) & (b > 0.55) & (b < 0.664) & (c > 0.09)).any(1) for a, b, c in ((x, y, z), middle)], 0)
+    return np.any([((a < 0.048) & (b > 0.50) & (b < 0.664) & (c > 0.085)).any(1) for a, b, c in ((x, y, z), middle)], 0)
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -507,7 +507,7 @@ def _bob(head: Head) -> Cut:
     rng = head.rng
     end = rng.uniform(0.530, 0.562)
     part = rng.choice((0.0, -0.025, 0.025))
-    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1050, blunt=0.5), 10, 0.007, across=2)
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1050, blunt=0.5), 10, 0.0035, across=2)
 
 
 def _shoulder(head: Head) -> Cut:
@@ -516,7 +516,7 @@ def _shoulder(head: Head) -> Cut:
     part = rng.choice((0.0, -0.028, 0.028))
     wave = rng.uniform(0.0, 0.005)
     seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 950, curl=wave, pitch=0.10)
-    return Cut(seeds, 12, 0.007, across=2)
+    return Cut(seeds, 12, 0.0035, across=2)
 
 
 def _long_straight(head: Head) -> Cut:
@@ -524,7 +524,7 @@ def _long_straight(head: Head) -> Cut:
     end = head.joint("shoulder01.L")[1] - rng.uniform(0.09, 0.24)
     part = rng.choice((0.0, 0.0, -0.025, 0.025))
     seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 900, width=0.0095)
-    return Cut(seeds, 13, 0.006, across=2)
+    return Cut(seeds, 13, 0.003, across=2)
 
 
 def _long_wavy(head: Head) -> Cut:
@@ -537,7 +537,7 @@ def _long_wavy(head: Head) -> Cut:
     )  # fmt: skip
     phase = seeds.get("phase")[seeds.get("leader").astype(int)]
     seeds.get("phase")[:] = phase + rng.normal(size=len(phase)) * 0.5
-    return Cut(seeds, 20, 0.009, across=2)
+    return Cut(seeds, 20, 0.004, across=2)
 
 
 def _curly(head: Head) -> Cut:
@@ -555,7 +555,7 @@ def _curly(head: Head) -> Cut:
         height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.009, 0.013),
         pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0095, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
     )  # fmt: skip
-    return Cut(seeds, 19, 0.018, across=2)
+    return Cut(seeds, 19, 0.012, across=2)
 
 
 def _afro(head: Head) -> Cut:

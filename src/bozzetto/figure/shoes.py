@@ -698,7 +698,7 @@ def _paint(kind: str, detail: str) -> Paint:
             shade[:rows] *= 1 - 0.3 * np.exp(-((field / (0.8 * wide)) ** 2)) + 0.06 * stitch
         for field, amount in panels:
             relief += 0.9 * amount * step(-0.0006, 0.0006, field)
-            shade[:rows] *= 1 - 0.05 * amount * (step(-0.0004, 0.0004, field) - 0.5)
+            shade[:rows] *= 1 - 0.05 * amount * step(-0.0004, 0.0004, field)
         for field in seconds:
             second[:rows] = np.maximum(second[:rows], step(-0.0003, 0.0003, field))
         tall[:rows] += relief

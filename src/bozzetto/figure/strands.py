@@ -275,7 +275,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             x, y, z = x + dx * step, y + dy * step, z + dz * step
             along = m * step
             far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-            rise = min(along / 0.025, 1.0)
+            rise = min(0.15 + along / 0.016, 1.0)
             goal = height * rise
             floor = min(goal * 0.55, 0.004) + 0.0006
             if y > ceiling:
