@@ -4,7 +4,6 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
@@ -71,7 +70,9 @@ def test_each_layer_stands_outside_the_one_below(weight):
     )
     fit = shells.fit_chart(person)
     wardrobe = garments._Wardrobe(person, fit, fit.skin, [])
-    for name, garment in (("bottom", person.spec.bottom), ("top", person.spec.top), ("outer", person.spec.outer)):
+    spec = person.spec
+    for name, garment in (("bottom", spec.bottom), ("top", spec.top), ("outer", spec.outer)):
+        assert garment is not None
         before = wardrobe.outer.copy()
         wardrobe.wear(name, garment.kind, garment)
         variant = int(person.rng(name).integers(garments.VARIANTS))
@@ -182,7 +183,8 @@ def test_a_stride_does_not_tear_a_skirt(kind):
     body = person.body
     bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
     rest = bind.place(piece.vertices, piece.skin_weights, piece.skin_joints)
-    swing = {"upperleg01.L": Rotation.from_euler("x", -35, True), "upperleg01.R": Rotation.from_euler("x", 35, True)}
+    c, t = np.cos(np.radians(17.5)), np.sin(np.radians(17.5))
+    swing = {"upperleg01.L": (c, -t, 0.0, 0.0), "upperleg01.R": (c, t, 0.0, 0.0)}
     moved = skin(rest, piece.skin_weights, piece.skin_joints, pose_transforms(body.skeleton(bind.joints), swing))
     edges = shells.edges_of(piece.faces)
     edges = edges[person.shaped.vertices[:, 1].max() * 0.5 > piece.vertices[edges[:, 0], 1]]
@@ -190,7 +192,7 @@ def test_a_stride_does_not_tear_a_skirt(kind):
     def length(points):
         return np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=1)
 
-    assert (length(moved) < 2.5 * length(rest) + 0.01).all()
+    assert (length(moved) / (2.5 * length(rest) + 0.01)).max() < 1
 
 
 def test_same_spec_same_clothes_and_full_detail_has_relief():

@@ -181,7 +181,7 @@ def measure_colours(prompts: Path) -> None:
     """Prints the errors of every named garment and hair colour over a file of prompts, and the share within 15."""
     from bozzetto.export.glb import write_glb
     from bozzetto.export.read import read_glb
-    from bozzetto.figure.colours import colour
+    from bozzetto.figure.colours import colour, hair_colour
     from bozzetto.subject.words import read_words
 
     errors: list[float] = []
@@ -192,7 +192,7 @@ def measure_colours(prompts: Path) -> None:
                 slot, _, part = path.partition(".")
                 names = value if isinstance(value, list) else [value]
                 if part == "colour" and slot in (*GARMENTS, "hair") and all(isinstance(each, str) for each in names):
-                    asked[slot] = [colour(each) for each in names]
+                    asked[slot] = [(hair_colour if slot == "hair" else colour)(each) for each in names]
             spec = read_words(entry["prompt"]).spec
             path = Path(folder) / "avatar.glb"
             write_glb(build_figure(spec).avatar, path)

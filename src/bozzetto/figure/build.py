@@ -42,10 +42,11 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     body = load_body()
     person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
     person = raise_heels(stylised_body(person))
+    clothes = garment_pieces(person)
     pieces = [
-        *garment_pieces(person),
+        *clothes,
         *shoe_pieces(person),
-        *extra_pieces(person),
+        *extra_pieces(person, clothes),
         *hair_pieces(person, hat_cover(spec)),
         *face_hair_pieces(person),
         *eye_pieces(person),

@@ -121,10 +121,10 @@ def _above(
     offset = cloth[found] - points[:, None]
     out = np.einsum("vkd,vd->vk", offset, away)
     beside = np.linalg.norm(offset - out[..., None] * away[:, None], axis=2)
-    height = np.where((beside < 0.02) & (out < 0.09), out, -1).max(1) + 0.003
+    height = np.where((beside < 0.02) & (out < 0.09), out, -1).max(1) + 0.004
     _, others = cKDTree(points).query(points, k=24)
     height = np.where(height > 0, height, np.minimum(guess, 0.006))
-    height = (height[others].max(1) + height[others].mean(1)) / 2
+    height = 0.8 * height[others].max(1) + 0.2 * height[others].mean(1)
     return (height * np.linalg.norm(normals, axis=1)).astype(np.float32)
 
 

@@ -647,6 +647,20 @@ class _Dressed:
         self.joints.append(joints)
 
 
+@cache
+def _placed(plan: Design) -> tuple[Float[ndarray, "f 3 2"], ...]:
+    """Texture coordinates of a design's shell and trims."""
+    shells = (plan.shell, *(trim.shell for trim in plan.trims))
+    return tuple(plan.sheet.uv(shell.uvs, shell.panels).astype(np.float32) for shell in shells)
+
+
+@cache
+def _fall_uvs(kind: str, variant: int, detail: Detail) -> Float[ndarray, "f 3 2"]:
+    """Texture coordinates of a design's skirt."""
+    _, uvs, panels, _ = _fall_mesh(kind, variant, detail)
+    return design(kind, variant, detail).sheet.uv(uvs, panels).astype(np.float32)
+
+
 def fall_rows(fall: Fall, cut: float, detail: Detail) -> Float[ndarray, "r"]:
     """Heights of a skirt's rings on the mean person, the rim first."""
     count = max(int((cut - fall.hem) / (0.022 if detail == "full" else 0.05)), 4)
@@ -784,7 +798,9 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     levels, legs = _leg_weights(detail)
     level = np.stack([np.interp(rows, levels, legs[:, j]) for j in range(legs.shape[1])], 1)
     opposite = level[:, _mirrored_joints()]
-    share = smooth_step(0.5 + x / 0.20)[None, :, None]
+    # Wider towards the hem, where the legs part furthest.
+    across = 0.20 + 0.30 * smooth_step((0.0 - rows) / 0.6)
+    share = smooth_step(0.5 + x[None, :] / across[:, None])[:, :, None]
     legs_only = level[:, None] * share + opposite[:, None] * (1 - share)
     hold = smooth_step((0.07 - rows) / 0.17)[:, None, None]
     dense = dense_rim[None] * (1 - hold) + legs_only * hold
@@ -897,16 +913,16 @@ class _Wardrobe:
         dressed = _Dressed()
         shell = plan.shell
         points = raise_shell(fit, shell, heights, np.minimum(room, plan.thickness * small))
-        dressed.add(points, shell.faces, plan.sheet.uv(shell.uvs, shell.panels), shell.weights, shell.joints)
+        dressed.add(points, shell.faces, _placed(plan)[0], shell.weights, shell.joints)
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
-        for trim in plan.trims:
+        for trim, uvs in zip(plan.trims, _placed(plan)[1:], strict=True):
             lifted = heights + trim.lift * small
             cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
             dressed.add(
                 cover,
                 trim.shell.faces,
-                plan.sheet.uv(trim.shell.uvs, trim.shell.panels),
+                uvs,
                 trim.shell.weights,
                 trim.shell.joints,
             )
@@ -943,7 +959,7 @@ class _Wardrobe:
 
     def _add_fall(self, dressed: _Dressed, kind: str, variant: int, plan: Design, rings: ndarray, small: float) -> None:
         detail, shell = self.person.detail, plan.shell
-        faces, uvs, panels, grid = _fall_mesh(kind, variant, detail)
+        faces, _, _, grid = _fall_mesh(kind, variant, detail)
         k = rings.shape[1]
         weights, joints = _fall_weights(kind, variant, detail)
         weights = np.concatenate([shell.weights[shell.cut][None], weights.reshape(-1, k, 4)])
@@ -955,13 +971,12 @@ class _Wardrobe:
             weights, joints = weights[order][:, across], joints[order][:, across]
         # The rim belongs to the shell already: its faces point there, so that shading runs on.
         side = (grid.shape[1] - k) // 2
-        number = grid.ravel() + len(dressed.vertices[0])
         start = sum(len(v) for v in dressed.vertices)
         number = grid.ravel() + start
         number[grid[0, side : side + k]] = shell.cut
         dressed.vertices.append(rings.reshape(-1, 3))
         dressed.faces.append(number[faces])
-        dressed.uvs.append(plan.sheet.uv(uvs, panels))
+        dressed.uvs.append(_fall_uvs(kind, variant, detail))
         dressed.weights.append(weights.reshape(-1, 4))
         dressed.joints.append(joints.reshape(-1, 4))
 
