@@ -410,7 +410,7 @@ def _outside(shape: Shape) -> Shape:
 
 def _on_head(shapes: list[Shape]) -> Thing:
     person = mean_person()
-    shape = join(*shapes)
+    shape = join(*(_outside(each) for each in shapes))
     anchors = _skull()[::2]
     carry = carrier(shape.vertices, person.vertices[anchors].astype(np.float64), 0.035, 0.9)
     return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))))

@@ -91,7 +91,7 @@ def _brow_colour(person: Person) -> Float[ndarray, "3"]:
         return np.array([0.22, 0.15, 0.11])
     if colour.mean() > 0.6 and np.ptp(colour) < 0.12 and person.spec.body.age < 60:
         return np.array([0.36, 0.33, 0.31])
-    return colour * (0.78 if colour.mean() > 0.25 else 0.9)
+    return colour * (0.66 if colour.mean() > 0.4 else 0.78 if colour.mean() > 0.25 else 0.9)
 
 
 def _beard_colour(hair: Float[ndarray, "3"], brow: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
@@ -118,7 +118,7 @@ def _piece(person: Person, name: str, bristles: Bristles, colour: Float[ndarray,
         flat = bristles.layer.on(vertices) + 0.0008 * scale * bristles.layer.on(normals)
         none = np.zeros(len(flat), np.int64)
         mesh = merge(mesh, Geometry(flat.astype(np.float32), bristles.layer_faces, bristles.layer_uvs, none))
-    grey = is_grey(colour) and name != "lashes"
+    grey = is_grey(colour) and name == "beard"
     material = hair_material(colour, size if full else 64, grey, full and name == "beard")
     return Piece(
         name, mesh.vertices, mesh.faces, mesh.uvs, bristles.skin_weights, bristles.skin_joints, material,
@@ -315,7 +315,9 @@ def _lip_distance(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
 def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndarray, "n"]:
     """About how far template points lie inside a beard's region; negative outside of it and on the lips."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    cheek = np.interp(x, (0, 0.010, 0.024, 0.034, 0.050, 0.060, 0.068), (0.5965, 0.599, 0.5985, 0.592, 0.597, 0.612, 0.632))
+    cheek = np.interp(
+        x, (0, 0.010, 0.024, 0.034, 0.050, 0.060, 0.068), (0.5965, 0.599, 0.5985, 0.592, 0.597, 0.612, 0.632)
+    )
     throat = np.interp(x, (0.0, 0.03, 0.05, 0.062), (0.526, 0.528, 0.545, 0.566))
     lips = np.where(z > 0.11, _lip_distance(points) - 0.0022, 0.05)
     whole = np.min([(cheek - y) * 0.8, y - throat, lips, z - 0.060], axis=0)

@@ -129,9 +129,7 @@ def scalp() -> Scalp:
     ends = np.concatenate([np.stack([used, used], 1), edges])
     a, b, c = local.T
     ab, bc, ca = middle.T
-    cap_faces = np.concatenate(
-        [np.stack(three, 1) for three in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
-    )
+    cap_faces = np.concatenate([np.stack(three, 1) for three in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
     cap_points = template[ends].mean(1)
     cap_inside = hairline(cap_points)
     u = np.arctan2(cap_points[:, 0], cap_points[:, 2] - 0.02)[cap_faces] / (2 * np.pi) + 0.5
@@ -140,7 +138,9 @@ def scalp() -> Scalp:
 
     normals = vertex_normals(template, part.faces)
     solid = (template[:, 1] > -0.2) & (np.abs(template[:, 0]) < 0.30) & ~mouth & ~_behind_face(template)
-    front = (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.05)
+    front = (
+        (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.05)
+    )
     outward = ((template - np.array([0.0, 0.62, 0.05])) * normals).sum(1)
     solid &= ~front | (outward > 0.3 * np.linalg.norm(template - np.array([0.0, 0.62, 0.05]), axis=1))
     outer_ear = ears & (normals[:, 0] * np.sign(template[:, 0]) > 0.45) & (np.abs(template[:, 0]) > 0.074)
@@ -159,7 +159,9 @@ def _behind_face(template: Float[ndarray, "b 3"]) -> Bool[ndarray, "b"]:
     """Vertices of the mouth's, nose's and eyes' insides."""
     from scipy.spatial import cKDTree
 
-    front = (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.03)
+    front = (
+        (np.abs(template[:, 0]) < 0.055) & (template[:, 1] > 0.535) & (template[:, 1] < 0.69) & (template[:, 2] > 0.03)
+    )
     found = np.flatnonzero(front)
     near = cKDTree(template[found, :2]).query_ball_point(template[found, :2], 0.007)
     foremost = np.array([template[found[each], 2].max() for each in near])
@@ -247,7 +249,11 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
     """Strands that cross the face: the few that end up there are left out."""
     x, y, z = np.abs(lines[..., 0]), lines[..., 1], lines[..., 2]
     middle = (x[:, 1:] + x[:, :-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2, (z[:, 1:] + z[:, :-1]) / 2
-    return np.any([((a < 0.048) & (b > 0.50) & (b < 0.664) & (c > 0.085)).any(1) for a, b, c in ((x, y, z), middle)], 0)
+    crossing = [
+        (((a < 0.048) & (b > 0.50) & (c > 0.085) | (a < 0.060) & (b > 0.555) & (c > 0.105)) & (b < 0.664)).any(1)
+        for a, b, c in ((x, y, z), middle)
+    ]
+    return crossing[0] | crossing[1]
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -380,14 +386,16 @@ def _buzz(head: Head) -> Cut:
     chosen = head.some(1900, 200)
     length = head.rng.uniform(0.010, 0.013)
     combs = _fall(head.roots[chosen], 0.0)
-    seeds = _loose(head, chosen, combs, 100, length=length, lift=0.10, height=0.0045, width=0.0055, gravity=0.2, clump=0.0)
+    seeds = _loose(
+        head, chosen, combs, 100, length=length, lift=0.10, height=0.0045, width=0.0055, gravity=0.2, clump=0.0
+    )
     return Cut(seeds, 3, 0.0013)
 
 
 def _short(head: Head) -> Cut:
     """A crop: longer on top, brushed forward or aside, sides and nape tapered."""
     rng = head.rng
-    chosen = head.some(1600, 210)
+    chosen = head.some(1450, 210)
     x = scalp().roots[chosen]
     top = _step(0.655, 0.735, x[:, 1])
     length = 0.018 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
@@ -401,12 +409,12 @@ def _short(head: Head) -> Cut:
         head, chosen, combs, 260, length=length, lift=0.10 + 0.28 * top, height=0.005 + 0.010 * top, gravity=0.15,
         hug=0.5, clump=0.12 + 0.4 * top, width=0.006, mess=0.10, fade=0.05,
     )  # fmt: skip
-    return Cut(seeds, 5, 0.006)
+    return Cut(seeds, 5, 0.003)
 
 
 def _side_part(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1500, 200)
+    chosen = head.some(1750, 200)
     x = scalp().roots[chosen]
     part = rng.choice((-1.0, 1.0)) * rng.uniform(0.024, 0.032)
     top = _step(0.685, 0.725, x[:, 1])
@@ -420,11 +428,11 @@ def _side_part(head: Head) -> Cut:
         head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
         height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.12 + 0.33 * top, width=0.006, mess=0.05,
     )  # fmt: skip
-    return Cut(seeds, 6, 0.0045)
+    return Cut(seeds, 6, 0.003, across=2)
 
 
 def _slicked(head: Head) -> Cut:
-    chosen = head.some(1250, 180)
+    chosen = head.some(1400, 180)
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = top * _step(0.06, 0.11, x[:, 2])
@@ -435,12 +443,12 @@ def _slicked(head: Head) -> Cut:
         head, chosen, combs, 150, length=length, lift=0.03 + 0.35 * front, height=0.004 + 0.007 * top + 0.003 * front,
         gravity=0.12, hug=1.0, clump=0.5, width=0.007, mess=0.03,
     )  # fmt: skip
-    return Cut(seeds, 8, 0.004)
+    return Cut(seeds, 8, 0.003, across=2)
 
 
 def _spiky(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1500, 200)
+    chosen = head.some(1350, 200)
     x = scalp().roots[chosen]
     top = _step(0.670, 0.715, x[:, 1])
     combs = _unit(_fall(x, 0.0) + top[:, None] * np.array([0.0, 1.6, 0.5]))
@@ -452,12 +460,12 @@ def _spiky(head: Head) -> Cut:
         head, chosen, combs, guides, length=length, lift=0.15 + 0.7 * top, height=0.006 + 0.05 * top, gravity=0.0,
         hug=0.0, clump=0.1 + 0.8 * top, leader=leader, width=0.006, mess=0.22, comb=0.25,
     )  # fmt: skip
-    return Cut(seeds, 5, 0.007)
+    return Cut(seeds, 5, 0.004)
 
 
 def _pixie(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1500, 200)
+    chosen = head.some(1900, 200)
     x = scalp().roots[chosen]
     side = rng.choice((-1.0, 1.0))
     top = _step(0.650, 0.735, x[:, 1])
@@ -470,11 +478,17 @@ def _pixie(head: Head) -> Cut:
         head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
         height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.15 + 0.35 * top, width=0.0065, mess=0.09, cut=cut,
     )  # fmt: skip
-    return Cut(seeds, 6, 0.006)
+    return Cut(seeds, 6, 0.003, across=2)
 
 
 def _curtain(
-    head: Head, end: float, layers: float, fringe: bool, part: float, count: int, **how  # noqa: ANN003
+    head: Head,
+    end: float,
+    layers: float,
+    fringe: bool,
+    part: float,
+    count: int,
+    **how,  # noqa: ANN003
 ) -> Strands:
     """Hair that falls from a parting to the height ``end``; layers: how much higher some strands end."""
     rng = head.rng
@@ -493,7 +507,7 @@ def _curtain(
         "length": np.clip(length, 0.03, reach), "cut": cut, "lift": 0.12 + 0.22 * top,
         "height": np.where(bangs, 0.009, 0.006 + 0.012 * inner * (0.4 + 0.6 * top)),
         "gravity": np.where(bangs, 0.5, 0.55), "fade": np.where(bangs, 0.05, 0.09), "hug": 0.55, "clump": 0.4,
-        "drift": np.where(x[:, 2] > 0.055, 0.5, -0.35), "veil": np.where(bangs, 0.0, 1.0), "width": 0.0085,
+        "drift": np.where(x[:, 2] > 0.055, 0.6, -0.6), "veil": np.where(bangs, 0.0, 1.0), "width": 0.0085,
         "blunt": 0.25, "mess": 0.05,
     }  # fmt: skip
     values.update(how)
@@ -546,11 +560,12 @@ def _curly(head: Head) -> Cut:
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
+    forward = np.array([0.0, 0.0, 1.3]) * front[:, None]
     reach = rng.uniform(0.075, 0.17)
     end = NAPE + 0.03 - reach * 0.55
     cut = np.where(front, 0.690, end) + rng.normal(size=len(x)) * 0.012
     seeds = _loose(
-        head, chosen, _fall(x, rng.uniform(-0.03, 0.03), 0.25), 150,
+        head, chosen, _unit(_fall(x, rng.uniform(-0.03, 0.03), 0.25) + forward), 150,
         length=(0.06 + reach * (0.5 + 0.5 * top)) * np.where(front, 0.7, 1.0), cut=cut, lift=0.65,
         height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.009, 0.013),
         pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0095, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
@@ -561,13 +576,15 @@ def _curly(head: Head) -> Cut:
 def _afro(head: Head) -> Cut:
     """A rounded mass: short curls all over a thick under-layer."""
     rng = head.rng
-    chosen = np.concatenate([head.some(1150, 260)] * (3 if head.full else 1))
-    edge = chosen[scalp().inside[chosen] < 0.03]
-    chosen = np.concatenate([chosen, edge, edge] if head.full else [chosen, edge])
+    base = head.some(1150, 260)
+    edge = base[scalp().inside[base] < 0.03]
+    chosen = np.concatenate([base, base, edge, edge, edge] if head.full else [base, edge])
     size = rng.uniform(0.040, 0.075)
     count = len(chosen)
     rise = size * _swell(scalp().inside[chosen])
-    rise = rise * np.where(np.arange(count) < count - 2 * len(edge), rng.uniform(0.84, 1.06, count), rng.uniform(0.1, 1, count))
+    rise = rise * np.where(
+        np.arange(count) < count - 3 * len(edge) * head.full, rng.uniform(0.84, 1.06, count), rng.uniform(0.1, 1, count)
+    )
     tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
         head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
@@ -584,7 +601,7 @@ def _mohawk(head: Head) -> Cut:
     place = scalp()
     band = 0.016 + 0.004 * _step(0.05, -0.03, place.roots[:, 2])
     crest = np.flatnonzero((np.abs(place.roots[:, 0]) < band) & (place.roots[:, 1] > 0.59))
-    crest = np.repeat(crest, 5 if head.full else 2)
+    crest = np.repeat(crest, 4 if head.full else 2)
     x = place.roots[crest]
     tall = rng.uniform(0.06, 0.095)
     length = tall * (0.35 + 0.65 * _step(0.60, 0.73, x[:, 1])) * rng.uniform(0.85, 1.1, len(x))
@@ -615,7 +632,12 @@ def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "*n 3"], 
 
 
 def _tail(
-    head: Head, tie: Float[ndarray, "3"], out: Float[ndarray, "3"], length: float, count: int, **how  # noqa: ANN003
+    head: Head,
+    tie: Float[ndarray, "3"],
+    out: Float[ndarray, "3"],
+    length: float,
+    count: int,
+    **how,  # noqa: ANN003
 ) -> Strands:
     """A loose bundle that leaves a tie in the direction ``out``."""
     rng = head.rng
@@ -648,7 +670,9 @@ def _band(tie: Float[ndarray, "3"], out: Float[ndarray, "3"], radius: float, hea
     return tubes(line[None], np.full((1, len(turn)), 0.0065), 6 if head.full else 3, np.array([3]), repeat=2)
 
 
-def _on_head(head: Head, point: tuple[float, float, float], away: float) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+def _on_head(
+    head: Head, point: tuple[float, float, float], away: float
+) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
     """A point held off the head's surface, and the direction away from it."""
     at = np.array([point], np.float32)
     for _ in range(3):
@@ -665,10 +689,8 @@ def _ponytail(head: Head) -> Cut:
     tie, out = _on_head(head, (0.0, y, -0.06), 0.014)
     out = _unit((out + np.array([0.0, 0.20 * high, 0.0]))[None])[0]
     swept = _to_tie(head, head.some(950, 150), tie)
-    tail = _tail(
-        head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10
-    )
-    return Cut(together(swept, tail), 10, 0.004, across=2, extra=(_band(tie + out * 0.004, out, 0.011, head),))
+    tail = _tail(head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10)
+    return Cut(together(swept, tail), 10, 0.002, across=2, extra=(_band(tie + out * 0.004, out, 0.011, head),))
 
 
 def _bun(head: Head) -> Cut:
@@ -696,7 +718,7 @@ def _bun(head: Head) -> Cut:
     core = tie + (core_turn * size * 1.5 - 0.006)[:, None] * out
     ball = size * 1.02 * np.sqrt(np.clip(1 - core_turn**2.2, 0.0, 1))
     ropes.append(tubes(core[None], ball[None], 12 if head.full else 6, np.array([2])))
-    return Cut(swept, 9, 0.004, across=2, extra=tuple(ropes))
+    return Cut(swept, 9, 0.002, across=2, extra=tuple(ropes))
 
 
 def _plait(head: Head, line: Float[ndarray, "k 3"], away: Float[ndarray, "k 3"], width: float) -> tuple[Geometry, ...]:
@@ -757,8 +779,10 @@ def _braids(head: Head) -> Cut:
         line, away = grow(head.field, seed, 24)
         extra += _plait(head, line[0], away[0], 0.022)
         end = line[0, -1] - line[0, -2]
-        tails.append(_tail(head, line[0, -1] + away[0, -1] * 0.004, _unit(end[None])[0], 0.05, 26, fade=0.5, height=0.008))
-    return Cut(together(swept, *tails), 9, 0.004, across=2, extra=tuple(extra))
+        tails.append(
+            _tail(head, line[0, -1] + away[0, -1] * 0.004, _unit(end[None])[0], 0.05, 26, fade=0.5, height=0.008)
+        )
+    return Cut(together(swept, *tails), 9, 0.002, across=2, extra=tuple(extra))
 
 
 def _pigtails(head: Head) -> Cut:
@@ -772,7 +796,7 @@ def _pigtails(head: Head) -> Cut:
         way = _unit((out + np.array([0.0, 0.25, -0.1]))[None])[0]
         tails.append(_tail(head, tie + way * 0.004, way, length, 130, curl=curl, pitch=0.08))
         bands.append(_band(tie + way * 0.004, way, 0.010, head))
-    return Cut(together(swept, *tails), 10, 0.004, across=2, extra=tuple(bands))
+    return Cut(together(swept, *tails), 10, 0.002, across=2, extra=tuple(bands))
 
 
 def _dreadlocks(head: Head) -> Cut:

@@ -291,7 +291,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 side = 1.0 if x > 0 else -1.0
                 if abs(x) < wide:
                     x += side * min(wide - abs(x), 0.8 * step)
-                    dx, dz = dx + side * 0.5, dz - 0.35
+                    dx, dz = dx + side * 0.5, dz - 0.5
             if aimed > 0:
                 cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
                 gone = np.sqrt(cx * cx + cy * cy + cz * cz)
@@ -307,8 +307,10 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             cx, cy, cz = cx / size, cy / size, cz / size
             pull = comb * np.exp(-along / fade)
             tx, ty, tz = pull * cx, pull * cy - gravity, pull * cz
-            if y < 0.57:
+            if y < 0.57 and drift != 0:
+                # In front of or behind the shoulders, not on top.
                 tz += drift
+                tx -= 5.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))
             error = (far - goal) / 0.01
             grip = hug
             if aimed > 0:
@@ -537,8 +539,8 @@ def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bu
     weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / (cover > 0).sum()
     albedo = np.empty((size, size, 4), np.uint8)
     if grey:
-        pale = _shades(np.clip(colour * 0.5 + 0.5 * colour.max() + 0.20, 0, 1), weights)
-        dark = _shades(colour * 0.62, weights)
+        pale = _shades(np.clip(colour * 0.7 + 0.3 * colour.max() + 0.12, 0, 1), weights)
+        dark = _shades(colour * 0.74, weights)
         here, light, shadow = colour.mean() * 255, weights @ pale, weights @ dark
         share = (here - shadow.mean()) / (light.mean() - shadow.mean())
         albedo[..., :3] = np.where((mix < share)[..., None], pale[shade], dark[shade])
@@ -565,21 +567,36 @@ def _patterns(
     size: int,
 ) -> tuple[UInt8[ndarray, "n n"], Float[ndarray, "n n"], UInt8[ndarray, "n n"], UInt8[ndarray, "n n 3"]]:
     """Brightness, a number in [0, 1] per fine hair, coverage, and normals of the strand texture."""
-    from scipy.ndimage import gaussian_filter, gaussian_filter1d
+    if size < 1024:
+        k = 1024 // size
+        shade, hair, cover, normal = _patterns(1024)
+        shade = shade.reshape(size, k, size, k).mean((1, 3)).astype(np.uint8)
+        cover = np.where(cover.reshape(size, k, size, k).mean((1, 3)) > 110, 255, 0).astype(np.uint8)
+        return shade, hair[k // 2 :: k, k // 2 :: k], cover, normal[k // 2 :: k, k // 2 :: k]
+    from scipy.ndimage import gaussian_filter1d
 
     rng = np.random.default_rng(5)
     full = 1024
     split = int(full * CAP_ROWS)
     level = np.zeros((full, full))
     hair = np.zeros((full, full))
+
+    def streaks(rows: int, long: float, wide: float) -> Float[ndarray, "r n"]:
+        """Noise drawn out along the strands, of unit variance: made coarse and stretched."""
+        few = rows // 16
+        coarse = gaussian_filter1d(rng.normal(size=(few, full)), wide, axis=1, mode="wrap")
+        coarse = gaussian_filter1d(coarse, long / 16, axis=0, mode="wrap")
+        at = np.linspace(0, few - 1.001, rows)
+        first = at.astype(int)
+        share = (at - first)[:, None]
+        noise = coarse[first] * (1 - share) + coarse[first + 1] * share
+        return noise / noise.std()
+
     for low, high in ((0, split), (split, full)):
         rows = high - low
-        fine = gaussian_filter(rng.normal(size=(rows, full)), (60, 0.7), mode="wrap")
-        finer = gaussian_filter(rng.normal(size=(rows, full)), (30, 0.5), mode="wrap")
-        broad = gaussian_filter(rng.normal(size=(rows, full)), (120, 4), mode="wrap")
-        level[low:high] = 0.17 * fine / fine.std() + 0.07 * finer / finer.std() + 0.10 * broad / broad.std()
-        ranks = gaussian_filter(rng.normal(size=(rows, full)), (200, 1.2), mode="wrap")
-        hair[low:high] = np.argsort(np.argsort(ranks.ravel())).reshape(rows, full) / ranks.size
+        level[low:high] = 0.17 * streaks(rows, 60, 0.7) + 0.07 * streaks(rows, 30, 0.5) + 0.10 * streaks(rows, 120, 4)
+        ranks = np.argsort(np.argsort(rng.normal(size=full))) / full
+        hair[low:high] = ranks[(np.arange(full) // 2 * 2)][None]
     column = rng.normal(size=COLUMNS) * 0.10
     t = np.linspace(0, 1, full - split)[:, None]
     level[split:] += np.repeat(column, full // COLUMNS)[None]
@@ -601,14 +618,8 @@ def _patterns(
     slow = gaussian_filter1d(rng.normal(size=full), 22, mode="wrap")
     edge = 0.935 + 0.05 * jag + 0.008 * slow / slow.std()
     cover[:split][row > edge[None]] = 0
-    height = gaussian_filter(level, (3, 0.6))
-    slope_x = np.gradient(height, axis=1) * 2.2
+    slope_x = np.gradient(gaussian_filter1d(level, 0.6, axis=1), axis=1) * 2.2
     normal = np.stack([-slope_x, np.zeros_like(slope_x), np.ones_like(slope_x)], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     shade = np.clip(128 * (1 + level), 24, 250)
-    if size < full:
-        k = full // size
-        shade = shade.reshape(size, k, size, k).mean((1, 3))
-        cover = np.where(cover.reshape(size, k, size, k).mean((1, 3)) > 110, 255, 0).astype(np.uint8)
-        hair, normal = hair[k // 2 :: k, k // 2 :: k], normal[k // 2 :: k, k // 2 :: k]
     return shade.astype(np.uint8), hair, cover, (normal * 127 + 128).astype(np.uint8)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The words ``words.py`` understands, as plain tables.
+"""The words a prompt may use, as plain tables.
 
 Phrases are lower case with spaces for hyphens, singular where English has a singular. An *effect* is a pair of an
 attribute and its value; attributes are fields of ``Wishes``, with hair split into length, texture and style.
@@ -653,6 +653,20 @@ ARCHETYPES: dict[str, str] = {
     "emperor, pharaoh": "man, adult, gold robe, white shirt, white trousers, gold headband, gold sandals",
 }
 """Who wears what, in this very language; every thing here is a guess that named things override."""
+
+MEN = frozenset(
+    """
+    fireman policeman barman workman mailman postman spaceman seaman fisherman clergyman nobleman sportsman
+    strongman caveman huntsman infantryman duke
+    """.split()
+)
+WOMEN = frozenset(
+    """
+    firewoman policewoman waitress barmaid stewardess sorceress enchantress superheroine sportswoman cavewoman
+    duchess countess empress noblewoman
+    """.split()
+)
+"""Occupations whose ending says the gender."""
 
 LOOKS: dict[str, str] = {
     "realistic": "realistic, photorealistic, lifelike, photo realistic, hyperrealistic, true to life",
