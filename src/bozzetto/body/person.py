@@ -74,6 +74,18 @@ _CHILD = {
     "chin-prominent": -0.15, "nose-point": 0.15, "mouth-scale-horiz": -0.1,
 }  # fmt: skip
 """What tells women, men and children apart in the face beyond the body model's own difference."""
+_HEAVY = {
+    "stomach-pregnant": 0.45, "stomach-tone": -0.9, "measure-waist-circ": 0.9, "measure-hips-circ": 0.7,
+    "torso-scale-depth": 0.5, "torso-scale-horiz": 0.35, "hip-scale-depth": 0.4, "hip-scale-horiz": 0.4,
+    "head-fat": 0.6, "neck-double": 0.9, "neck-scale-horiz": 0.5, "cheek-volume": 0.4, "buttocks-volume": 0.5,
+    "upperarm-fat": 1.0, "lowerarm-fat": 0.7, "upperleg-fat": 1.0, "lowerleg-fat": 0.7, "measure-bust-circ": 0.5,
+}  # fmt: skip
+_THIN = {
+    "measure-waist-circ": -0.5, "measure-hips-circ": -0.4, "torso-scale-depth": -0.2, "upperarm-fat": -0.6,
+    "lowerarm-fat": -0.5, "upperleg-fat": -0.7, "lowerleg-fat": -0.5, "cheek-inner": -0.3, "cheek-volume": -0.4,
+    "head-fat": -0.25, "neck-scale-horiz": -0.25,
+}  # fmt: skip
+"""What makes the very heavy and the very thin beyond the body model's own range."""
 _REST: dict[str, float] = {"jawOpen": -0.045, "eyeBlinkLeft": 0.04, "eyeBlinkRight": 0.04}
 """Expressions baked into the face: the body model's lips stand a little open, its lids a little wide."""
 _SHAPES = {
@@ -164,6 +176,8 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
     )
     add({"mouth-angles": 0.22}, 1.0)  # The model's mouth at rest looks displeased.
     add(_CHILD, float(np.interp(spec.age, (4, 10, 16), (1.0, 0.7, 0.0))))
+    add(_HEAVY, float(np.interp(spec.weight, (0.58, 1.0), (0.0, 1.0))))
+    add(_THIN, float(np.interp(spec.weight, (0.0, 0.38), (1.0, 0.0))))
     for name, strength in _SHAPES[face.shape].items():
         strengths[name] = strengths.get(name, 0.0) * 0.4 + strength
     for name in ("mouth-lowerlip-volume", "mouth-upperlip-volume"):

@@ -386,13 +386,13 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     offsets = length[:, None, None] * steps * direction
     if style == "long":
         gather = np.clip((offsets[..., :1] * 0 + steps) ** 2 * chin[:, None, None], 0, 1)
-        offsets[..., :1] -= 0.5 * gather * x[:, None, None]
+        offsets[..., :1] -= 0.3 * gather * x[:, None, None]
     rise = np.full((count, k), 0.0015, np.float32)
     places = roots.take(np.repeat(np.arange(count), k))
 
     used, local = np.unique(faces[candidates], return_inverse=True)
     local = local.reshape(-1, 3)
-    layer = Places(np.repeat(used[:, None], 3, 1), np.tile(np.float32([1, 0, 0]), (len(used), 1)))
+    layer = Places(np.repeat(used[:, None], 3, 1), np.tile(np.array([1, 0, 0], np.float32), (len(used), 1)))
     u = template[used, 0] / 0.14 + 0.5
     v = np.clip(0.955 - field[used] / 0.11, 0.01, 0.999) * CAP_ROWS
     uvs = np.stack([u, v], 1).astype(np.float32)[local]

@@ -62,6 +62,9 @@ class Scalp:
     cap_inside: Float[ndarray, "c"]
     cap_faces: Int[ndarray, "f 3"]
     cap_uvs: Float[ndarray, "f 3 2"]
+    coarse_faces: Int[ndarray, "h 3"]
+    """The under-layer of low detail, one face in four."""
+    coarse_uvs: Float[ndarray, "h 3 2"]
     outside: Int[ndarray, "o"]
     """Body vertices that hair must not enter."""
     ears: Bool[ndarray, "o"]
@@ -132,9 +135,12 @@ def scalp() -> Scalp:
     cap_faces = np.concatenate([np.stack(three, 1) for three in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
     cap_points = template[ends].mean(1)
     cap_inside = hairline(cap_points)
-    u = np.arctan2(cap_points[:, 0], cap_points[:, 2] - 0.02)[cap_faces] / (2 * np.pi) + 0.5
-    u = u + (u < u.max(1, keepdims=True) - 0.5)
-    v = np.clip(0.95 - cap_inside / 0.2, 0.01, 0.999)[cap_faces] * CAP_ROWS
+
+    def unrolled(corners: Int[ndarray, "f 3"]) -> Float[ndarray, "f 3 2"]:
+        u = np.arctan2(cap_points[:, 0], cap_points[:, 2] - 0.02)[corners] / (2 * np.pi) + 0.5
+        u = u + (u < u.max(1, keepdims=True) - 0.5)
+        v = np.clip(0.95 - cap_inside / 0.2, 0.01, 0.999)[corners] * CAP_ROWS
+        return np.stack([u, v], -1).astype(np.float32)
 
     normals = vertex_normals(template, part.faces)
     solid = (template[:, 1] > -0.2) & (np.abs(template[:, 0]) < 0.30) & ~mouth & ~_behind_face(template)
@@ -150,7 +156,7 @@ def scalp() -> Scalp:
     near[outside] = True
     return Scalp(
         faces[chosen], shares.astype(np.float32), points, hairline(points),
-        ends, cap_points, cap_inside, cap_faces, np.stack([u, v], -1).astype(np.float32),
+        ends, cap_points, cap_inside, cap_faces, unrolled(cap_faces), local, unrolled(local),
         outside, outer_ear[outside], part.faces[near[part.faces].any(1)], used,
     )  # fmt: skip
 
@@ -253,7 +259,7 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
         (((a < 0.048) & (b > 0.50) & (c > 0.085) | (a < 0.060) & (b > 0.555) & (c > 0.105)) & (b < 0.664)).any(1)
         for a, b, c in ((x, y, z), middle)
     ]
-    return crossing[0] | crossing[1]
+    return np.any(np.stack(crossing), axis=0)
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -270,6 +276,7 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
         rim = (solid[:, 2] - solid[place.ears, 2].mean()) / 0.02
         bulge = _unit(np.stack([np.sign(solid[:, 0]), np.full(len(rim), 0.25), rim], 1))
         around = np.where(place.ears[:, None], bulge, around)
+        solid = solid - 0.007 * bulge * place.ears[:, None]  # hair presses them down
     chin_to_chest = np.clip((template[place.outside][:, 1] - 0.485) / 0.03, 0, 1)
     if style in _SHORT:
         chin_to_chest = chin_to_chest[~place.ears]
@@ -293,12 +300,16 @@ def _under_layer(head: Head, cut: Cut) -> Geometry:
     ends = place.cap_ends
     points = head.frame.to_head(head.person.vertices[ends]).mean(1)
     far, away = distances(head.field, points)
-    thickness = np.full(len(points), cut.thickness)
-    thickness[points[:, 1] > head.ceiling - 0.01] = min(cut.thickness, 0.004)
+    thickness = _under_rim(head, points, np.full(len(points), cut.thickness))
     lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside)
     vertices = points + away * (lift + np.clip(-far, 0, 0.003))[:, None]
-    faces, uvs = place.cap_faces, place.cap_uvs
+    faces, uvs = (place.cap_faces, place.cap_uvs) if head.full else (place.coarse_faces, place.coarse_uvs)
     return Geometry(vertices.astype(np.float32), faces, uvs, np.zeros(len(vertices), np.int64))
+
+
+def _under_rim(head: Head, points: Float[ndarray, "n 3"], rise: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """Heights over the scalp, flattened towards a hat's rim."""
+    return np.minimum(rise, 0.003 + 0.1 * _step(head.ceiling - 0.01, head.ceiling - 0.09, points[:, 1]))
 
 
 def hanging_weights(
@@ -359,7 +370,7 @@ def _leaders(points: Float[ndarray, "n 3"], count: int) -> Int[ndarray, "n"]:
     return cKDTree(points[: min(count, len(points))]).query(points)[1]
 
 
-def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], guides: int, **how) -> Strands:  # noqa: ANN003
+def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], guides: int, **how) -> Strands:
     """Strands at roots, with what all styles share: columns, leaning, small disorder."""
     rng, count = head.rng, len(chosen)
     combs = _unit(combs + rng.normal(size=(count, 3)) * how.pop("mess", 0.06))
@@ -426,7 +437,8 @@ def _side_part(head: Head) -> Cut:
     length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1)) - 0.006 * _step(0.63, 0.59, x[:, 1])
     seeds = _loose(
         head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
-        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.12 + 0.33 * top, width=0.006, mess=0.05,
+        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.12 + 0.33 * top, width=0.006,
+        mess=0.05,
     )  # fmt: skip
     return Cut(seeds, 6, 0.003, across=2)
 
@@ -488,7 +500,7 @@ def _curtain(
     fringe: bool,
     part: float,
     count: int,
-    **how,  # noqa: ANN003
+    **how,
 ) -> Strands:
     """Hair that falls from a parting to the height ``end``; layers: how much higher some strands end."""
     rng = head.rng
@@ -588,10 +600,9 @@ def _afro(head: Head) -> Cut:
     tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
         head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
-        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0095, blunt=0.7, mess=0.0,
+        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0095 if head.full else 0.015, blunt=0.7, mess=0.0,
     )  # fmt: skip
-    pressed = seeds.roots[:, 1] > head.ceiling - 0.02
-    rise = np.where(pressed, 0.003, rise)
+    rise = _under_rim(head, seeds.roots, rise)
     roots = (seeds.roots + head.normals[chosen] * rise[:, None]).astype(np.float32)
     return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 4, 0.86 * size, across=2)
 
@@ -637,7 +648,7 @@ def _tail(
     out: Float[ndarray, "3"],
     length: float,
     count: int,
-    **how,  # noqa: ANN003
+    **how,
 ) -> Strands:
     """A loose bundle that leaves a tie in the direction ``out``."""
     rng = head.rng
@@ -675,6 +686,7 @@ def _on_head(
 ) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
     """A point held off the head's surface, and the direction away from it."""
     at = np.array([point], np.float32)
+    out = at
     for _ in range(3):
         far, out = distances(head.field, at)
         at = at + out * (away - far)[:, None]

@@ -42,7 +42,7 @@ def fit_frame(template: Float[ndarray, "n 3"], points: Float[ndarray, "n 3"]) ->
 
 
 @numba.njit(cache=True)
-def vertex_normals(vertices, faces):  # noqa: ANN
+def vertex_normals(vertices, faces):
     """Unit normals of the vertices that the faces use, each the area-weighted mean of its faces'."""
     out = np.zeros_like(vertices)
     for f in range(len(faces)):
@@ -88,13 +88,13 @@ def surface(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _spread(points, origin, cell, nearest):  # noqa: ANN
+def _spread(points, origin, cell, nearest):
     nx, ny, nz = nearest.shape
     best = np.full(nearest.shape, np.float32(1e9))
     for n in range(len(points)):
-        i = int(round((points[n, 0] - origin[0]) / cell))
-        j = int(round((points[n, 1] - origin[1]) / cell))
-        k = int(round((points[n, 2] - origin[2]) / cell))
+        i = round((points[n, 0] - origin[0]) / cell)
+        j = round((points[n, 1] - origin[1]) / cell)
+        k = round((points[n, 2] - origin[2]) / cell)
         if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
             far = (
                 (points[n, 0] - origin[0] - i * cell) ** 2
@@ -130,7 +130,7 @@ def _spread(points, origin, cell, nearest):  # noqa: ANN
 
 
 @numba.njit(cache=True, fastmath=True)
-def _sample(x, y, z, points, normals, origin, cell, nearest):  # noqa: ANN
+def _sample(x, y, z, points, normals, origin, cell, nearest):
     """Signed distance and outward direction."""
     sx, sy, sz = nearest.shape
     u = min(max((x - origin[0]) / cell, 0.0), sx - 1.001)
@@ -151,7 +151,7 @@ def _sample(x, y, z, points, normals, origin, cell, nearest):  # noqa: ANN
 
 
 @numba.njit(cache=True, fastmath=True)
-def _distances(at, points, normals, origin, cell, nearest):  # noqa: ANN
+def _distances(at, points, normals, origin, cell, nearest):
     out = np.empty((len(at), 4), np.float32)
     for n in range(len(at)):
         far, x, y, z = _sample(at[n, 0], at[n, 1], at[n, 2], points, normals, origin, cell, nearest)
@@ -175,10 +175,10 @@ GROWTH: dict[str, float] = {
 }  # fmt: skip
 """What a strand needs to know, and what is assumed.
 
-length, height, width, curl, pitch, fade: metres. lift: 0 lies along the comb's direction, 1 stands up. gravity, comb,
-hug: pulls down, along the comb, back to the height. cut: the y it ends at. aimed: comb's direction is a point to go to.
-turn: how fast it obeys. drift: pull towards +z below the chin. veil: 1 keeps it off the face. clump: 0 to 1, how far the
-tip joins the leader's. blunt: width kept at the tip. ceiling: above this y it is pressed flat.
+length, height, width, curl, pitch, fade: metres. lift: 0 lies along the comb's direction, 1 stands up. gravity,
+comb, hug: pulls down, along the comb, back to the height. cut: the y it ends at. aimed: comb's direction is a point
+to go to. turn: how fast it obeys. drift: pull towards +z below the chin. veil: 1 keeps it off the face. clump: 0 to 1,
+how far the tip joins the leader's. blunt: width kept at the tip. ceiling: above this y it is pressed flat.
 """
 _SLOT = {name: i for i, name in enumerate(GROWTH)}
 
@@ -240,7 +240,7 @@ def grow(field: Surface, seeds: Strands, points: int) -> tuple[Float[ndarray, "s
 
 
 @numba.njit(cache=True, fastmath=True)
-def _outline(y, z):  # noqa: ANN
+def _outline(y, z):
     """Half the width that hair leaves free in front of the face, here."""
     if z < 0.085 or y > 0.712:
         return 0.0
@@ -248,7 +248,7 @@ def _outline(y, z):  # noqa: ANN
 
 
 @numba.njit(cache=True, fastmath=True)
-def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):  # noqa: ANN
+def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):
     path = np.empty((steps + 1, 3))
     arc = np.empty(steps + 1)
     count = lines.shape[1]
@@ -307,7 +307,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             cx, cy, cz = cx / size, cy / size, cz / size
             pull = comb * np.exp(-along / fade)
             tx, ty, tz = pull * cx, pull * cy - gravity, pull * cz
-            if y < 0.57 and drift != 0:
+            if y < 0.57 and drift != 0 and far < 0.03:
                 # In front of or behind the shoulders, not on top.
                 tz += drift
                 tx -= 5.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))
@@ -342,7 +342,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
 
 
 @numba.njit(cache=True, fastmath=True)
-def _dress(how, points, around, origin, cell, nearest, lines, away):  # noqa: ANN
+def _dress(how, points, around, origin, cell, nearest, lines, away):
     """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
     count = lines.shape[1]
     for s in range(len(lines)):
@@ -446,7 +446,7 @@ def ribbons(
 
 
 @numba.njit(cache=True, fastmath=True)
-def _ribbons(lines, away, width, tilt, blunt, out):  # noqa: ANN
+def _ribbons(lines, away, width, tilt, blunt, out):
     count, points, across = out.shape[0], out.shape[1], out.shape[2]
     for s in range(count):
         for k in range(points):
