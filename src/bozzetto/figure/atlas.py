@@ -10,9 +10,9 @@ import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy import ndimage, sparse
 
 from bozzetto.body.model import Body
+from bozzetto.kept import kept
 
 _ISLANDS = (
     # MakeHuman's box (u0, v0, u1, v1), then the box here.
@@ -68,6 +68,8 @@ def skin_stop(body: Body) -> int:
 @cache
 def _islands(body: Body) -> Int[ndarray, "f"]:
     """The island of every face of the part "body"; -1 for tongue and eyes."""
+    from scipy import sparse
+
     uvs = body.parts["body"].uvs
     flat = np.round(uvs.reshape(-1, 2) * 1e5).astype(np.int64)
     corner = np.unique(flat[:, 0] * 1_000_000 + flat[:, 1], return_inverse=True)[1].reshape(-1, 3)
@@ -84,7 +86,7 @@ def _islands(body: Body) -> Int[ndarray, "f"]:
     return found
 
 
-@cache
+@kept(lambda body: "skin-uvs")
 def skin_uvs(body: Body) -> Float[ndarray, "f 3 2"]:
     """Texture coordinates of every face of the part "body" in this layout; zero for tongue and eyes."""
     uvs = body.parts["body"].uvs.astype(np.float64)
@@ -110,9 +112,11 @@ def _swell(points: Float[ndarray, "*n 2"]) -> Float[ndarray, "*n 2"]:
     return _FACE_CENTRE + offset * (1 + _SWELL * (1 - radius) ** 2)
 
 
-@cache
+@kept(lambda body, size: f"skin-atlas-{size}")
 def skin_atlas(body: Body, size: int) -> Atlas:
-    """The layout at ``size`` pixels squared; 0.5 s at 1024, then shared."""
+    """The layout at ``size`` pixels squared; 0.5 s at 1024, then kept."""
+    from scipy import ndimage
+
     faces, part = skin_faces(body), body.parts["body"]
     corners = skin_uvs(body)[faces].astype(np.float64) * size - 0.5
     owner = np.full((size, size), -1, np.int32)
@@ -132,7 +136,7 @@ def skin_atlas(body: Body, size: int) -> Atlas:
         position=mix(template[triangles]).astype(np.float32),
         normal=(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)).astype(np.float32),
         island=_islands(body)[face].astype(np.int8),
-        face=face,
+        face=face.astype(np.int32),
     )
 
 

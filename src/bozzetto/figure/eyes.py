@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8, UInt16
 from numpy import ndarray
 from scipy import sparse
 
@@ -12,6 +12,7 @@ from bozzetto.body.landmarks import IRIS_RADIUS
 from bozzetto.body.model import Body
 from bozzetto.figure.piece import Person, Piece, mix_weights
 from bozzetto.figure.skin import moves_between, skin_stop
+from bozzetto.kept import kept
 from bozzetto.types import Material
 
 _EYE_SIZES = {"full": 512, "low": 64}
@@ -76,7 +77,7 @@ def _tongue_stop(body: Body) -> int:
     return int(tongue.max()) + 1
 
 
-@cache
+@kept(lambda body, levels: f"eyeballs-{levels}")
 def _eyeballs(body: Body, levels: int) -> _Eyeballs:
     start, stop = _tongue_stop(body), body.parts["body"].stop
     count = stop - start
@@ -120,6 +121,12 @@ def mix_dense(body: Body, blend: sparse.csr_matrix, start: int) -> tuple[Float[n
 @cache
 def _eye_masks(body: Body, size: int) -> dict[str, Float[ndarray, "s s 1"]]:
     """What is where on an eye seen from the front; the nose is to the left."""
+    return {name: mask[..., None] / np.float32(65535) for name, mask in _drawn_eye(body, size).items()}
+
+
+@kept(lambda body, size: f"eye-{size}")
+def _drawn_eye(body: Body, size: int) -> dict[str, UInt16[ndarray, "s s"]]:
+    """The masks of ``_eye_masks``; 65535 is one."""
     radius = eye_spheres(body)[0][3]
     iris = 0.49 * IRIS_RADIUS / radius
     at = (np.arange(size) + 0.5) / size - 0.5
@@ -166,7 +173,7 @@ def _eye_masks(body: Body, size: int) -> dict[str, Float[ndarray, "s s 1"]]:
         "pupil": 1 - ramp(r, 0.36 - edge, 0.40 + edge),
         "glint": np.exp(-((((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.36) / 0.11) ** 2) ** 2)),
     }
-    return {name: np.clip(mask, 0, 1).astype(np.float32)[..., None] for name, mask in masks.items()}
+    return {name: (np.clip(mask, 0, 1) * 65535 + 0.5).astype(np.uint16) for name, mask in masks.items()}
 
 
 def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
@@ -236,7 +243,7 @@ def mouth_pieces(person: Person) -> list[Piece]:
     return [teeth, tongue]
 
 
-@cache
+@kept(lambda body: "teeth-uvs")
 def _teeth_uvs(body: Body) -> Float[ndarray, "f 3 2"]:
     """Across: along the arch from right to left; down: upper row, then lower, each from gum to edge."""
     template = body.template.numpy()
@@ -255,7 +262,7 @@ def _teeth_uvs(body: Body) -> Float[ndarray, "f 3 2"]:
     return np.concatenate(out).astype(np.float32)
 
 
-@cache
+@kept(lambda small, old: f"teeth-{'small' if small else 'large'}-{'old' if old else 'young'}")
 def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
     height, width = (32, 64) if small else (256, 512)
     v, u = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")

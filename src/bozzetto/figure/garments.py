@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from bozzetto.body.model import load_body
 from bozzetto.figure.cloth import Make, Scale, Sheet, body_sheet, cloth, leg_sheet
 from bozzetto.figure.piece import Detail, Person, Piece, top_four
 from bozzetto.figure.shells import (
@@ -34,6 +35,7 @@ from bozzetto.figure.shells import (
     smooth_step,
 )
 from bozzetto.figure.spec import BottomKind, Colour, DressKind, Garment, OuterKind, TopKind
+from bozzetto.kept import kept
 
 SLEEVE_END = UPPER_ARM + LOWER_ARM - 0.012
 GAP = 0.0028
@@ -182,7 +184,7 @@ def design(kind: str, variant: int, detail: Detail) -> Design:
         return _bottom(maker, kind)
     if kind in get_args(DressKind):
         return _dress(maker, kind)
-    if kind in ("briefs", "undershirt"):
+    if kind in ("briefs", "slip shorts", "undershirt"):
         return _underwear(maker, kind)
     raise ValueError(f"{kind!r} is no garment of this module.")
 
@@ -440,7 +442,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = (
-            Fall(-0.085, 0.12, 3, 0.003, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.13, 5, 0.008, 0.010)
+            Fall(-0.085, -0.05, 3, 0.002, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.010)
         )
         make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
         buttons = (
@@ -461,7 +463,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             buttons=buttons,
             button=(0.0085, 0),
         )
-    hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.14, 8, 0.014, 0.012)
+    hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.04, 8, 0.011, 0.012)
     vee = _vee(here, 0.15, 0.20, 0.0, 0.06)
     neck = _neckline(here, 0.066, 0.0)
     end = SLEEVE_END - 0.02
@@ -493,8 +495,8 @@ def _bottom(m: _Maker, kind: str) -> Design:
     if kind.endswith("skirt"):
         top = 0.145
         hem = {"mini skirt": -0.17, "knee skirt": KNEE + 0.015, "long skirt": -0.68}[kind]
-        full = (0.10, 0.30, 0.48)[v] if kind != "long skirt" else (0.10, 0.2, 0.3)[v]
-        folds = (0.003, 0.014, 0.020)[v]
+        full = (-0.28, 0.04, 0.14)[v] if kind != "long skirt" else (0.0, 0.08, 0.16)[v]
+        folds = (0.002, 0.010, 0.015)[v]
         shell = m.shell(top - tall, cut=0.062)
         band = m.trim(top - tall + 2e-4, tall - (top - 0.03), lift=0.0022)
         make = Make("twill" if v == 0 else "smooth", 0.7, hems=(hem + 0.02,), variant=v)
@@ -566,7 +568,7 @@ def _dress(m: _Maker, kind: str) -> Design:
     shell = m.shell(*fields, cut=0.145)
     band = m.trim(0.016 - np.abs(here.height - 0.165), lift=0.0022)
     rim = m.trim(neck + 2e-4, 0.010 - neck, *fields[1:], lift=0.0012)
-    full = (0.36, 0.26, 0.20)[v]
+    full = (0.14, 0.06, -0.10)[v]
     ease = 0.001 + (0.009 * smooth_step((arm - 0.02) / 0.12) if end else 0.0)
     make = Make("smooth", 0.8, hems=(hem + 0.02,), cuffs=(end - 0.012,) if end else (), variant=v)
     return Design(
@@ -578,19 +580,20 @@ def _dress(m: _Maker, kind: str) -> Design:
         0.9,
         rounds=10,
         folds=0.0015,
-        fall=Fall(hem, full, 11, 0.018),
+        fall=Fall(hem, full, 11, (0.014, 0.010, 0.005)[v]),
     )
 
 
 def _underwear(m: _Maker, kind: str) -> Design:
     here = m.here
-    if kind == "briefs":
-        shell = m.shell(0.085 - here.height, here.height + 0.125, legs=True)
+    if kind in ("briefs", "slip shorts"):
+        low = -0.125 if kind == "briefs" else -0.150
+        shell = m.shell(0.085 - here.height, here.height - low, legs=True)
         band = m.trim(0.085 - here.height + 2e-4, here.height - 0.06, legs=True, lift=0.001)
         return Design(
             shell,
-            leg_sheet(m.size, -0.125),
-            Make("jersey", 0.2, hems=(-0.115,)),
+            leg_sheet(m.size, low),
+            Make("jersey", 0.2, hems=(low + 0.01,)),
             (band,),
             0.0,
             rounds=4,
@@ -754,27 +757,7 @@ def _over_skirt(fit: Fit, rings: Float[ndarray, "r k 3"]) -> Float[ndarray, "n"]
     return heights
 
 
-@cache
-def _leg_weights(detail: Detail) -> tuple[Float[ndarray, "k"], Float[ndarray, "k j"]]:
-    """Mean skin weights of the left leg by height on the mean person, ascending; nothing of foot, pelvis or spine."""
-    here = chart(detail)
-    person_joints = _joint_names()
-    kept = [
-        i for i, name in enumerate(person_joints) if name.startswith(("upperleg", "lowerleg")) and name.endswith(".L")
-    ]
-    levels = np.linspace(-0.80, 0.0, 33)
-    left = (here.rest[:, 0] > 0.02) & (here.arm == 0)
-    out = np.zeros((len(levels), len(person_joints)))
-    for i, level in enumerate(levels):
-        near = np.exp(-0.5 * ((here.rest[:, 1] - level) / 0.035) ** 2) * left + 1e-12
-        out[i, kept] = (near[:, None] * here.weights[:, kept]).sum(0)
-    out /= out.sum(1, keepdims=True)
-    return levels, out
-
-
 def _joint_names() -> tuple[str, ...]:
-    from bozzetto.body.model import load_body
-
     return load_body().joint_names
 
 
@@ -785,26 +768,67 @@ def _mirrored_joints() -> Int[ndarray, "j"]:
     return np.array([names.index(name[:-2] + swap.get(name[-2:], name[-2:])) for name in names])
 
 
-@cache
+@kept(lambda detail: f"hanging-weights-{detail}")
+def _hanging_weights(detail: Detail) -> Float[ndarray, "n j"]:
+    """The chart's skin weights for what hangs over it: thigh and shin whole, without feet, few joints."""
+    here = chart(detail)
+    names = _joint_names()
+    into = np.arange(len(names))
+    for i, name in enumerate(names):
+        side = name[-2:]
+        if name.startswith("pelvis"):
+            into[i] = names.index("root")
+        elif name.startswith("upperleg"):
+            into[i] = names.index("upperleg01" + side)
+        elif name.startswith(("lowerleg", "foot", "toe")):
+            into[i] = names.index("lowerleg01" + side)
+    out = np.zeros(here.weights.shape)
+    np.add.at(out.T, into, here.weights.T)
+    return out
+
+
+@kept(lambda kind, variant, detail: f"fall-weights-{kind}-{variant}-{detail}")
 def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
-    """Skin weights of a skirt's rings, rim excluded: both legs share it across the middle, and the pelvis lets go."""
-    plan = design(kind, variant, detail)
+    """Skin weights of a skirt's rings, rim excluded: those of the body underneath, front and back alike.
+
+    Across the middle both legs share it, over a width that grows towards the hem, so that a stride does not tear it.
+    """
+    plan, here = design(kind, variant, detail), chart(detail)
     assert plan.fall is not None
     shell = plan.shell
     dense_rim = np.zeros((len(shell.cut), len(_joint_names())))
     np.put_along_axis(dense_rim, shell.joints[shell.cut], shell.weights[shell.cut], 1)
-    x = shell.rest[shell.cut, 0]
-    rows = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), detail)[1:]
-    levels, legs = _leg_weights(detail)
-    level = np.stack([np.interp(rows, levels, legs[:, j]) for j in range(legs.shape[1])], 1)
-    opposite = level[:, _mirrored_joints()]
-    # Wider towards the hem, where the legs part furthest.
-    across = 0.20 + 0.30 * smooth_step((0.0 - rows) / 0.6)
-    share = smooth_step(0.5 + x[None, :] / across[:, None])[:, :, None]
-    legs_only = level[:, None] * share + opposite[:, None] * (1 - share)
-    hold = smooth_step((0.07 - rows) / 0.17)[:, None, None]
-    dense = dense_rim[None] * (1 - hold) + legs_only * hold
-    return top_four(dense.reshape(-1, dense.shape[2]).astype(np.float32))
+    rim = shell.rest[shell.cut]
+    levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
+    near = np.flatnonzero((here.arm == 0) & (here.height < 0.3))
+    under = here.rest[near]
+    step = float(levels[0] - levels[-1]) / (len(levels) - 1)
+    angle = np.arctan2(rim[:, 0], rim[:, 2] - SIDE_Z)
+    reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(angle), np.sin(angle))
+    reach = np.maximum.accumulate(np.where(reach > -1e8, reach, 0), 0) if len(reach) < 3 else np.maximum(reach, 0.05)
+    weights = _hanging_weights(detail)[near]
+    mirrored = _mirrored_joints()
+    rows = []
+    for r in range(1, len(levels)):
+        at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
+        soft = 0.015 + 0.035 * smooth_step(np.array((0.05 - levels[r]) / 0.25))
+        away = ((at[:, None] - under[None]) ** 2).sum(2)
+        share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft**2))
+        own = (share / share.sum(1, keepdims=True)) @ weights
+        both = own + own[:, mirrored]
+        across = 0.17 + 0.30 * smooth_step(np.array((-0.05 - levels[r]) / 0.55))
+        left = smooth_step(0.5 + at[:, :1] / across)
+        mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
+        own = both * mine
+        begin = smooth_step(np.array(min((levels[0] - levels[r]) / 0.05, 1.0)))
+        rows.append(dense_rim * (1 - begin) + own * begin)
+    return top_four(np.concatenate(rows).astype(np.float32))
+
+
+@cache
+def _sides() -> Int[ndarray, "j"]:
+    """1 for joints of the left, -1 for those of the right, 0 in the middle."""
+    return np.array([1 if name.endswith(".L") else -1 if name.endswith(".R") else 0 for name in _joint_names()])
 
 
 @cache
@@ -1057,7 +1081,11 @@ def garment_pieces(person: Person) -> list[Piece]:
     skirt = spec.bottom is not None and spec.bottom.kind.endswith("skirt")
     under: list[Piece] = []
     if spec.dress is not None or spec.bottom is None or skirt:
-        under.append(on.wear("underwear", "briefs", plain))
+        outside = spec.dress if spec.dress is not None else spec.bottom if skirt else None
+        if outside is None:
+            under.append(on.wear("underwear", "briefs", plain))
+        else:  # what shows under a skirt is its own shade
+            under.append(on.wear("underwear", "slip shorts", Garment("shorts", _darkened(outside.colour))))
     if spec.dress is None and spec.top is None:
         under.append(on.wear("underwear", "undershirt", plain))
     if under:
@@ -1068,6 +1096,10 @@ def garment_pieces(person: Person) -> list[Piece]:
         if garment is not None:
             pieces.append(on.wear(name, garment.kind, garment))
     return pieces
+
+
+def _darkened(colour: Colour) -> Colour:
+    return Colour(f"dark {colour.name}", "#" + "".join(f"{round(255 * 0.42 * c):02x}" for c in colour.srgb))
 
 
 def is_tucked(person: Person) -> bool:

@@ -538,7 +538,7 @@ def _bob(head: Head) -> Cut:
 
 def _shoulder(head: Head) -> Cut:
     rng = head.rng
-    end = head.joint("shoulder01.L")[1] + rng.uniform(-0.01, 0.03)
+    end = float(head.joint("shoulder01.L")[1]) + rng.uniform(-0.01, 0.03)
     part = rng.choice((0.0, -0.028, 0.028))
     wave = rng.uniform(0.0, 0.005)
     seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 950, curl=wave, pitch=0.10)
@@ -547,7 +547,7 @@ def _shoulder(head: Head) -> Cut:
 
 def _long_straight(head: Head) -> Cut:
     rng = head.rng
-    end = head.joint("shoulder01.L")[1] - rng.uniform(0.09, 0.24)
+    end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.09, 0.24)
     part = rng.choice((0.0, 0.0, -0.025, 0.025))
     seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 900, width=0.0095)
     return Cut(seeds, 13, 0.003, across=2)
@@ -555,7 +555,7 @@ def _long_straight(head: Head) -> Cut:
 
 def _long_wavy(head: Head) -> Cut:
     rng = head.rng
-    end = head.joint("shoulder01.L")[1] - rng.uniform(0.06, 0.20)
+    end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.06, 0.20)
     part = rng.choice((0.0, -0.028, 0.028))
     seeds = _curtain(
         head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.010, 0.014), pitch=rng.uniform(0.12, 0.16),
@@ -612,7 +612,7 @@ def _mohawk(head: Head) -> Cut:
     place = scalp()
     band = 0.016 + 0.004 * _step(0.05, -0.03, place.roots[:, 2])
     crest = np.flatnonzero((np.abs(place.roots[:, 0]) < band) & (place.roots[:, 1] > 0.59))
-    crest = np.repeat(crest, 4 if head.full else 2)
+    crest = np.repeat(crest, 4 if head.full else 1)
     x = place.roots[crest]
     tall = rng.uniform(0.06, 0.095)
     length = tall * (0.35 + 0.65 * _step(0.60, 0.73, x[:, 1])) * rng.uniform(0.85, 1.1, len(x))

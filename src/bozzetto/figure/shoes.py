@@ -34,6 +34,7 @@ from bozzetto.figure.fitted import (
 )  # fmt: skip
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.spec import FigureSpec, Garment
+from bozzetto.kept import kept
 from bozzetto.types import Material
 
 UPPER: Box = (0.0, 0.0, 1.0, 0.62)
@@ -278,7 +279,7 @@ class Left:
     """The outer side of the upper, from sole to opening."""
 
 
-@cache
+@kept(lambda kind, low: f"shoe-{kind}-{'low' if low else 'full'}")
 def _left(kind: str, low: bool) -> Left:
     last = LASTS[kind]
     foot = _foot(last.pitch)
@@ -556,7 +557,7 @@ def _laces(foot: Foot, grid: Float[ndarray, "r c 3"], kind: str) -> list[Shape]:
 # ------------------------------------------------------------------------------------------------- the pair
 
 
-@cache
+@kept(lambda kind, detail: f"shoes-{kind}-{detail}")
 def _pair(kind: str, detail: str) -> Fitted:
     """Both shoes around the mean adult, and what carries them."""
     last = LASTS[kind]
@@ -668,7 +669,7 @@ def _box_mask(box: Box, height: int, width: int) -> Bool[ndarray, "h w"]:
     return ((y > top - 0.02) & (y < bottom + 0.02))[:, None] & ((x > left - 0.02) & (x < right + 0.02))[None]
 
 
-@cache
+@kept(lambda kind, detail: f"shoe-paint-{kind}-{detail}")
 def _paint(kind: str, detail: str) -> Paint:
     last = LASTS[kind]
     width, height = (128, 64) if detail == "low" else (1024, 512)

@@ -8,19 +8,20 @@ from functools import cache
 
 import numba
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Int16, UInt8
 from numpy import ndarray
-from scipy import ndimage
-from scipy.interpolate import CubicSpline
 
 from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import Body
 from bozzetto.figure.atlas import ISLANDS, Atlas, skin_atlas, skin_faces, skin_stop, skin_uvs
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Expression, FaceSpec
+from bozzetto.kept import kept
 from bozzetto.types import Material
 
 SIZES = {"full": 1024, "low": 256}
+_SLOPE = np.float32(32767)
+"""Stands for a slope of one."""
 
 _MASKS = (
     "mottle_red", "mottle_dark", "mottle_light", "upper_face", "lower_face", "flush", "lid", "bag", "palm", "cavity",
@@ -114,7 +115,7 @@ def skin_material(person: Person) -> Material:
     """The skin's picture, relief and gloss, in the layout of ``atlas.py``."""
     size = SIZES[person.detail]
     masks = _skin_masks(person.body, size)
-    albedo = masks.atlas.picture(_paint(person, masks))
+    albedo = _paint(person, masks)[masks.lookup]
     if person.detail == "low":
         return Material(albedo, roughness=0.55)
     return Material(albedo, normal=_normal_map(person, masks), roughness=masks.roughness)
@@ -235,15 +236,16 @@ def _mix(
 class _SkinMasks:
     """What is drawn once for every size of picture."""
 
-    atlas: Atlas
+    lookup: Int[ndarray, "s s"]
+    """``Atlas.lookup``: for each pixel its texel."""
     layers: UInt8[ndarray, "n k"]
     """In the order of ``_MASKS``."""
     face_sample: UInt8[ndarray, "m k"]
     """The layers of texels spread evenly over the visible skin of the face."""
     roughness: UInt8[ndarray, "s s"]
-    pores: Float[ndarray, "_ _ 2"]
-    """Slope of the skin's grain: rise over run to the right and down the picture."""
-    wrinkles: Float[ndarray, "_ _ 2"]
+    pores: Int16[ndarray, "_ _ 2"]
+    """Slope of the skin's grain: rise over run to the right and down the picture, in parts of ``_SLOPE``."""
+    wrinkles: Int16[ndarray, "_ _ 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,12 +287,14 @@ def _places(body: Body) -> _Places:
 
 def _spline(points: Float[ndarray, "n 2"], closed: bool = False) -> Float[ndarray, "m 2"]:
     """A smooth curve through points, four times as many."""
+    from scipy.interpolate import CubicSpline
+
     points = np.concatenate([points, points[:1]]) if closed else points
     curve = CubicSpline(np.arange(len(points)), points, bc_type="periodic" if closed else "not-a-knot")
     return curve(np.linspace(0, len(points) - 1, 4 * len(points))).astype(np.float64)
 
 
-@cache
+@kept(lambda body, size: f"skin-{size}")
 def _skin_masks(body: Body, size: int) -> _SkinMasks:
     atlas = skin_atlas(body, size)
     masks = _draw(body, atlas)
@@ -308,9 +312,9 @@ def _skin_masks(body: Body, size: int) -> _SkinMasks:
     rough += (0.36 - rough) * masks["lips"] + (0.30 - rough) * masks["nail"] * (1 - masks["lips"])
     rough += (0.25 - rough) * masks["waterline"]
     rough += (0.75 - rough) * np.maximum(masks["mouth"], masks["lip_line"])
-    empty = np.zeros((1, 1, 2), np.float32)
+    empty = np.zeros((1, 1, 2), np.int16)
     return _SkinMasks(
-        atlas=atlas,
+        lookup=atlas.lookup,
         layers=layers,
         face_sample=np.ascontiguousarray(layers[chosen]),
         roughness=atlas.picture(np.clip(255 * rough, 0, 255).astype(np.uint8)),
@@ -552,7 +556,7 @@ def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     old = np.float32(np.interp(age, (28, 45, 65, 85), (0.0, 0.2, 0.5, 0.8)))
     grain = np.float32(np.interp(age, (8, 20, 70), (0.35, 0.8, 1.2)))
     out = np.empty((*masks.pores.shape[:2], 3), np.uint8)
-    _encode_slope(masks.pores, masks.wrinkles, grain, old, out)
+    _encode_slope(masks.pores, masks.wrinkles, grain / _SLOPE, old / _SLOPE, out)
     return out
 
 
@@ -569,15 +573,15 @@ def _encode_slope(pores, wrinkles, grain, old, out):
             out[i, j, 2] = np.float32(128) + scale
 
 
-def _slope(atlas: Atlas, height: Float[ndarray, "n"]) -> Float[ndarray, "s s 2"]:
-    """Rise over run of a height field in metres, to the right and down the picture."""
+def _slope(atlas: Atlas, height: Float[ndarray, "n"]) -> Int16[ndarray, "s s 2"]:
+    """Rise over run of a height field in metres, to the right and down the picture, in parts of ``_SLOPE``."""
     picture = atlas.picture(height.astype(np.float32))
     place = atlas.picture(atlas.position)
     run_right = np.linalg.norm(np.gradient(place, axis=1), axis=2)
     run_down = np.linalg.norm(np.gradient(place, axis=0), axis=2)
     right = np.gradient(picture, axis=1) / np.maximum(run_right, 1e-4)
     down = np.gradient(picture, axis=0) / np.maximum(run_down, 1e-4)
-    return np.clip(np.stack([right, down], 2), -1, 1).astype(np.float32)
+    return (np.clip(np.stack([right, down], 2), -1, 1) * _SLOPE).round().astype(np.int16)
 
 
 def _grain(p: Float[ndarray, "n 3"], coarse: Bool[ndarray, "n"]) -> Float[ndarray, "n"]:
@@ -597,6 +601,8 @@ def _face_mask(body: Body, name: str) -> Bool[ndarray, "f"]:
 
 def _soften(atlas: Atlas, values: Float[ndarray, "n"], sigma: float) -> Float[ndarray, "n"]:
     """Values blurred by ``sigma`` pixels of the picture."""
+    from scipy import ndimage
+
     blurred = ndimage.gaussian_filter(atlas.picture(values), sigma)
     out = np.empty_like(values)
     # Border pixels come last to first so that a texel keeps its own pixel's value or a neighbour's copy of it.

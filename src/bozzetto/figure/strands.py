@@ -8,7 +8,7 @@ from functools import cache
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Num, UInt8
 from numpy import ndarray
 
 from bozzetto.types import Material
@@ -200,7 +200,7 @@ def strands(
     roots: Float[ndarray, "s 3"],
     normals: Float[ndarray, "s 3"],
     combs: Float[ndarray, "s 3"],
-    **how: float | Float[ndarray, "s"],
+    **how: float | Num[ndarray, "s"],
 ) -> Strands:
     """Strands with ``GROWTH``'s values where not given otherwise."""
     table = np.tile(np.array(list(GROWTH.values()), np.float32), (len(roots), 1))
@@ -412,7 +412,7 @@ def ribbons(
     width: Float[ndarray, "s"],
     tilt: Float[ndarray, "s"],
     blunt: Float[ndarray, "s"],
-    column: Float[ndarray, "s"],
+    column: Int[ndarray, "s"],
     across: int,
 ) -> Geometry:
     """Tapered strips along the lines, facing away from the body, slightly arched where ``across`` is 3.
@@ -483,7 +483,7 @@ def tubes(
     lines: Float[ndarray, "s k 3"],
     radius: Float[ndarray, "s k"],
     sides: int,
-    column: Float[ndarray, "s"],
+    column: Int[ndarray, "s"],
     repeat: float = 1.0,
     flat: float = 1.0,
     facing: Float[ndarray, "3"] | None = None,

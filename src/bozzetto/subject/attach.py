@@ -1,6 +1,7 @@
 """Which adjectives belong to which noun: the sentence is walked once, adjectives wait until their noun comes."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from bozzetto.figure.colours import find_colour
 from bozzetto.subject.description import Description, NounPhrase
@@ -15,7 +16,7 @@ def attach(mentions: Sequence[Mention]) -> Description:
     """Nouns with their adjectives: before them, after "is", "in", "with" and colons, or shared over "and"."""
     walk = _Walk()
     spoken = [mention for mention in mentions if mention.role != "filler"]
-    for mention, following in zip(spoken, [*spoken[1:], None], strict=True):
+    for mention, following in zip_longest(spoken, spoken[1:]):
         walk.step(mention, following)
     walk.boundary()
     return walk.said

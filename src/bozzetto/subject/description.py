@@ -58,7 +58,7 @@ class NounPhrase:
     def colours(self) -> list[str]:
         """Its own, or of the phrase it shares with."""
         phrase: NounPhrase = self
-        seen = [phrase]
+        seen: list[NounPhrase] = [phrase]
         while not phrase.own_colours and phrase.like and phrase.like not in seen:
             phrase = phrase.like
             seen.append(phrase)

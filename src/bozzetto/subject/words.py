@@ -1,7 +1,7 @@
 """A sentence in free English -> a complete figure, with what was understood, guessed and missed.
 
-One module a pass: ``tokens`` -> ``mentions`` -> ``attach`` -> ``understand``. The words live in ``lexicon``; nothing else
-knows a garment or an occupation by name.
+One module a pass: ``tokens`` -> ``mentions`` -> ``attach`` -> ``understand``. The words live in ``lexicon``; nothing
+else knows a garment or an occupation by name.
 """
 
 from dataclasses import dataclass
