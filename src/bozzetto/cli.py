@@ -373,16 +373,24 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
         return
     report("drawing the preview", 0.23)
 
-    from bozzetto.render.pictures import preview, turntable
+    from bozzetto.render.pictures import preview, turntable, with_sky
 
     scene, head_box = picture_scene(step)
+    scene = with_sky(scene)
     if not run.has("preview.png"):
+        picture = preview(scene, head_box, progress=within(report, "drawing the preview", 0.28, 0.42))
         with run.write("preview.png") as path:
-            preview(scene, head_box).save(path)
+            picture.save(path, compress_level=4)
     if film and not run.has("turntable.mp4"):
-        report("filming the turntable", 0.33)
+        report("filming the turntable", 0.42)
         with run.write("turntable.mp4") as path:
-            turntable(scene, path)
+            turntable(scene, path, progress=within(report, "filming the turntable", 0.52, 1.0))
+
+
+def within(report: Report, stage: str, low: float, high: float) -> Callable[[float], None]:
+    """Tells of a share of one stage as a share of the whole; silent where there is no bar to move."""
+    moving = sys.stderr.isatty()
+    return lambda share: report(stage, low + (high - low) * share) if moving else None
 
 
 def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene.Scene, ndarray]":

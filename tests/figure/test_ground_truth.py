@@ -61,7 +61,7 @@ def test_condition_pictures_have_the_picture_s_size_and_say_what_they_should(sta
     np.testing.assert_array_equal(conditions["silhouette"][..., 0] > 127, alpha > 0.4999)
     solid = alpha > 0.999
     assert conditions["normal"][solid][:, 2].mean() > 150  # blue looks at us
-    assert conditions["pose"].any() and conditions["depth"][solid].max() == 255
+    assert conditions["pose"].any() and conditions["depth"][solid].max() > 200
 
 
 def test_words_follow_the_camera(stance):

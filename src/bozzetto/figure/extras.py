@@ -72,6 +72,9 @@ def extra_pieces(person: Person, clothes: Sequence[Piece] = ()) -> list[Piece]:
 def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
     kind = str(garment.kind)
     variant = int(person.rng("extra " + kind).integers(2))
+    top = person.spec.top
+    if kind in ("tie", "bow tie"):  # a shirt's collar hides the band
+        variant = int(top is not None and top.kind in ("shirt", "blouse"))
     if kind == "belt":
         bottom = person.spec.bottom
         variant = int(bottom is None or bottom.kind.endswith("skirt"))
@@ -192,7 +195,9 @@ def _thing(kind: str, variant: int, low: bool) -> Thing:
         return _gloves()
     if kind == "belt":
         return _belt(BELT[variant], low)
-    return {"scarf": _scarf, "tie": _tie, "bow tie": _bow_tie, "apron": _apron}[kind](low)
+    if kind in ("tie", "bow tie"):
+        return (_tie if kind == "tie" else _bow_tie)(low, variant == 0)
+    return {"scarf": _scarf, "apron": _apron}[kind](low)
 
 
 @cache
@@ -603,7 +608,8 @@ def _strip(
     return shape, ids
 
 
-def _tie(low: bool) -> Thing:
+def _tie(low: bool, band: bool) -> Thing:
+    """A necktie, with its band round the neck where no collar hides it."""
     count = 10 if low else 30
     y = np.linspace(1.545, 1.09, count)
     t = np.linspace(0, 1, count)
@@ -626,6 +632,8 @@ def _tie(low: bool) -> Thing:
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
     ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     collar = tube(ring, 0.010, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))
+    if not band:
+        return _on_torso([strip, _outside(knot_shape)], [ids, -1])
     return _on_torso([strip, _outside(knot_shape), _outside(collar)], [ids, -1, -1], close=(2,))
 
 
@@ -634,7 +642,8 @@ def _front(y: float) -> ndarray:
     return _wrapped(np.array([[0.0, y, 0.0]]), np.array([[0.0, 0.0, 1.0]]), 0.28)[0][0]
 
 
-def _bow_tie(low: bool) -> Thing:
+def _bow_tie(low: bool, band: bool) -> Thing:
+    """A bow tie, with its band round the neck where no collar hides it."""
     centre = _front(1.556) + np.array([0, 0, 0.008])
     shapes = []
     columns = np.linspace(0, 1, 6 if low else 12)
@@ -660,6 +669,8 @@ def _bow_tie(low: bool) -> Thing:
     shapes.append(
         _outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1])))
     )
+    if not band:
+        return _on_torso(shapes[:-1], [-1] * (len(shapes) - 1))
     return _on_torso(shapes, [-1] * len(shapes), close=(len(shapes) - 1,))
 
 

@@ -223,7 +223,8 @@ def _brows(thickness: str, full: bool) -> Bristles:
     across = np.tile([-0.8, 0.5, -0.1, 0.9, -0.5, 0.2], per_side)[:per_side] + rng.normal(size=per_side) * 0.15
     middle = (_chain(upper, t) + _chain(lower, t)) / 2
     half = (_chain(upper, t) - _chain(lower, t)) / 2
-    along = np.gradient(middle, axis=0)
+    ahead, behind = ((_chain(upper, at) + _chain(lower, at)) / 2 for at in (t + 0.01, t - 0.01))
+    along = ahead - behind
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     root = middle + half * (across * swell * np.clip(1.25 - t**3, 0, 1) * np.clip(0.6 + t / 0.2, 0, 1))[:, None]
     # The angle to the ridge: upright at the nose, upper hairs lean down, lower ones up.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 import numba
 import numpy as np
@@ -34,13 +34,15 @@ from bozzetto.figure.shells import (
     relax,
     smooth_step,
 )
-from bozzetto.figure.spec import BottomKind, Colour, DressKind, Garment, OuterKind, TopKind
+from bozzetto.figure.spec import BottomKind, Colour, DressKind, FigureSpec, Garment, OuterKind, TopKind
 from bozzetto.kept import kept
 
 SLEEVE_END = UPPER_ARM + LOWER_ARM - 0.012
 GAP = 0.0028
 """Least distance between layers, metres."""
 _SKIN_GAP = 0.003
+TUCK = 0.105
+"""Where a tucked top ends; lower, a bent hip would bring it through."""
 VARIANTS = 3
 
 
@@ -64,8 +66,10 @@ class Fall:
     folds: int = 9
     depth: float = 0.012
     """Of folds at the hem."""
-    gap: float = 0.008
+    gap: float = 0.012
     """From the legs."""
+    taper: float = 0.35
+    """Metres narrower a metre down, before and behind, as far as the legs allow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,9 +169,15 @@ def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
 # --- designs ---
 
 
+Wear: TypeAlias = Literal["", "tucked", "buttoned", "buttoned tucked"]
+
+
 @cache
-def design(kind: str, variant: int, detail: Detail) -> Design:
+def design(kind: str, variant: int, detail: Detail, wear: Wear = "") -> Design:
     """How a kind of garment is cut, in one of ``VARIANTS`` ways.
+
+    Args:
+        wear: How a top is worn: what is tucked in ends inside the waistband, what is buttoned closes at the neck.
 
     Raises:
         ValueError: Not a kind of top, outer, bottom, dress or underwear.
@@ -175,7 +185,7 @@ def design(kind: str, variant: int, detail: Detail) -> Design:
     here = chart(detail)
     size = 1024 if detail == "full" else 256
     lining = 0.02 if detail == "full" else 0.0
-    maker = _Maker(here, size, lining, variant)
+    maker = _Maker(here, size, lining, variant, wear)
     if kind in get_args(TopKind):
         return _top(maker, kind)
     if kind in get_args(OuterKind):
@@ -197,6 +207,11 @@ class _Maker:
     size: int
     lining: float
     variant: int
+    wear: Wear
+
+    def hem(self, loose: float) -> float:
+        """Of a top: inside the waistband where it is tucked in."""
+        return TUCK if self.wear.endswith("tucked") else loose
 
     def shell(self, *fields: ndarray, legs: bool = False, cut: float | None = None) -> Shell:
         return make_shell(self.here, fields, legs, self.lining, cut)
@@ -221,7 +236,7 @@ def _top(m: _Maker, kind: str) -> Design:
     here, v = m.here, m.variant
     arm = here.arm
     if kind == "tank top":
-        shell = m.shell(_neckline(here, 0.095, 0.045), here.armhole - 0.014, _hem(here, -0.005))
+        shell = m.shell(_neckline(here, 0.095, 0.045), here.armhole - 0.014, _hem(here, m.hem(-0.005)))
         make = Make("jersey", 0.7, hems=(0.005,), variant=v)
         bands = (
             m.trim(
@@ -232,7 +247,7 @@ def _top(m: _Maker, kind: str) -> Design:
     if kind == "t-shirt":
         end = (0.125, 0.145, 0.165)[v]
         neck = _neckline(here, 0.064, 0.014 + 0.006 * v)
-        hem = (-0.015, -0.03, -0.02)[v]
+        hem = m.hem((-0.015, -0.03, -0.02)[v])
         shell = m.shell(neck, _hem(here, hem), _sleeve(here, end))
         make = Make("jersey", 1.0, hems=(hem + 0.012,), cuffs=(end - 0.012,), variant=v)
         ease = 0.0015 + 0.010 * smooth_step((arm - 0.02) / 0.12)
@@ -250,16 +265,22 @@ def _top(m: _Maker, kind: str) -> Design:
         open_to = 0.385 - (0.045 if soft else 0.015 * v)
         stand = 0.040 if not soft else 0.050
         neck = _neckline(here, stand, 0.006)
-        vee = _vee(here, open_to, 0.42)
-        hem = -0.03
-        shell = m.shell(neck, vee, _hem(here, hem, 0.03), _sleeve(here, SLEEVE_END))
+        buttoned = m.wear.startswith("buttoned")
+        if buttoned:
+            stand, open_to = 0.030, 0.455
+            neck = _neckline(here, stand, -0.006)
+        vee = np.ones(len(arm)) if buttoned else _vee(here, open_to, 0.42)
+        tucked = m.wear.endswith("tucked")
+        hem = m.hem(-0.03)
+        tail = 0.0 if tucked else 0.03
+        shell = m.shell(neck, vee, _hem(here, hem, tail), _sleeve(here, SLEEVE_END))
         x, y, z = here.rest.T
         cuff = m.trim(arm - (SLEEVE_END - 0.052), _sleeve(here, SLEEVE_END + 2e-4), lift=0.002)
         placket = m.trim(
             np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016
         )
         collar = _collar(
-            m, stand, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8
+            m, stand - 0.006 * buttoned, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8
         )
         if soft:
             ease = 0.003 + 0.016 * smooth_step((arm - 0.04) / 0.2) * smooth_step((SLEEVE_END - 0.035 - arm) / 0.07)
@@ -267,7 +288,7 @@ def _top(m: _Maker, kind: str) -> Design:
         else:
             ease = 0.0015 + 0.009 * smooth_step((arm - 0.02) / 0.12) * smooth_step((SLEEVE_END - 0.04 - arm) / 0.05)
             make = Make("poplin", 1.0, hems=(0.0,), cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047), variant=v)
-        buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, 0.0, -0.072))
+        buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, max(hem + 0.05, 0.0), -0.072))
         return Design(
             shell,
             body_sheet(m.size, -0.04, True),
@@ -280,7 +301,7 @@ def _top(m: _Maker, kind: str) -> Design:
         )
     hood = kind == "hoodie"
     turtle = kind == "turtleneck"
-    hem, band = -0.02, 0.055 if not turtle else 0.03
+    hem, band = m.hem(-0.02), 0.055 if not turtle else 0.03
     neck = here.neck - 0.004 if turtle else _neckline(here, 0.056 if not hood else 0.045, 0.012)
     shell = m.shell(neck, _hem(here, hem), _sleeve(here, SLEEVE_END))
     loose = 0.5 if turtle else 1.0
@@ -442,7 +463,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = (
-            Fall(-0.085, -0.05, 3, 0.002, 0.006) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.010)
+            Fall(-0.085, -0.05, 3, 0.002, 0.011) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.013, 0.2)
         )
         make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
         buttons = (
@@ -463,7 +484,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             buttons=buttons,
             button=(0.0085, 0),
         )
-    hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.04, 8, 0.011, 0.012)
+    hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.04, 8, 0.011, 0.012, 0.12)
     vee = _vee(here, 0.15, 0.20, 0.0, 0.06)
     neck = _neckline(here, 0.066, 0.0)
     end = SLEEVE_END - 0.02
@@ -508,7 +529,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
             0.001,
             0.7,
             rounds=12,
-            fall=Fall(hem, full, 9 + 2 * v, folds),
+            fall=Fall(hem, full, 9 + 2 * v, folds, taper=0.12 if kind == "long skirt" else 0.35),
             waist=top - 0.02,
         )
     top = 0.135 if kind != "leggings" else 0.150
@@ -580,7 +601,7 @@ def _dress(m: _Maker, kind: str) -> Design:
         0.9,
         rounds=10,
         folds=0.0015,
-        fall=Fall(hem, full, 11, (0.014, 0.010, 0.005)[v]),
+        fall=Fall(hem, full, 11, (0.014, 0.010, 0.005)[v], taper=0.12 if kind == "long dress" else 0.35),
     )
 
 
@@ -700,7 +721,9 @@ def _drape(
     rings[0] = rim
     out = np.empty((len(heights), len(rim)))
     out[0] = radius
-    slope = np.full(len(rim), fall.flare)
+    # It flares at the sides alone: before and behind it falls back to the legs, so that a lap is no bell.
+    sides = np.sin(angle) ** 2
+    slope = fall.flare * sides + (fall.flare - fall.taper) * (1 - sides)
     for r in range(1, len(heights)):
         ease = min(r / 3, 1.0)
         out[r] = np.maximum(
@@ -805,22 +828,22 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     step = float(levels[0] - levels[-1]) / (len(levels) - 1)
     angle = np.arctan2(rim[:, 0], rim[:, 2] - SIDE_Z)
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(angle), np.sin(angle))
-    reach = np.maximum.accumulate(np.where(reach > -1e8, reach, 0), 0) if len(reach) < 3 else np.maximum(reach, 0.05)
+    reach = np.maximum(reach, 0.05)
     weights = _hanging_weights(detail)[near]
     mirrored = _mirrored_joints()
     rows = []
     for r in range(1, len(levels)):
         at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
-        soft = 0.015 + 0.035 * smooth_step(np.array((0.05 - levels[r]) / 0.25))
+        soft = 0.009 + 0.035 * smooth_step(np.array((-0.08 - levels[r]) / 0.25))
         away = ((at[:, None] - under[None]) ** 2).sum(2)
         share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft**2))
         own = (share / share.sum(1, keepdims=True)) @ weights
         both = own + own[:, mirrored]
-        across = 0.17 + 0.30 * smooth_step(np.array((-0.05 - levels[r]) / 0.55))
+        across = 0.09 + 0.30 * smooth_step(np.array((-0.04 - levels[r]) / 0.45))
         left = smooth_step(0.5 + at[:, :1] / across)
         mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
         own = both * mine
-        begin = smooth_step(np.array(min((levels[0] - levels[r]) / 0.05, 1.0)))
+        begin = smooth_step(np.array(min((levels[0] - levels[r]) / 0.02, 1.0)))
         rows.append(dense_rim * (1 - begin) + own * begin)
     return top_four(np.concatenate(rows).astype(np.float32))
 
@@ -900,11 +923,11 @@ class _Wardrobe:
     hanging: list[Float[ndarray, "r k 3"]]
     """Rings of skirts already on."""
 
-    def wear(self, name: str, kind: str, garment: Garment) -> Piece:
+    def wear(self, name: str, kind: str, garment: Garment, how: Wear = "") -> Piece:
         person, fit, here = self.person, self.fit, self.fit.chart
         rng = person.rng(name)
         variant = int(rng.integers(VARIANTS))
-        plan = design(kind, variant, person.detail)
+        plan = design(kind, variant, person.detail, how)
         full = person.detail == "full"
         small = float(np.clip(fit.scale, 0.65, 1.1))
         least = self.outer + GAP
@@ -925,6 +948,8 @@ class _Wardrobe:
         if plan.waist is not None:
             hug = least + 0.0003 + 0.06 * np.maximum(plan.waist - here.height, 0) / 0.1
             most = np.where(here.height > plan.waist - 0.1, np.minimum(most, hug), most)
+        if how.endswith("tucked"):  # drawn in at the waistband, it blouses over it
+            most = np.where(here.height < 0.3, np.minimum(most, least + 0.0006 + np.clip(0.22 * (here.height - 0.135), 0, 0.1)), most)
         if plan.folds:
             target = target + plan.folds * small * _waves(person.detail, variant)
         rounds = plan.rounds if full else max(plan.rounds // 4, 1)
@@ -1094,8 +1119,17 @@ def garment_pieces(person: Person) -> list[Piece]:
     layers = [("top", spec.top), ("bottom", spec.bottom)] if tucked else [("bottom", spec.bottom), ("top", spec.top)]
     for name, garment in (*layers, ("dress", spec.dress), ("outer", spec.outer)):
         if garment is not None:
-            pieces.append(on.wear(name, garment.kind, garment))
+            how = _wear(spec, tucked) if name == "top" else ""
+            pieces.append(on.wear(name, garment.kind, garment, how))
     return pieces
+
+
+def _wear(spec: FigureSpec, tucked: bool) -> Wear:
+    """How the top is worn."""
+    tied = any(extra.kind in ("tie", "bow tie") for extra in spec.extras)
+    if tied and spec.top is not None and spec.top.kind in ("shirt", "blouse"):
+        return "buttoned tucked" if tucked else "buttoned"
+    return "tucked" if tucked else ""
 
 
 def _darkened(colour: Colour) -> Colour:
@@ -1108,6 +1142,8 @@ def is_tucked(person: Person) -> bool:
     if spec.top is None or spec.bottom is None:
         return False
     if spec.bottom.kind.endswith("skirt"):
+        return True
+    if any(extra.kind == "belt" for extra in spec.extras):
         return True
     if spec.bottom.kind == "leggings" or spec.top.kind in ("sweater", "hoodie", "turtleneck"):
         return False

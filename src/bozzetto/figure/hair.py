@@ -229,7 +229,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     cut = STYLES[style](head)
     parts = [_under_layer(head, cut), *cut.extra]
     if cut.seeds is not None:
-        lines, away = grow(head.field, cut.seeds, cut.points if head.full else max(3, (cut.points + 1) // 2))
+        lines, away = grow(head.field, cut.seeds, cut.points if head.full else min(max(3, (cut.points + 1) // 2), 7))
         seeds = cut.seeds
         clear = ~_before_the_eyes(lines)
         lines, away = lines[clear], away[clear]
@@ -600,7 +600,7 @@ def _afro(head: Head) -> Cut:
     tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
         head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
-        comb=0.3, curl=0.006, pitch=0.020, clump=0.0, width=0.0095 if head.full else 0.015, blunt=0.7, mess=0.0,
+        comb=0.3, curl=0.007, pitch=0.018, clump=0.0, width=0.007 if head.full else 0.013, blunt=0.7, mess=0.0,
     )  # fmt: skip
     rise = _under_rim(head, seeds.roots, rise)
     roots = (seeds.roots + head.normals[chosen] * rise[:, None]).astype(np.float32)

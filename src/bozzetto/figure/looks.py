@@ -288,13 +288,13 @@ def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
     return out
 
 
-def _soft_colours(albedo: UInt8[ndarray, "h w c"]) -> UInt8[ndarray, "h w c"]:
-    """An image without its fine texture: plain ones become one colour, patterns stay."""
+def _soft_colours(albedo: UInt8[ndarray, "_ _ c"]) -> UInt8[ndarray, "_ _ c"]:
+    """An image without its fine texture: plain ones become one colour, patterns and cut-outs stay."""
     sigma = max(albedo.shape[:2]) / 420
-    soft = gaussian_filter(albedo.astype(np.float64), (sigma, sigma, 0), mode="wrap")
-    if soft[..., :3].std((0, 1)).max() < 9:
-        return np.full((2, 2, 3), soft[..., :3].mean((0, 1)), np.uint8)
-    return soft.astype(np.uint8)
+    colour = gaussian_filter(albedo[..., :3].astype(np.float64), (sigma, sigma, 0), mode="wrap")
+    if albedo.shape[2] == 3 and colour.std((0, 1)).max() < 9:
+        return np.full((2, 2, 3), colour.mean((0, 1)), np.uint8)
+    return np.concatenate([colour.astype(np.uint8), albedo[..., 3:]], -1)
 
 
 def _toon(person: Person, pieces: list[Piece]) -> list[Piece]:

@@ -307,7 +307,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             cx, cy, cz = cx / size, cy / size, cz / size
             pull = comb * np.exp(-along / fade)
             tx, ty, tz = pull * cx, pull * cy - gravity, pull * cz
-            if y < 0.57 and drift != 0 and far < 0.03:
+            if y < 0.57 and drift != 0 and far < 0.018:
                 # In front of or behind the shoulders, not on top.
                 tz += drift
                 tx -= 5.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))

@@ -19,4 +19,5 @@ from .scene import reposed as reposed
 from .scene import scene_from_layers as scene_from_layers
 from .visibility import lamp_visibility as lamp_visibility
 from .visibility import sky_visibility as sky_visibility
+from .visibility import turning_visibility as turning_visibility
 from .visibility import with_shadows as with_shadows

@@ -33,15 +33,17 @@ def render_mesh(
     light: Light | None = None,
     supersample: int = 2,
     background: tuple[float, float, float] | None = None,
+    parallel: bool = True,
 ) -> RenderOutput:
     """Pictures of the scene, one a camera.
 
     Args:
         scene: Posed layers. Without layers the picture is all background.
-        cameras: Any number; each view uses all threads.
+        cameras: Any number.
         light: Lamps and sky; without one the picture is pure albedo.
         supersample: Sub-pixels each way.
         background: Linear colour; without one colour is premultiplied, on black.
+        parallel: Draw each view with all of torch's threads; without, a caller may draw several at once.
 
     Raises:
         ValueError: A vertex is not finite, or the picture has no pixels.
@@ -72,8 +74,8 @@ def render_mesh(
         lens[:2] *= supersample
         eye = -matrix[:, :3].T @ matrix[:, 3]
         screen = project(scene.vertices, matrix, lens)
-        draw(screen, scene.faces, scene.coverage, face, closeness)
-        locate(screen, scene.faces, face, barycentrics, fine_depth)
+        draw(screen, scene.faces, scene.coverage, face, closeness, parallel)
+        locate(screen, scene.faces, face, barycentrics, fine_depth, parallel)
         pixel = 2.0 / (lens[0, 0] + lens[1, 1])  # metres a sub-pixel spans at a depth of one metre
 
         def shade(low: int, high: int) -> None:
@@ -83,7 +85,7 @@ def render_mesh(
                 SRGB_TO_LINEAR, UNIT, rgb[view], alpha[view], depth[view], normal[view], layer[view],  # noqa: B023
             )  # fmt: skip
 
-        in_bands(shade, height)
+        in_bands(shade, height, parallel)
     return RenderOutput(*(torch.from_numpy(array) for array in (rgb, alpha, depth, normal, layer)))
 
 
@@ -100,11 +102,24 @@ def to_srgb8(output: RenderOutput, tone: Literal["plain", "film"] = "film") -> U
 
 def tone_mapped(linear: Float[ndarray, "*n 3"], tone: Literal["plain", "film"] = "film") -> UInt8[ndarray, "*n 3"]:
     """Linear light as 8-bit sRGB; see `to_srgb8`."""
-    if tone == "film":
-        shoulder = 0.75
-        excess = np.maximum(linear - shoulder, 0.0)
-        linear = np.minimum(linear, shoulder) + (1 - shoulder) * (1 - np.exp(-excess / (1 - shoulder)))
-    return (linear_to_srgb(linear) * 255.0 + 0.5).astype(np.uint8)
+    light = np.ascontiguousarray(linear, np.float32)
+    out = np.empty(light.shape, np.uint8)
+    _encode(light.reshape(-1), tone == "film", _SRGB_CODES, out.reshape(-1))
+    return out
+
+
+_SRGB_CODES = (linear_to_srgb(np.arange(1 << 16) / ((1 << 16) - 1)) * 255.0 + 0.5).astype(np.uint8)
+"""The sRGB code of linear light in steps far finer than the codes'."""
+
+
+@kernel
+def _encode(linear, film, codes, out):
+    shoulder = 0.75
+    for i in range(len(linear)):
+        value = linear[i]
+        if film and value > shoulder:
+            value = shoulder + (1 - shoulder) * (1 - np.exp((shoulder - value) / (1 - shoulder)))
+        out[i] = codes[np.int64(min(max(value, 0.0), 1.0) * 65535.0 + 0.5)]
 
 
 def _lamps(light: Light | None) -> _Lamps:

@@ -1,11 +1,14 @@
 """Pictures for people: a preview row, a turntable film, a contact sheet."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -13,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from bozzetto.render.cameras import frame, perspective
 from bozzetto.render.light import Light, studio
 from bozzetto.render.mesh import render_mesh, tone_mapped
-from bozzetto.render.raster import rasterize
+from bozzetto.render.raster import kernel, rasterize
 from bozzetto.render.scene import Scene
-from bozzetto.render.visibility import sky_visibility, with_shadows
+from bozzetto.render.visibility import sky_visibility, turning_visibility, with_shadows
 from bozzetto.types import Cameras
 
 FOV_DEGREES = 24.0
@@ -23,35 +26,50 @@ FOV_DEGREES = 24.0
 _FLOOR_PIXELS = 256
 
 
-def preview(scene: Scene, head_box: Float[ndarray, "2 3"], size: int = 768) -> Image.Image:
+def preview(
+    scene: Scene, head_box: Float[ndarray, "2 3"], size: int = 768, progress: Callable[[float], object] | None = None
+) -> Image.Image:
     """One row of five pictures: front, three-quarter, side, back, and the face close up.
 
     Args:
-        scene: Posed layers.
+        scene: Posed layers; their view of the sky is kept where it is known.
         head_box: Lowest and highest corner of the head, posed.
         size: Pixels of each picture's side.
+        progress: Told the share that is done, up to 1.
     """
     light = studio()
-    scene = replace(scene, sky=sky_visibility(scene))
+    scene = with_sky(scene)
     points = scene.vertices if len(scene.vertices) else head_box
     floor = contact_shadow(scene)
-    shots = [
-        studio_picture(scene, frame(points, azimuth, 4.0, FOV_DEGREES, size, 0.05), light.turned(azimuth), floor)
-        for azimuth in (0.0, 38.0, 90.0, 180.0)
-    ]
-    close = frame(np.asarray(head_box), 18.0, 2.0, FOV_DEGREES, size, 0.06)
-    shots.append(studio_picture(scene, close, light.turned(18.0), None))
+    shots: list[UInt8[ndarray, "h w 3"]] = []
+    for azimuth in (0.0, 38.0, 90.0, 180.0, None):
+        if azimuth is None:
+            close = frame(np.asarray(head_box), 18.0, 2.0, FOV_DEGREES, size, 0.06)
+            shots.append(studio_picture(scene, close, light.turned(18.0), None))
+        else:
+            whole = frame(points, azimuth, 4.0, FOV_DEGREES, size, 0.05)
+            shots.append(studio_picture(scene, whole, light.turned(azimuth), floor))
+        if progress is not None:
+            progress(len(shots) / 5)
     return contact_sheet(shots, len(shots))
 
 
-def turntable(scene: Scene, path: Path, frames: int = 72, size: int = 512) -> None:
+def with_sky(scene: Scene) -> Scene:
+    """The scene with its ambient occlusion, which several pictures of it share."""
+    return scene if scene.sky is not None else replace(scene, sky=sky_visibility(scene))
+
+
+def turntable(
+    scene: Scene, path: Path, frames: int = 72, size: int = 512, progress: Callable[[float], object] | None = None
+) -> None:
     """Writes an H.264 film of one turn around the scene, 24 pictures a second; the name appears when it is whole.
 
     Args:
-        scene: Posed layers.
+        scene: Posed layers; their view of the sky is kept where it is known.
         path: Ends in .mp4.
         frames: Views of the full turn.
         size: Pixels of a side; even, as the format asks.
+        progress: Told the share that is done, up to 1.
 
     Raises:
         ValueError: The size is odd or not positive, or there are no frames.
@@ -61,9 +79,10 @@ def turntable(scene: Scene, path: Path, frames: int = 72, size: int = 512) -> No
     import imageio_ffmpeg  # it looks for its program when imported, which only films need
 
     light = studio()
-    scene = replace(scene, sky=sky_visibility(scene))
+    scene = with_sky(scene)
     floor = contact_shadow(scene)
     azimuths = np.arange(frames) * 360.0 / frames
+    keys = turning_visibility(scene, light.key, azimuths)
     points = scene.vertices if len(scene.vertices) else np.array([[-1.0, 0.0, -1.0], [1.0, 2.0, 1.0]])
     cameras = frame(points, azimuths, 6.0, FOV_DEGREES, size, 0.04)
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
@@ -71,15 +90,23 @@ def turntable(scene: Scene, path: Path, frames: int = 72, size: int = 512) -> No
         str(unfinished), (size, size), fps=24, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
         macro_block_size=2, quality=7, output_params=["-movflags", "+faststart"],
     )  # fmt: skip
+
+    def picture(index: int) -> UInt8[ndarray, "h w 3"]:
+        one = Cameras(cameras.world_to_camera[index : index + 1], cameras.intrinsics[index : index + 1], size, size)
+        lit = replace(scene, key=keys[index])
+        return _before_paper(lit, one, light.turned(float(azimuths[index])), floor, parallel=False)
+
+    pool = ThreadPoolExecutor(torch.get_num_threads())
     try:
         writer.send(None)
-        for index, azimuth in enumerate(azimuths):
-            one = Cameras(cameras.world_to_camera[index : index + 1], cameras.intrinsics[index : index + 1], size, size)
-            picture = studio_picture(scene, one, light.turned(float(azimuth)), floor)
-            writer.send(np.ascontiguousarray(picture))
+        for index, drawn in enumerate(pool.map(picture, range(frames))):
+            writer.send(np.ascontiguousarray(drawn))
+            if progress is not None:
+                progress((index + 1) / frames)
         writer.close()
         unfinished.replace(path)
     finally:
+        pool.shutdown(cancel_futures=True)
         writer.close()
         unfinished.unlink(missing_ok=True)
 
@@ -133,20 +160,31 @@ class Floor:
         rotation = cameras.world_to_camera[view, :3, :3].double().numpy()
         eye = -rotation.T @ cameras.world_to_camera[view, :3, 3].double().numpy()
         lens = np.linalg.inv(cameras.intrinsics[view].double().numpy())
-        x, y = np.meshgrid(np.arange(cameras.width) + 0.5, np.arange(cameras.height) + 0.5)
-        rays = np.stack([x, y, np.ones_like(x)], -1) @ (rotation.T @ lens).T
-        down = rays[..., 1]
-        travel = np.where(down < -1e-9, (self.low[1] - eye[1]) / np.minimum(down, -1e-9), 0.0)
-        u = ((eye[0] + travel * rays[..., 0]) - self.low[0]) / self.step - 0.5
-        v = ((eye[2] + travel * rays[..., 2]) - self.low[2]) / self.step - 0.5
-        last = len(self.shade) - 2
-        inside = (travel > 0) & (u >= 0) & (v >= 0) & (u <= last) & (v <= last)
-        u, v = np.clip(u, 0, last), np.clip(v, 0, last)
-        i, j = u.astype(int), v.astype(int)
-        fu, fv = u - i, v - j
-        near = self.shade[j, i] * (1 - fu) + self.shade[j, i + 1] * fu
-        far = self.shade[j + 1, i] * (1 - fu) + self.shade[j + 1, i + 1] * fu
-        return np.where(inside, near * (1 - fv) + far * fv, 1.0)
+        light = np.empty((cameras.height, cameras.width), np.float32)
+        _ground_light(eye, rotation.T @ lens, self.low.astype(np.float64), self.step, self.shade, light)
+        return light
+
+
+@kernel
+def _ground_light(eye, ray, low, step, shade, out):
+    last = len(shade) - 2
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            x, y = column + 0.5, row + 0.5
+            out[row, column] = 1.0
+            down = ray[1, 0] * x + ray[1, 1] * y + ray[1, 2]
+            if down >= -1e-9:
+                continue
+            travel = (low[1] - eye[1]) / down
+            u = (eye[0] + travel * (ray[0, 0] * x + ray[0, 1] * y + ray[0, 2]) - low[0]) / step - 0.5
+            v = (eye[2] + travel * (ray[2, 0] * x + ray[2, 1] * y + ray[2, 2]) - low[2]) / step - 0.5
+            if travel <= 0 or u < 0 or v < 0 or u > last or v > last:
+                continue
+            i, j = np.int64(u), np.int64(v)
+            fu, fv = u - i, v - j
+            near = shade[j, i] * (1 - fu) + shade[j, i + 1] * fu
+            far = shade[j + 1, i] * (1 - fu) + shade[j + 1, i + 1] * fu
+            out[row, column] = near * (1 - fv) + far * fv
 
 
 def contact_shadow(scene: Scene) -> Floor | None:
@@ -178,18 +216,25 @@ def studio_picture(
     scene: Scene, cameras: Cameras, light: Light, floor: Floor | None, supersample: int = 2
 ) -> UInt8[ndarray, "h w 3"]:
     """The first camera's picture under the light, shadows included, before a bright paper backdrop."""
-    output = render_mesh(with_shadows(scene, light), cameras, light, supersample)
+    return _before_paper(with_shadows(scene, light), cameras, light, floor, supersample)
+
+
+def _before_paper(
+    scene: Scene, cameras: Cameras, light: Light, floor: Floor | None, supersample: int = 2, parallel: bool = True
+) -> UInt8[ndarray, "h w 3"]:
+    """The picture with the shadows that the scene has."""
+    output = render_mesh(scene, cameras, light, supersample, parallel=parallel)
     backdrop = _backdrop(cameras.height, cameras.width)
     if floor is not None:
         backdrop = backdrop * floor.shadow(cameras)[..., None]
-    linear = output.rgb[0].numpy() + (1 - output.alpha[0].numpy()) * backdrop
-    return tone_mapped(linear)
+    return tone_mapped(output.rgb[0].numpy() + (1 - output.alpha[0].numpy()) * backdrop)
 
 
-def _backdrop(height: int, width: int) -> Float[ndarray, "h w 3"]:
+@lru_cache(maxsize=2)
+def _backdrop(height: int, width: int) -> Float32[ndarray, "h w 3"]:
     """Paper, brightest behind the figure's chest and darker to the corners, dithered against banding."""
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
     away = np.hypot((x - 0.5) * 0.9, y - 0.42)
     level = 0.60 - 0.36 * np.clip(away / 0.75, 0, 1) ** 1.7
     level = level + np.random.default_rng(0).uniform(-0.002, 0.002, level.shape)
-    return level[..., None] * np.array([0.975, 0.985, 1.0])
+    return (level[..., None] * np.array([0.975, 0.985, 1.0])).astype(np.float32)

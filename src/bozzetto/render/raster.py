@@ -124,7 +124,7 @@ def draw(
             coverage.texels, coverage.textures, low, high, face, closeness,
         )  # fmt: skip
 
-    in_bands(band, height) if parallel else band(0, height)
+    in_bands(band, height, parallel)
 
 
 def locate(
@@ -133,16 +133,19 @@ def locate(
     face: Int32[ndarray, "h w"],
     barycentrics: Float32[ndarray, "h w 3"],
     depth: Float32[ndarray, "h w"],
+    parallel: bool = True,
 ) -> None:
     """Writes the perspective-correct barycentrics and the depth of each pixel's face."""
-    in_bands(
-        lambda low, high: _locate(faces, screen.fixed, screen.weight, face, barycentrics, depth, low, high), len(face)
-    )
+
+    def band(low: int, high: int) -> None:
+        _locate(faces, screen.fixed, screen.weight, face, barycentrics, depth, low, high)
+
+    in_bands(band, len(face), parallel)
 
 
-def in_bands(work: Callable[[int, int], None], rows: int) -> None:
-    """Calls `work(first row, end row)` over all rows, on as many threads as torch may use."""
-    threads = torch.get_num_threads()
+def in_bands(work: Callable[[int, int], None], rows: int, parallel: bool = True) -> None:
+    """Calls `work(first row, end row)` over all rows, on as many threads as torch may use if `parallel`."""
+    threads = torch.get_num_threads() if parallel else 1
     if threads == 1 or rows < 2 * threads:
         work(0, rows)
         return

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
+from bozzetto.render.cameras import view_directions
 from bozzetto.render.light import Lamp, Light
 from bozzetto.render.raster import DOUBLE_SIDED, Coverage, draw, kernel, project
 from bozzetto.render.scene import Scene
@@ -62,6 +63,36 @@ def lamp_visibility(scene: Scene, lamp: Lamp, directions: int = 12, size: int = 
     return _smoothed(seen, scene, rounds=2)
 
 
+def turning_visibility(
+    scene: Scene, lamp: Lamp, degrees: Float[ndarray, "n"], columns: int = 40, rows: int = 3, size: int = 384
+) -> Float32[ndarray, "n v"]:
+    """`lamp_visibility` for a lamp carried around the vertical by each of these angles, from one ring of depth maps.
+
+    Args:
+        scene: Posed layers.
+        lamp: As it stands at an angle of zero.
+        degrees: Of `Light.turned`.
+        columns: Depth maps around the ring.
+        rows: Depth maps across it.
+        size: Pixels of a depth map's side.
+    """
+    x, y, z = lamp.direction
+    reach = 0.6 * lamp.size_degrees
+    level, rise = float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
+    around = np.repeat(np.arange(columns) * 360.0 / columns, rows)
+    above = np.tile(rise + reach * ((2 * np.arange(rows) + 1) / rows - 1), columns)
+    towards = view_directions(around, above)
+    # Each lamp is the mean of the maps within its disc, whose rim fades over the width of a column.
+    centres = view_directions(level + np.asarray(degrees, np.float64), np.full(len(degrees), rise))
+    away = np.degrees(np.arccos(np.clip(centres @ towards.T, -1, 1)))
+    fade = 360.0 / columns * np.cos(np.radians(rise))
+    shares = np.clip((reach - away) / fade + 0.5, 0.0, 1.0) + 1e-6 * np.exp(-away)
+    shares /= shares.sum(1, keepdims=True)
+    facing = scene.normals @ towards.T.astype(np.float32) > 0.0
+    seen = shares.astype(np.float32) @ np.where(facing, _seen(scene, towards, size), np.float32(1)).T
+    return np.stack([_smoothed(row, scene, rounds=2) for row in seen])
+
+
 def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[ndarray, "v d"]:
     """Whether each vertex sees each direction: 0, 1, or between at a shadow's edge."""
     seen = np.ones((len(towards), len(scene.vertices)), np.float32)
@@ -86,8 +117,12 @@ def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[nd
         _look_up(lifted, scene.normals, view, lens, nearest, texel, seen[index])
 
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(look, range(len(towards))))
+    if threads == 1:
+        for index in range(len(towards)):
+            look(index)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(look, range(len(towards))))
     return np.ascontiguousarray(seen.T)
 
 

@@ -24,7 +24,7 @@ LAYERING = {
     for rank, kind in enumerate(kinds)
 }
 """Of two in one slot, the one that shows."""
-PATTERN_NAMES = {"plaid": "plaid", "print": "print"}
+PATTERN_NAMES = ("plaid", "print")
 
 
 def named_garments(
@@ -109,7 +109,8 @@ def _garment_wish(phrase: NounPhrase, kinds: tuple[str, ...]) -> GarmentWish:
     noun = phrase.text.replace(" 's", "'s")
     implied = (lexicon.IMPLIED.get(noun) or lexicon.IMPLIED.get(lemma(noun)) or "").split()
     if implied and implied[-1] in PATTERN_NAMES:
-        pattern = pattern or PATTERN_NAMES[implied.pop()]
+        named = implied.pop()
+        pattern = pattern or named
     pattern = pattern or said.get("pattern")
     if not names:
         names = [" ".join(implied)] if implied else [said["fallback"]] if "fallback" in said else []

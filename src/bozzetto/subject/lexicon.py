@@ -16,6 +16,8 @@ WOMAN: Effect = ("presentation", "woman")
 MAN: Effect = ("presentation", "man")
 ADULT: Effect = ("age", (19.0, 80.0))
 CHILD: Effect = ("age", (5.0, 15.0))
+TEENAGE: Effect = ("exact age", (13.0, 17.9))
+"""Exact, so that it outweighs the years of "boy" and "girl"."""
 
 PEOPLE: dict[str, tuple[Effect, ...]] = {
     "person, human, human being, someone, somebody, individual, character, figure, avatar, people, body, anyone, "
@@ -26,7 +28,7 @@ PEOPLE: dict[str, tuple[Effect, ...]] = {
     "young woman, young lady": (WOMAN, ("age", (18.0, 29.0))),
     "young man, young guy, young lad": (MAN, ("age", (18.0, 29.0))),
     "lad": (MAN, ("age", (14.0, 24.0))),
-    "teenager, teen, adolescent, youth": (("age", (13.0, 17.9)),),
+    "teenager, teen, adolescent, youth": (TEENAGE,),
     "old lady, old woman, granny, grandma, grandmother, nan, nana, crone": (WOMAN, ("age", (65.0, 88.0))),
     "old man, grandpa, grandfather, grandad, granddad, old timer, greybeard": (MAN, ("age", (65.0, 88.0))),
     "mother, mum, mom": (WOMAN, ("age", (26.0, 50.0))),
@@ -164,7 +166,7 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
     # age
     "young, youthful": {"person": (("age", (18.0, 30.0)),), "child": (("age", (5.0, 11.0)),)},
     "little, small": {"child": (("age", (4.0, 9.0)),), "person": (("stature", (-2.2, -1.2)),)},
-    "teenage, teenaged, adolescent, teen": {"person": (("age", (13.0, 17.9)),)},
+    "teenage, teenaged, adolescent, teen": {"person": (TEENAGE,)},
     "middle aged, mature": {"person": (("age", (42.0, 58.0)),)},
     "old, aged, elderly, ancient, senior, aging, ageing, retired, wizened, geriatric": {
         "person": (("age", (66.0, 88.0)),)
