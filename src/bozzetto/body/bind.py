@@ -89,6 +89,48 @@ def skin(
     return out
 
 
+@numba.njit(cache=True, fastmath=True)
+def _unskin(points, weights, joints, transforms, out):
+    m = np.empty((3, 4))
+    for v in range(points.shape[0]):
+        m[:] = 0.0
+        for k in range(weights.shape[1]):
+            w = weights[v, k]
+            if w > 0:
+                for a in range(3):
+                    for b in range(4):
+                        m[a, b] += w * transforms[joints[v, k], a, b]
+        x, y, z = points[v, 0] - m[0, 3], points[v, 1] - m[1, 3], points[v, 2] - m[2, 3]
+        ca = m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1]
+        cb = m[1, 2] * m[2, 0] - m[1, 0] * m[2, 2]
+        cc = m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0]
+        inverse = 1.0 / (m[0, 0] * ca + m[0, 1] * cb + m[0, 2] * cc)
+        da, db = m[0, 2] * m[2, 1] - m[0, 1] * m[2, 2], m[0, 1] * m[1, 2] - m[0, 2] * m[1, 1]
+        ea, eb = m[0, 0] * m[2, 2] - m[0, 2] * m[2, 0], m[0, 2] * m[1, 0] - m[0, 0] * m[1, 2]
+        fa, fb = m[0, 1] * m[2, 0] - m[0, 0] * m[2, 1], m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+        out[v, 0] = (ca * x + da * y + db * z) * inverse
+        out[v, 1] = (cb * x + ea * y + eb * z) * inverse
+        out[v, 2] = (cc * x + fa * y + fb * z) * inverse
+
+
+def unskin(
+    points: Float[ndarray, "v 3"],
+    weights: Float[ndarray, "v 4"],
+    joints: Int[ndarray, "v 4"],
+    transforms: Float[ndarray, "j 3 4"],
+) -> Float[ndarray, "v 3"]:
+    """The points that ``skin`` moves to these."""
+    out = np.empty((len(points), 3), np.float32)
+    _unskin(
+        np.ascontiguousarray(points, np.float32),
+        np.ascontiguousarray(weights, np.float32),
+        np.ascontiguousarray(joints, np.int64),
+        np.ascontiguousarray(transforms, np.float32),
+        out,
+    )
+    return out
+
+
 def _align(a: Float[ndarray, "3"], b: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
     """The shortest rotation that turns direction ``a`` to direction ``b``."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
@@ -167,15 +209,15 @@ class Bind:
         self, points: Float[ndarray, "v 3"], weights: Float[ndarray, "v 4"], joints: Int[ndarray, "v 4"]
     ) -> Float[ndarray, "v 3"]:
         """T-pose positions of points modelled in Anny's rest pose."""
-        blend = np.einsum("vk,vkab->vab", weights, self.to_rest[joints])
-        return np.linalg.solve(blend[:, :, :3], (points - blend[:, :, 3])[:, :, None])[:, :, 0].astype(np.float32)
+        return unskin(points, weights, joints, self.to_rest)
 
     def turn(
         self, offsets: Float[ndarray, "n 3"], weights: Float[ndarray, "n 4"], joints: Int[ndarray, "n 4"]
     ) -> Float[ndarray, "n 3"]:
         """T-pose offsets (expressions) of offsets in Anny's rest pose."""
-        blend = np.einsum("vk,vkab->vab", weights, self.to_rest[joints][..., :3])
-        return np.linalg.solve(blend, offsets[:, :, None])[:, :, 0].astype(np.float32)
+        turns = self.to_rest.copy()
+        turns[:, :, 3] = 0
+        return unskin(offsets, weights, joints, turns)
 
 
 def bind_t_pose(names: tuple[str, ...], parents: tuple[int, ...], joints: Float[ndarray, "j 3"]) -> Bind:

@@ -1,7 +1,8 @@
 """A spec becomes a dressed, rigged person."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -36,6 +37,13 @@ class Figure:
     """Metres that the T-pose was lifted so that the soles stand on zero."""
     avatar: Avatar
 
+    @cached_property
+    def body_vertices(self) -> Float[ndarray, "v 3"]:
+        """The body model in the avatar's T-pose, helpers included."""
+        body = self.person.body
+        placed = self.bind.place(self.person.vertices, body.skin_weights, body.skin_joints)
+        return placed + np.array([0, self.ground, 0], np.float32)
+
 
 def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     """The dressed person of a spec. The same spec always gives the same figure."""
@@ -58,7 +66,9 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
             hidden |= piece.hides
     pieces = restyle(person, [skin_piece(person, hidden), *pieces])
     bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
-    layers = [to_layer(piece, bind) for piece in pieces]
+    # Pictures of 128 px need the one face that is shown, not all that the figure could make.
+    shown = resting_expression(spec.face) if detail == "low" else None
+    layers = [to_layer(piece, bind, shown) for piece in pieces]
     ground = -min(float(layer.mesh.vertices[:, 1].min()) for layer in layers)
     lift = torch.tensor([0.0, ground, 0.0])
     layers = [replace(layer, mesh=replace(layer.mesh, vertices=layer.mesh.vertices + lift)) for layer in layers]
@@ -68,8 +78,12 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     return Figure(spec, person, bind, ground, avatar)
 
 
-def to_layer(piece: Piece, bind: Bind) -> Layer:
-    """A piece carried from Anny's rest pose to the T-pose; vertices that no face uses are dropped."""
+def to_layer(piece: Piece, bind: Bind, shown: Container[str] | None = None) -> Layer:
+    """A piece carried from Anny's rest pose to the T-pose; vertices that no face uses are dropped.
+
+    Args:
+        shown: Expressions to carry along; all when None.
+    """
     used = np.zeros(len(piece.vertices), bool)
     used[piece.faces.ravel()] = True
     renumbered = np.cumsum(used) - 1
@@ -78,7 +92,7 @@ def to_layer(piece: Piece, bind: Bind) -> Layer:
     expressions = {}
     for name, (indices, offsets) in piece.expressions.items():
         kept = used[indices]
-        if kept.any():
+        if kept.any() and (shown is None or name in shown):
             rows = renumbered[indices[kept]]
             turned = bind.turn(offsets[kept], weights[rows], joints[rows])
             expressions[name] = SparseOffsets(torch.from_numpy(rows), torch.from_numpy(turned))

@@ -91,7 +91,7 @@ def _brow_colour(person: Person) -> Float[ndarray, "3"]:
         return np.array([0.22, 0.15, 0.11])
     if colour.mean() > 0.6 and np.ptp(colour) < 0.12 and person.spec.body.age < 60:
         return np.array([0.36, 0.33, 0.31])
-    return colour * (0.66 if colour.mean() > 0.4 else 0.78 if colour.mean() > 0.25 else 0.9)
+    return colour * (0.58 if colour.mean() > 0.4 else 0.78 if colour.mean() > 0.25 else 0.9)
 
 
 def _beard_colour(hair: Float[ndarray, "3"], brow: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
@@ -353,7 +353,7 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     skin = outward & (faces.max(1) < _skin_stop()) & ~_inside_mouth()[faces].any(1)
     candidates = skin & (field[faces] > -0.012).all(1)
 
-    chosen = rng.choice(len(faces), 16000, p=area * candidates / (area * candidates).sum())
+    chosen = rng.choice(len(faces), 9000, p=area * candidates / (area * candidates).sum())
     shares = rng.dirichlet((1, 1, 1), len(chosen))
     points = (corners[chosen] * shares[:, :, None]).sum(1)
     inside = beard_region(points, style)

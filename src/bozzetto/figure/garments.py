@@ -229,7 +229,10 @@ def _collar(m: _Maker, stand: float, width: float, point: float, spread: float) 
     reach = width + point * smooth_step((_front(here) - 0.35) / 0.5)
     gap = np.where(here.rest[:, 2] > 0.0, x - 0.004 - spread * np.maximum(inside, 0) - 0.0 * x, 1.0)
     lift = 0.0035 + 0.05 * np.clip(inside, 0, 0.07)
-    return m.trim(inside + 2e-4, reach - inside, gap, lift=lift)
+    edge = reach - inside
+    for _ in range(8 if m.lining else 1):  # a clean edge
+        edge = 0.4 * edge + 0.6 * (here.mean @ edge)
+    return m.trim(inside + 2e-4, edge, gap, lift=lift)
 
 
 def _top(m: _Maker, kind: str) -> Design:

@@ -195,11 +195,9 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
     scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
     low_detail = figure.person.detail == "low"
     scene = replace(scene, sky=sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256))
-    body, person = figure.person.body, figure.person
-    lift = np.array([0, figure.ground, 0], np.float32)
-    rest = figure.bind.place(person.vertices, body.skin_weights, body.skin_joints) + lift
+    body = figure.person.body
     transforms = pose_transforms(figure.avatar.skeleton, rotations(posture))
-    moved = skin(rest, body.skin_weights, body.skin_joints, transforms)
+    moved = skin(figure.body_vertices, body.skin_weights, body.skin_joints, transforms)
     # The same drop to the ground that ``posed`` gave the layers.
     first = figure.avatar.layers[0]
     unmoved = skin(

@@ -371,7 +371,7 @@ class Fit:
     points: Float[ndarray, "n 3"]
     normals: Float[ndarray, "n 3"]
     skin: Float[ndarray, "n"]
-    """How far the skin stands out of the chart; at least zero."""
+    """How far the skin stands out of the chart; negative where it lies inside."""
     scale: float
     """Of this person to the mean person."""
 
@@ -429,9 +429,12 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
     return heights
 
 
+_UNSEEN = -1.0
+
+
 @numba.njit(cache=True)
 def _protrusion(skin, body, where, points, normals):
-    out = np.zeros(len(points))
+    out = np.full(len(points), _UNSEEN)
     for i in range(len(body)):
         v, c = body[i], where[i]
         d = (
@@ -444,6 +447,10 @@ def _protrusion(skin, body, where, points, normals):
     return out
 
 
+_LOOSE = 0.012
+"""How far inside the chart cloth may follow the skin, metres."""
+
+
 def fit_chart(person: Person) -> Fit:
     """The chart round a person's body."""
     here = chart(person.detail)
@@ -454,7 +461,14 @@ def fit_chart(person: Person) -> Fit:
         normals = here.mean @ normals + normals
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     skin = _protrusion(person.vertices.astype(np.float64), *here.below, points, normals)
-    skin = np.maximum(skin, here.mean @ skin)
+    for _ in range(3):  # where no vertex of the body lies near, the neighbours tell
+        unseen = skin <= _UNSEEN
+        seen = 1.0 - unseen
+        share = here.mean @ seen
+        skin = np.where(unseen & (share > 0), (here.mean @ (skin * seen)) / np.maximum(share, 1e-9), skin)
+    skin = np.where(skin < 0, 0.85 * np.maximum(skin, -_LOOSE), skin)
+    for _ in range(2):
+        skin = np.maximum(skin, here.mean @ skin)
     return Fit(here, points, normals, np.minimum(skin, 0.02), person.spec.body.height / MEAN_HEIGHT)
 
 
