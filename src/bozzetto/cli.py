@@ -373,10 +373,9 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
         return
     report("drawing the preview", 0.23)
 
-    from bozzetto.render.pictures import preview, turntable, with_sky
+    from bozzetto.render.pictures import preview, turntable
 
     scene, head_box = picture_scene(step)
-    scene = with_sky(scene)
     if not run.has("preview.png"):
         picture = preview(scene, head_box, progress=within(report, "drawing the preview", 0.28, 0.42))
         with run.write("preview.png") as path:
@@ -394,10 +393,11 @@ def within(report: Report, stage: str, low: float, high: float) -> Callable[[flo
 
 
 def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene.Scene, ndarray]":
-    """The character in its spec's pose, and the lowest and highest corner of its head."""
+    """The character in its spec's pose with its ambient occlusion, and the corners of its head: lowest, highest."""
     import numpy as np
 
     from bozzetto.figure.build import posed, spec_posture
+    from bozzetto.render.pictures import with_sky
     from bozzetto.render.scene import scene_from_layers
 
     avatar = step.avatar()
@@ -413,7 +413,7 @@ def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene
         if not layer.name.startswith("hair")  # long hair would make the close-up a half-length
     ]
     seen = np.concatenate(points)
-    return scene_from_layers(avatar.layers, layers), np.stack([seen.min(0), seen.max(0)]).astype(float)
+    return with_sky(scene_from_layers(avatar.layers, layers)), np.stack([seen.min(0), seen.max(0)]).astype(float)
 
 
 def can_film() -> bool:

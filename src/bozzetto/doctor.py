@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 ASSETS = {
-    "body/data/body.npz": "9d35363e433a76a97c5d18a956cb6c83c8e38bce062c249503cca822ebe505b0",
+    "body/data/body.npz": "2c6b71d4053ba220dde282105ab871c9f2c69824006ca905833c4e8958b2cdb5",
     "body/data/landmarks.json": None,
     "body/data/poses.json": None,
 }

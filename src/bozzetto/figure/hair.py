@@ -6,7 +6,6 @@ shorter. Under all strands lies a hair-coloured layer, so that no skin shines th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -34,6 +33,7 @@ from bozzetto.figure.strands import (
     tubes,
     vertex_normals,
 )
+from bozzetto.kept import kept
 
 NAPE, CROWN = 0.572, 0.752
 """Heights of the lowest hair and of the top of the head, on the template."""
@@ -95,7 +95,7 @@ def mask_at_vertices(name: str) -> Bool[ndarray, "b"]:
     return mask[rows, np.clip((uvs[:, 0] * width).astype(int), 0, width - 1)] > 128
 
 
-@cache
+@kept(lambda: "scalp")
 def scalp() -> Scalp:
     """The scalp of the template, found once."""
     body = load_body()

@@ -7,7 +7,6 @@ height. Two garments compare by their heights alone, which is what keeps one lay
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import igl
 import numba
@@ -19,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.piece import Detail, Person, top_four
+from bozzetto.kept import kept
 
 FRONT, BACK, SLEEVE, LEG_LEFT, LEG_RIGHT = range(5)
 SIDE_Z = 0.012
@@ -136,6 +136,15 @@ def smooth_step(x: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
     return x * x * (3 - 2 * x)
 
 
+def steady_four(dense: Float[ndarray, "v j"]) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
+    """At most four weights of each row and their joints: all are less by the fifth largest.
+
+    Merely dropping the others would jump from one vertex to the next, and pull a straight hem ragged.
+    """
+    fifth = -np.partition(-dense, 4, axis=1)[:, 4:5]
+    return top_four(np.maximum(dense - np.minimum(fifth, 0.9 * dense.max(1, keepdims=True)), 0))
+
+
 def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
     """Each edge once, smaller index first."""
     return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0)
@@ -238,7 +247,7 @@ def _extend(matrix: sparse.csr_matrix, edges: Int[ndarray, "m 2"], share: Float[
     return sparse.vstack([matrix, pick]).tocsr()
 
 
-@cache
+@kept(lambda detail: f"chart-{detail}")
 def chart(detail: Detail) -> Chart:
     """The chart of a detail: subdivided once for ``full``, as it is for ``low``."""
     body = load_body()
@@ -618,7 +627,7 @@ def make_shell(
             middle = corner[:, :, 0].mean(1, keepdims=True)
             corner[:, :, 0] -= np.round(middle / period) * period
         uvs[chosen] = corner
-    weights, joints = top_four(np.asarray(full @ here.weights, np.float32))
+    weights, joints = steady_four(np.asarray(full @ here.weights, np.float32))
     rim_vertices, closed = np.zeros(0, np.int64), False
     if cut is not None:
         rim_vertices, closed = _rim(outer, renumber, values[-1])

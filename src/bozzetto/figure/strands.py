@@ -4,13 +4,13 @@ All lengths are those of an average adult head; ``Frame`` carries them to a pers
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numba
 import numpy as np
 from jaxtyping import Float, Int, Num, UInt8
 from numpy import ndarray
 
+from bozzetto.kept import kept
 from bozzetto.types import Material
 
 COLUMNS = 16
@@ -562,7 +562,7 @@ def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"]) -> UInt8[
     return (np.clip(table, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-@cache
+@kept(lambda size: f"strand-patterns-{size}")
 def _patterns(
     size: int,
 ) -> tuple[UInt8[ndarray, "n n"], Float[ndarray, "n n"], UInt8[ndarray, "n n"], UInt8[ndarray, "n n 3"]]:
@@ -622,4 +622,4 @@ def _patterns(
     normal = np.stack([-slope_x, np.zeros_like(slope_x), np.ones_like(slope_x)], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     shade = np.clip(128 * (1 + level), 24, 250)
-    return shade.astype(np.uint8), hair, cover, (normal * 127 + 128).astype(np.uint8)
+    return shade.astype(np.uint8), hair.astype(np.float32), cover, (normal * 127 + 128).astype(np.uint8)

@@ -50,12 +50,12 @@ def perspective(
         raise ValueError("perspective needs finite eyes that differ from their targets.")
     forward = forward / distance
     upwards = np.broadcast_to(_array(up), forward.shape)
-    right = np.cross(forward, upwards)
+    right = _cross(forward, upwards)
     parallel = np.linalg.norm(right, axis=1, keepdims=True) < 1e-6
     stand_in = np.array([0.0, 0.0, 1.0]) * np.where(forward[:, 1:2] > 0, 1.0, -1.0)
-    right = np.where(parallel, np.cross(forward, stand_in), right)
+    right = np.where(parallel, _cross(forward, stand_in), right)
     right = right / np.linalg.norm(right, axis=1, keepdims=True)
-    down = np.cross(forward, right)
+    down = _cross(forward, right)
 
     rotation = np.stack([right, down, forward], axis=1)
     world_to_camera = np.tile(np.eye(4), (len(eyes), 1, 1))
@@ -151,6 +151,11 @@ def view_words(azimuth: float | int, elevation: float | int) -> str:
     if turn <= _HALF_WIDTH_DEGREES:
         return "front view"
     return "back view" if turn >= 180.0 - _HALF_WIDTH_DEGREES else "side view"
+
+
+def _cross(a: Float[ndarray, "b 3"], b: Float[ndarray, "b 3"]) -> Float[ndarray, "b 3"]:
+    """np.cross, which takes ten times as long for a few vectors."""
+    return a[:, [1, 2, 0]] * b[:, [2, 0, 1]] - a[:, [2, 0, 1]] * b[:, [1, 2, 0]]
 
 
 def _array(values: Points) -> Float[ndarray, "*b 3"]:

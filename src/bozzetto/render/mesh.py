@@ -6,6 +6,7 @@ scene's own ambient occlusion and key shadow where `with_shadows` put them. Skin
 
 from typing import Literal, NamedTuple
 
+import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, UInt8
@@ -15,6 +16,9 @@ from bozzetto.render.light import Light
 from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, kernel, locate, project
 from bozzetto.render.scene import SRGB_TO_LINEAR, UNIT, Scene, Surfaces
 from bozzetto.types import Cameras, RenderOutput, linear_to_srgb
+
+shading = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+"""`kernel` where the last bit of a colour does not matter; nothing here is infinite."""
 
 
 class _Lamps(NamedTuple):
@@ -137,7 +141,7 @@ def _lamps(light: Light | None) -> _Lamps:
     )
 
 
-@kernel
+@shading
 def _shade(
     vertices, faces, uvs, layers, normals, sky, key, surfaces: Surfaces,
     lamps: _Lamps, lit, eye, pixel, face, barycentrics, depth, supersample, background, low, high,
@@ -254,7 +258,7 @@ def _shade(
             out_layer[row, column] = _commonest(seen, count)
 
 
-@kernel
+@shading
 def _unit(x, y, z):
     length = np.sqrt(np.float64(x) * x + np.float64(y) * y + np.float64(z) * z)
     if length < 1e-30:
@@ -277,7 +281,7 @@ def _commonest(values, count):
     return best
 
 
-@kernel
+@shading
 def _sample(texels, textures, texture, u, v, footprint, decode):
     """The texture's four channels, decoded: bilinear in the two mip levels around the footprint."""
     width, height, levels = textures[texture, 0], textures[texture, 1], textures[texture, 2]
@@ -297,7 +301,7 @@ def _sample(texels, textures, texture, u, v, footprint, decode):
     return r, g, b, a
 
 
-@kernel
+@shading
 def _bilinear(texels, offset, width, height, u, v, decode):
     x, y = u * width - 0.5, v * height - 0.5
     x0, y0 = np.int64(np.floor(x)), np.int64(np.floor(y))
@@ -324,7 +328,7 @@ def _bilinear(texels, offset, width, height, u, v, decode):
     )
 
 
-@kernel
+@shading
 def _sky(lamps, channel, up, blur):
     """Radiance from a direction whose height is `up`, blurred from a mirror's (0) to a matt wall's (1)."""
     above, level, below = lamps.sky[0, channel], lamps.sky[1, channel], lamps.sky[2, channel]
@@ -335,7 +339,7 @@ def _sky(lamps, channel, up, blur):
     return sharp + (matt - sharp) * blur
 
 
-@kernel
+@shading
 def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, open_sky, open_key, lamps):
     """Outgoing light of one point.
 
@@ -397,7 +401,7 @@ def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, op
     return out_red, out_green, out_blue
 
 
-@kernel
+@shading
 def _bounced(visible, albedo):
     """Occlusion once light has bounced between walls of this albedo: bright creases fill up (Jimenez 2016)."""
     a, b, c = 2.0404 * albedo - 0.3324, 0.6417 - 4.7951 * albedo, 2.7552 * albedo + 0.6903

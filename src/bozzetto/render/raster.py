@@ -107,6 +107,9 @@ def project(vertices: Float32[ndarray, "v 3"], view: Float[ndarray, "3 4"], lens
     return screen
 
 
+_NO_PIXELS = np.empty((0, 0), np.float32)
+
+
 def draw(
     screen: Screen,
     faces: Int32[ndarray, "f 3"],
@@ -114,14 +117,19 @@ def draw(
     face: Int32[ndarray, "h w"],
     closeness: Float32[ndarray, "h w"],
     parallel: bool = True,
+    farthest: Float32[ndarray, "_ _"] = _NO_PIXELS,
 ) -> None:
-    """Writes the nearest face of each pixel, and how near it is; -1 and -inf where nothing is."""
+    """Writes the nearest face of each pixel, and how near it is; -1 and -inf where nothing is.
+
+    Args:
+        farthest: Where given, as large as the picture: how near the farthest surface is; inf where nothing is.
+    """
     height = len(face)
 
     def band(low: int, high: int) -> None:
         _draw(
             faces, screen.fixed, screen.closeness, screen.weight, coverage.layer, coverage.flags, coverage.uvs,
-            coverage.texels, coverage.textures, low, high, face, closeness,
+            coverage.texels, coverage.textures, low, high, face, closeness, farthest,
         )  # fmt: skip
 
     in_bands(band, height, parallel)
@@ -213,12 +221,15 @@ def _project(vertices, view, lens, fixed, closeness, weight):
 
 
 @kernel
-def _draw(faces, fixed, closeness, weight, layer, flags, uvs, texels, textures, low, high, face, nearest):
+def _draw(faces, fixed, closeness, weight, layer, flags, uvs, texels, textures, low, high, face, nearest, farthest):
     width = face.shape[1]
+    both = len(farthest) > 0
     for row in range(low, high):
         for column in range(width):
             face[row, column] = -1
             nearest[row, column] = -np.inf
+            if both:
+                farthest[row, column] = np.inf
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ay, by, cy = np.int64(fixed[a, 1]), np.int64(fixed[b, 1]), np.int64(fixed[c, 1])
@@ -266,7 +277,7 @@ def _draw(faces, fixed, closeness, weight, layer, flags, uvs, texels, textures, 
             for column in range(start, stop + 1):
                 if at_a >= least_a and at_b >= least_b and at_c >= least_c:
                     near = np.float32(at_a * near_a + at_b * near_b + at_c * near_c)
-                    if near > nearest[row, column]:
+                    if near > nearest[row, column] or (both and near < farthest[row, column]):
                         seen = True
                         if rule & 2:
                             wa, wb, wc = at_a * weight[a], at_b * weight[b], at_c * weight[c]
@@ -274,9 +285,11 @@ def _draw(faces, fixed, closeness, weight, layer, flags, uvs, texels, textures, 
                             u = (uvs[f, 0, 0] * wa + uvs[f, 1, 0] * wb + uvs[f, 2, 0] * wc) / total
                             v = (uvs[f, 0, 1] * wa + uvs[f, 1, 1] * wb + uvs[f, 2, 1] * wc) / total
                             seen = _alpha(texels, textures, 2 * layer[f], u, v) >= 127.5
-                        if seen:
+                        if seen and near > nearest[row, column]:
                             nearest[row, column] = near
                             face[row, column] = f
+                        if seen and both and near < farthest[row, column]:
+                            farthest[row, column] = near
                 at_a += across_a << 12
                 at_b += across_b << 12
                 at_c += across_c << 12

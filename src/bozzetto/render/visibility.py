@@ -29,15 +29,17 @@ def sky_visibility(scene: Scene, directions: int = 48, size: int = 256) -> Float
 
     Args:
         scene: Posed layers; cut-outs let light through.
-        directions: Depth maps, spread evenly over the whole sphere.
+        directions: Spread evenly over the whole sphere, in opposite pairs that share a depth map.
         size: Pixels of a depth map's side.
     """
-    turns = np.arange(directions) + 0.5
-    height, angle = 1 - 2 * turns / directions, np.pi * (1 + 5**0.5) * turns
+    pairs = max(directions // 2, 1)
+    turns = np.arange(pairs) + 0.5
+    height, angle = turns / pairs, np.pi * (1 + 5**0.5) * turns
     level = np.sqrt(1 - height**2)
     towards = np.stack([level * np.cos(angle), height, level * np.sin(angle)], axis=1)
-    cosines = np.maximum(scene.normals @ towards.T.astype(np.float32), 0.0)
-    seen = _seen(scene, towards, size)
+    # A vertex looks into one direction of each pair.
+    cosines = np.abs(scene.normals @ towards.T.astype(np.float32))
+    seen = _seen(scene, towards, size, pairs=True)
     open_sky = (cosines * seen).sum(1) / np.maximum(cosines.sum(1), 1e-6)
     return _smoothed(open_sky, scene, rounds=1)
 
@@ -93,8 +95,12 @@ def turning_visibility(
     return np.stack([_smoothed(row, scene, rounds=2) for row in seen])
 
 
-def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[ndarray, "v d"]:
-    """Whether each vertex sees each direction: 0, 1, or between at a shadow's edge."""
+def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int, pairs: bool = False) -> Float32[ndarray, "v d"]:
+    """Whether each vertex sees each direction: 0, 1, or between at a shadow's edge; 1 where it looks away.
+
+    Args:
+        pairs: A vertex that looks away from a direction is asked for the opposite one.
+    """
     seen = np.ones((len(towards), len(scene.vertices)), np.float32)
     if len(scene.faces) == 0 or len(towards) == 0:
         return np.ascontiguousarray(seen.T)
@@ -113,8 +119,9 @@ def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[nd
         rotation = np.stack([right, down, forward])
         view = np.concatenate([rotation, -(rotation @ centre)[:, None]], axis=1)
         nearest, face = np.empty((size, size), np.float32), np.empty((size, size), np.int32)
-        draw(project(scene.vertices, view, lens), scene.faces, coverage, face, nearest, parallel=False)
-        _look_up(lifted, scene.normals, view, lens, nearest, texel, seen[index])
+        farthest = np.empty((size, size) if pairs else (0, 0), np.float32)
+        draw(project(scene.vertices, view, lens), scene.faces, coverage, face, nearest, False, farthest)
+        _look_up(lifted, scene.normals, view, lens, nearest, farthest, texel, seen[index])
 
     threads = torch.get_num_threads()
     if threads == 1:
@@ -128,10 +135,12 @@ def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int) -> Float32[nd
 
 def _axes(forward: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"], Float[ndarray, "3"]]:
     """Three orthogonal unit vectors, the last of them `forward`."""
-    helper = np.eye(3)[np.argmin(np.abs(forward))]
-    right = np.cross(helper, forward)
-    right /= np.linalg.norm(right)
-    return right, np.cross(forward, right), forward
+    x, y, z = (float(value) for value in forward)
+    least = min(abs(x), abs(y), abs(z))
+    right = (0.0, -z, y) if abs(x) == least else (z, 0.0, -x) if abs(y) == least else (-y, x, 0.0)
+    length = (right[0] ** 2 + right[1] ** 2 + right[2] ** 2) ** 0.5
+    a, b, c = (value / length for value in right)
+    return np.array([a, b, c]), np.array([y * c - z * b, z * a - x * c, x * b - y * a]), forward
 
 
 def _smoothed(values: Float[ndarray, "v"], scene: Scene, rounds: int) -> Float32[ndarray, "v"]:
@@ -144,13 +153,15 @@ def _smoothed(values: Float[ndarray, "v"], scene: Scene, rounds: int) -> Float32
 
 
 @kernel
-def _look_up(points, normals, view, lens, nearest, texel, seen):
+def _look_up(points, normals, view, lens, nearest, farthest, texel, seen):
     size = nearest.shape[0]
+    pairs = len(farthest) > 0
     for v in range(len(points)):
         px, py, pz = points[v, 0], points[v, 1], points[v, 2]
         facing = -(normals[v, 0] * view[2, 0] + normals[v, 1] * view[2, 1] + normals[v, 2] * view[2, 2])
-        if facing <= 0.0:
+        if facing <= 0.0 and not pairs:
             continue
+        away = facing <= 0.0
         x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
         y = view[1, 0] * px + view[1, 1] * py + view[1, 2] * pz + view[1, 3]
         z = view[2, 0] * px + view[2, 1] * py + view[2, 2] * pz + view[2, 3]
@@ -159,17 +170,17 @@ def _look_up(points, normals, view, lens, nearest, texel, seen):
         column, row = np.int64(u), np.int64(t)
         fx, fy = u - column, t - row
         # A surface seen at a slant changes by this much within a texel.
+        facing = abs(facing)
         slack = texel * (0.5 + min(np.sqrt(max(1 - facing * facing, 0.0)) / max(facing, 1e-3), 3.0))
-        limit = slack - z
         shade = 0.0
-        if nearest[row, column] > limit:
-            shade += (1 - fx) * (1 - fy)
-        if nearest[row, column + 1] > limit:
-            shade += fx * (1 - fy)
-        if nearest[row + 1, column] > limit:
-            shade += (1 - fx) * fy
-        if nearest[row + 1, column + 1] > limit:
-            shade += fx * fy
+        for i in range(2):
+            for j in range(2):
+                if away:
+                    hidden = -farthest[row + i, column + j] > slack + z
+                else:
+                    hidden = nearest[row + i, column + j] > slack - z
+                if hidden:
+                    shade += (fy if i else 1 - fy) * (fx if j else 1 - fx)
         seen[v] = 1.0 - shade
 
 
