@@ -60,8 +60,8 @@ def main() -> None:
             pictures += strip(spec, arguments.size, (25.0,))
         columns = 8
     elif arguments.what == "prompts":
-        for prompt in PROMPTS:
-            pictures += strip(read_words(prompt, seed=3).spec, arguments.size, (25.0, 180.0))
+        for number, prompt in enumerate(PROMPTS):
+            pictures += strip(read_words(prompt, seed=number).spec, arguments.size, (25.0, 180.0))
         columns = 6
     else:
         for number, look in enumerate(get_args(Look)):

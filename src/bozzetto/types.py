@@ -48,7 +48,7 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """How a surface looks: glTF's metallic-roughness model. Images are 8 bit; the factors apply without an image too."""
+    """How a surface looks: glTF's metallic-roughness model. Images are 8 bit."""
 
     albedo: UInt8[ndarray, "h w c"]
     """sRGB, three channels, or four with coverage."""

@@ -198,3 +198,15 @@ def test_reading_is_quick():
         check=True,
     )
     assert float(done.stdout) < 0.03
+
+
+def test_a_material_keeps_its_colour_in_a_list():
+    spec = read_words("a teenage girl in a yellow hoodie, denim shorts and white sneakers").spec
+    assert spec.top is not None and spec.bottom is not None
+    assert spec.top.colour.name == "yellow" and spec.bottom.colour.name == "denim blue"
+    assert 13 <= spec.body.age < 18
+
+
+def test_a_pattern_that_is_named_beats_one_that_a_fabric_implies():
+    top = read_words("a man in a striped flannel shirt").spec.top
+    assert top is not None and top.pattern == "horizontal stripes"

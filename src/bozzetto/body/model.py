@@ -80,7 +80,7 @@ class Body:
 
     def coefficients(self, phenotypes: Float[Tensor, "6"]) -> Float[Tensor, "k"]:
         """Component weights of phenotypes (``PHENOTYPES``, each in [0, 1]); differentiable."""
-        values = dict(zip(PHENOTYPES, phenotypes, strict=True))
+        values: dict[str, Tensor] = dict(zip(PHENOTYPES, phenotypes, strict=True))
         half = phenotypes.new_tensor(0.5)
         columns = [phenotypes.new_full((3,), 1 / 3)]
         for name in _COLUMNS[1:]:

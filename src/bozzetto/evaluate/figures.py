@@ -208,9 +208,8 @@ def measure_colours(prompts: Path) -> None:
                 errors += sides
                 if max(sides, default=0) > 15:
                     print(f"prompt {number}: {slot} {'missing' if best is None else f'{max(sides):.1f}'}")
-    print(
-        f"{len(errors)} colours seen: median {np.median(errors):.1f}, within 15: {100 * np.mean(np.array(errors) <= 15):.1f} %"
-    )
+    within = 100 * np.mean(np.array(errors) <= 15)
+    print(f"{len(errors)} colours seen: median {np.median(errors):.1f}, within 15: {within:.1f} %")
 
 
 def main() -> None:

@@ -143,9 +143,20 @@ def spec_posture(spec: FigureSpec) -> Posture:
     Raises:
         ValueError: No such pose.
     """
-    if spec.pose not in poses():
-        raise ValueError(f"No pose {spec.pose!r}; names are those of bozzetto.body.poses, such as 'sitting'.")
-    return poses()[spec.pose]
+    return posture_named(spec.pose)
+
+
+def posture_named(name: str) -> Posture:
+    """A pose of ``body.poses``, or one that words leave a little open: lying.
+
+    Raises:
+        ValueError: No such pose.
+    """
+    known = poses()
+    name = {"lying": "lying on the back"}.get(name, name)
+    if name not in known:
+        raise ValueError(f"No pose {name!r}; names are those of bozzetto.body.poses, such as 'sitting'.")
+    return known[name]
 
 
 def layer_names(layers: Iterable[Layer]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
 
+import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
@@ -256,17 +257,26 @@ def _press(
     piece: Float[ndarray, "h w"], u: Float[ndarray, "w"], v: Float[ndarray, "h"], stroke: _Stroke, strength: float
 ) -> None:
     """Adds one curved ridge, in place."""
-    x, y, angle, half, width, bend, amount = stroke
+    x, y, _, half, width, _, _ = stroke
     reach = half + 3 * width
-    i = np.flatnonzero(np.abs(u - x) < reach)
-    j = np.flatnonzero(np.abs(v - y) < reach)
-    if len(i) == 0 or len(j) == 0 or strength == 0:
-        return
-    dx, dy = (u[i] - x)[None, :], (v[j] - y)[:, None]
-    along = (dx * np.cos(angle) + dy * np.sin(angle)) / half
-    across = (-dx * np.sin(angle) + dy * np.cos(angle) + bend * half * half * along * along) / width
-    profile = np.exp(-0.5 * across**2) * np.maximum(1 - along * along, 0) ** 2
-    piece[j[0] : j[-1] + 1, i[0] : i[-1] + 1] += (strength * amount * profile).astype(np.float32)
+    left, right = np.searchsorted(u, (x - reach, x + reach))
+    top, bottom = np.searchsorted(-v, (-y - reach, reach - y))
+    if right > left and bottom > top and strength != 0:
+        _ridge(piece[top:bottom, left:right], u[left:right], v[top:bottom], stroke, strength)
+
+
+@numba.njit(cache=True)
+def _ridge(out, u, v, stroke, strength):
+    x, y, angle, half, width, bend, amount = stroke
+    c, s = np.cos(angle), np.sin(angle)
+    for i in range(len(v)):
+        for j in range(len(u)):
+            dx, dy = u[j] - x, v[i] - y
+            along = (dx * c + dy * s) / half
+            if along * along < 1:
+                across = (dy * c - dx * s + bend * half * half * along * along) / width
+                if across * across < 25:
+                    out[i, j] += strength * amount * np.exp(-0.5 * across * across) * (1 - along * along) ** 2
 
 
 def _line(distance: Float[ndarray, "*n"], pixel: float, width: float = 0.0011) -> Float[ndarray, "*n"]:

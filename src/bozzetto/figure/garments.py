@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy.spatial.distance import cdist
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.cloth import Make, Scale, Sheet, body_sheet, cloth, leg_sheet
@@ -175,7 +176,11 @@ def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
 Wear: TypeAlias = Literal["", "tucked", "buttoned", "buttoned tucked"]
 
 
-@kept(lambda kind, variant, detail, wear="": f"design-{kind}-{variant}-{detail}-{wear}".replace(" ", "_"))
+def _design_name(kind: str, variant: int, detail: Detail, wear: Wear = "") -> str:
+    return f"design-{kind}-{variant}-{detail}-{wear}".replace(" ", "_")
+
+
+@kept(_design_name)
 def design(kind: str, variant: int, detail: Detail, wear: Wear = "") -> Design:
     """How a kind of garment is cut, in one of ``VARIANTS`` ways.
 
@@ -286,7 +291,11 @@ def _top(m: _Maker, kind: str) -> Design:
             np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016
         )
         collar = _collar(
-            m, stand - 0.006 * buttoned, 0.036 if not soft else 0.048, 0.022 if not soft else 0.010, 0.55 if not soft else 0.8
+            m,
+            stand - 0.006 * buttoned,
+            0.036 if not soft else 0.048,
+            0.022 if not soft else 0.010,
+            0.55 if not soft else 0.8,
         )
         if soft:
             ease = 0.003 + 0.016 * smooth_step((arm - 0.04) / 0.2) * smooth_step((SLEEVE_END - 0.035 - arm) / 0.07)
@@ -469,7 +478,9 @@ def _outer(m: _Maker, kind: str) -> Design:
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = (
-            Fall(-0.085, -0.05, 3, 0.002, 0.011) if suit else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.013, 0.2)
+            Fall(-0.085, -0.05, 3, 0.002, 0.011)
+            if suit
+            else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.013, 0.2)
         )
         make = Make("wool", 0.55 if suit else 0.8, cuffs=(SLEEVE_END - 0.03,), variant=v)
         buttons = (
@@ -727,6 +738,15 @@ def fall_rows(fall: Fall, cut: float, detail: Detail) -> Float[ndarray, "r"]:
     return np.linspace(cut, fall.hem, count + 1)
 
 
+def _hull(
+    support: Float[ndarray, "r d"], angle: Float[ndarray, "k"], directions: Float[ndarray, "d"]
+) -> Float[ndarray, "r k"]:
+    """Distance of a convex outline from its middle, by angle, from its support by direction."""
+    delta = np.cos(angle[:, None] - directions[None])
+    inverse = np.where(delta > 0.15, 1 / np.maximum(delta, 0.15), 1e3)
+    return (np.maximum(support, 1e-3)[:, None, :] * inverse[None]).min(2)
+
+
 def _drape(
     person: Person, fit: Fit, plan: Design, rim: Float[ndarray, "k 3"], obstacles: Float[ndarray, "n 3"], phase: float
 ) -> tuple[Float[ndarray, "r k 3"], Float[ndarray, "r k"]]:
@@ -750,9 +770,7 @@ def _drape(
     for r in range(1, len(reach)):
         if not filled[r]:
             reach[r] = reach[r - 1]
-    delta = np.cos(angle[:, None] - directions[None])
-    inverse = np.where(delta > 0.15, 1 / np.maximum(delta, 0.15), 1e3)
-    hull = (np.maximum(reach, 1e-3)[:, None, :] * inverse[None]).min(2) + fall.gap * fit.scale
+    hull = _hull(reach, angle, directions) + fall.gap * fit.scale
     rings = np.empty((len(heights), len(rim), 3))
     rings[0] = rim
     out = np.empty((len(heights), len(rim)))
@@ -846,7 +864,7 @@ def _hanging_weights(detail: Detail) -> Float[ndarray, "n j"]:
     return out
 
 
-@kept(lambda kind, variant, detail: f"fall-weights-{kind}-{variant}-{detail}")
+@kept(lambda kind, variant, detail: f"fall-weights-{kind}-{variant}-{detail}".replace(" ", "_"))
 def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
     """Skin weights of a skirt's rings, rim excluded: those of the body underneath, front and back alike.
 
@@ -863,24 +881,26 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     under = here.rest[near]
     step = float(levels[0] - levels[-1]) / (len(levels) - 1)
     angle = np.arctan2(rim[:, 0], rim[:, 2] - SIDE_Z)
-    reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(angle), np.sin(angle))
-    reach = np.maximum(reach, 0.05)
+    turn = np.arange(64) / 64 * 2 * np.pi
+    reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
+    reach = _hull(reach, angle, turn)
     weights = _hanging_weights(detail)[near]
     mirrored = _mirrored_joints()
+    soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
+    across = 0.10 + 0.22 * smooth_step((-0.04 - levels) / 0.40)
+    begin = smooth_step((levels[0] - levels) / 0.02)
     rows = []
     for r in range(1, len(levels)):
         at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
-        soft = 0.009 + 0.035 * smooth_step(np.array((-0.08 - levels[r]) / 0.25))
-        away = ((at[:, None] - under[None]) ** 2).sum(2)
-        share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft**2))
-        own = (share / share.sum(1, keepdims=True)) @ weights
+        level = np.flatnonzero(np.abs(under[:, 1] - levels[r]) < 0.12)
+        away = cdist(at, under[level], "sqeuclidean")
+        share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft[r] ** 2))
+        own = (share / share.sum(1, keepdims=True)) @ weights[level]
         both = own + own[:, mirrored]
-        across = 0.09 + 0.21 * smooth_step(np.array((-0.04 - levels[r]) / 0.45))
-        left = smooth_step(0.5 + at[:, :1] / across)
+        left = smooth_step(0.5 + at[:, :1] / across[r])
         mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
         own = both * mine
-        begin = smooth_step(np.array(min((levels[0] - levels[r]) / 0.02, 1.0)))
-        rows.append(dense_rim * (1 - begin) + own * begin)
+        rows.append(dense_rim * (1 - begin[r]) + own * begin[r])
     return steady_four(np.concatenate(rows).astype(np.float32))
 
 
@@ -987,7 +1007,11 @@ class _Wardrobe:
             hug = least + 0.0003 + 0.06 * np.maximum(plan.waist - here.height, 0) / 0.1
             most = np.where(here.height > plan.waist - 0.1, np.minimum(most, hug), most)
         if how.endswith("tucked"):  # drawn in at the waistband, it blouses over it
-            most = np.where(here.height < 0.3, np.minimum(most, least + 0.0006 + np.clip(0.22 * (here.height - 0.135), 0, 0.1)), most)
+            most = np.where(
+                here.height < 0.3,
+                np.minimum(most, least + 0.0006 + np.clip(0.22 * (here.height - 0.135), 0, 0.1)),
+                most,
+            )
         if plan.folds:
             target = target + plan.folds * small * _waves(person.detail, variant)
         rounds = plan.rounds if full else max(plan.rounds // 4, 1)

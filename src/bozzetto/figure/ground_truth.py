@@ -12,7 +12,7 @@ from numpy import ndarray
 from bozzetto.body.bind import pose_transforms, skin
 from bozzetto.body.landmarks import face_contours
 from bozzetto.body.poses import Posture, poses, rotations
-from bozzetto.figure.build import Figure, build_figure, posed
+from bozzetto.figure.build import Figure, build_figure, posed, posture_named
 from bozzetto.figure.captions import captions
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.piece import Detail
@@ -70,8 +70,8 @@ class View:
         """The control pictures by name: pose, landmarks, normal, silhouette, depth; in ControlNet's colours."""
         size = self.rgb.shape[0], self.rgb.shape[1]
         # A skeleton shows what is hidden by the person as well, but no face from behind.
-        inside = ((self.keypoints >= 0) & (self.keypoints < [size[1], size[0]])).all(1)
-        shown = inside.copy()
+        x, y = self.keypoints.T
+        shown = np.array((x >= 0) & (y >= 0) & (x < size[1]) & (y < size[0]))
         shown[:3] &= self.visible[:3]
         depth = depth_map(self.output)[0]
         alpha = self.output.alpha[0, :, :, 0].numpy()
@@ -190,7 +190,7 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
         pose: A name of ``body.poses``, or a posture.
         base: A scene of the same figure in any pose, to reuse its textures.
     """
-    posture = poses()[pose] if isinstance(pose, str) else pose
+    posture = posture_named(pose) if isinstance(pose, str) else pose
     vertices = posed(figure.avatar, posture)
     scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
     low_detail = figure.person.detail == "low"

@@ -148,7 +148,7 @@ def _face_warp(
             for eye in eyes:
                 d = (points - eye) / (np.array([0.42, 0.4, 0.6]) * apart)
                 near = np.exp(-((d**2).sum(1) ** 1.5))[:, None]
-                out += (rules.eyes - 1) * near * (points - (eye + [0, 0, 0.1 * front])) * [1.0, 1.12, 0.75]
+                out += (rules.eyes - 1) * near * (points - eye - np.array([0, 0, 0.1 * front])) * [1.0, 1.12, 0.75]
         return out
 
     return warp
@@ -181,7 +181,7 @@ def _noise(rng: np.random.Generator, size: int, scale: float) -> Float[ndarray, 
 
 
 def _fractal(rng: np.random.Generator, size: int, scale: float) -> Float[ndarray, "s s"]:
-    noise = sum(_noise(rng, size, scale / 2**i) / 1.7**i for i in range(4))
+    noise = np.sum([_noise(rng, size, scale / 2**i) / 1.7**i for i in range(4)], axis=0)
     return noise / noise.std()
 
 
@@ -552,11 +552,13 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
     for sign in (1.0, -1.0):
         ball = _ball(np.zeros(3), 0.42 * apart)
         ball[0][:, 0] = ball[0][:, 0] * 0.45
-        discs.append((ball[0] + (centre + [sign * (side - 0.02 * apart), 0, 0]).astype(np.float32), ball[1], ball[2]))
+        discs.append(
+            (ball[0] + (centre + np.array([sign * (side - 0.02 * apart), 0, 0])).astype(np.float32), *ball[1:])
+        )
         mast = np.linspace(0, 1, 6)[:, None, None] * np.array([sign * 0.25, 2.0, -0.1]) * apart
         angle = np.linspace(0, 2 * np.pi, 9)[None, :]
         ring = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], -1) * 0.035 * apart
-        base = centre + [sign * (side + 0.06 * apart), 0.2 * apart, 0]
+        base = centre + np.array([sign * (side + 0.06 * apart), 0.2 * apart, 0])
         tube = _grid((mast + ring + base)[:, ::-1], True)
         discs += [tube, _ball(base + np.array([sign * 0.25, 2.0, -0.1]) * apart, 0.09 * apart)]
     steel = Material(_image(np.full((2, 2, 3), [0.35, 0.37, 0.40])), roughness=0.3, metallic=0.9)

@@ -254,7 +254,7 @@ def complete(wishes: Wishes, seed: int) -> FigureSpec:
         body=body,
         face=face,
         hair=hair,
-        pose=wishes.pose or "a-pose",
+        pose=wishes.pose or "relaxed",
         look=wishes.look or "realistic",
         seed=draws.of("seed").randrange(2**31),
         **worn,
