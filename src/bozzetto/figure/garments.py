@@ -887,7 +887,7 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     weights = _hanging_weights(detail)[near]
     mirrored = _mirrored_joints()
     soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
-    across = np.interp(levels, (-0.75, -0.36, -0.17, -0.04), (0.22, 0.15, 0.12, 0.10))
+    across = np.interp(levels, (-0.75, -0.36, -0.17, -0.04), (0.34, 0.17, 0.12, 0.10))
     begin = smooth_step((levels[0] - levels) / 0.02)
     rows = []
     for r in range(1, len(levels)):

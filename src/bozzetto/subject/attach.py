@@ -226,7 +226,11 @@ class _Walk:
             return False
         previous = self.group[-1]
         if phrase.is_worn and previous.is_worn:
-            return phrase.text not in IMPLIED and "jeans" not in phrase.kinds and (self.joined == "and" or not self.group[0].determined)
+            return (
+                phrase.text not in IMPLIED
+                and "jeans" not in phrase.kinds
+                and (self.joined == "and" or not self.group[0].determined)
+            )
         return self.joined == "and" and {phrase.head.target, previous.head.target} == {"hair", "eyes"}
 
     def pass_on(self, phrase: NounPhrase, own: Sequence[Mention], left: Sequence[Mention]) -> list[Mention]:
