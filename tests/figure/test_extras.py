@@ -8,10 +8,14 @@ from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
+from bozzetto.figure.build import build_figure
 from bozzetto.figure.extras import extra_pieces, hat_cover
 from bozzetto.figure.fitted import carrier
 from bozzetto.figure.piece import Person
-from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment
+from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment, HairSpec
+from bozzetto.render.cameras import frame
+from bozzetto.render.raster import rasterize
+from bozzetto.render.scene import scene_from_layers
 
 TOP, BOTTOM = Garment("t-shirt", Colour("red", "#c0302b")), Garment("jeans", Colour("blue", "#2f5597"))
 TEAL = Colour("teal", "#2b7a78")
@@ -123,3 +127,21 @@ def test_a_belt_lies_on_the_clothes_it_is_given():
     cloth = replace(bare, name="bottom", vertices=bare.vertices * np.float32([1.3, 1, 1.3]))
     (over,) = extra_pieces(wearer, [cloth])
     assert np.ptp(over.vertices[:, 0]) > 1.15 * np.ptp(bare.vertices[:, 0])
+
+
+@pytest.mark.parametrize("style", ["short", "bob", "long wavy", "afro", "braids"])
+def test_no_strand_comes_through_a_hat(style):
+    """Seen from behind and above, the crown of a beanie shows no hair."""
+    spec = FigureSpec(
+        hair=HairSpec(style, Colour("white", "#ffffff")), extras=(Garment("beanie", Colour("black", "#000000")),)
+    )
+    figure = build_figure(spec, "low")
+    layers = [layer for layer in figure.avatar.layers if layer.name in ("hair", "beanie")]
+    scene = scene_from_layers(layers)
+    beanie = layers[[layer.name for layer in layers].index("beanie")].mesh.vertices.numpy()
+    cameras = frame(beanie, [90.0, 180.0, 270.0], 25.0, 24.0, 96)
+    fragments = rasterize(scene.vertices, scene.faces, cameras, scene.coverage)
+    points = scene.vertices[scene.faces[np.maximum(fragments.face, 0)][..., 0]]
+    hair = scene.layer[np.maximum(fragments.face, 0)] == [layer.name for layer in layers].index("hair")
+    above = points[..., 1] > beanie[:, 1].min() + 0.55 * np.ptp(beanie[:, 1])
+    assert ((fragments.face >= 0) & hair & above).sum() <= 4

@@ -13,7 +13,7 @@ from bozzetto.body.bind import Bind, bind_t_pose, pose_transforms, skin
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import Posture, idle, poses, rotations, walk
-from bozzetto.figure.extras import extra_pieces, hat_cover
+from bozzetto.figure.extras import COVER, extra_pieces, hat_cover, under_hats
 from bozzetto.figure.eyes import eye_pieces, mouth_pieces
 from bozzetto.figure.garments import garment_pieces
 from bozzetto.figure.hair import face_hair_pieces, hair_pieces
@@ -51,11 +51,14 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
     person = raise_heels(stylised_body(person))
     clothes = garment_pieces(person)
+    extras = extra_pieces(person, clothes)
+    hats = [piece for piece in extras if piece.name in COVER]
+    hair = hair_pieces(person, hat_cover(spec))
     pieces = [
         *clothes,
         *shoe_pieces(person),
-        *extra_pieces(person, clothes),
-        *hair_pieces(person, hat_cover(spec)),
+        *extras,
+        *([under_hats(person, piece, hats) for piece in hair] if hats else hair),
         *face_hair_pieces(person),
         *eye_pieces(person),
         *mouth_pieces(person),

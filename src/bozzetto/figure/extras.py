@@ -1,13 +1,13 @@
 """Extras: what is worn on head, face, neck, waist and hands; modelled once around the mean adult."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter1d, minimum_filter
 from scipy.spatial import cKDTree
 
 from bozzetto.figure.cloth import Scale, pattern_share
@@ -58,6 +58,45 @@ def hat_cover(spec: FigureSpec) -> float | None:
     """
     covers = [COVER[extra.kind] for extra in spec.extras if extra.kind in COVER]
     return min(covers) if covers else None
+
+
+def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
+    """The hair without what a hat covers, so that no strand comes through it.
+
+    A face goes when all its corners, seen from the middle of the head, lie within 25 mm of the hat, off its rim.
+    """
+    middle = (person.joint("eye.L") + person.joint("eye.R")) / 2 - np.array(
+        [0, 0, 0.08]
+    ) * person.spec.body.height / 1.7
+    nearest = np.full((_ROWS, _COLUMNS), np.inf)
+    for hat in hats:
+        corners = hat.vertices[hat.faces]
+        shares = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [1 / 3] * 3])
+        points = np.einsum("sk,fkd->fsd", shares, corners).reshape(-1, 3)
+        row, column, radius = _directions(points - middle)
+        np.minimum.at(nearest, (row, column), radius)
+    covered = np.pad(np.isfinite(nearest), ((0, 0), (8, 8)), mode="wrap")
+    covered = binary_erosion(binary_closing(covered, iterations=2), iterations=2, border_value=1)[:, 8:-8]
+    nearest = minimum_filter(nearest, 3, mode=("nearest", "wrap"))
+    row, column, radius = _directions(hair.vertices - middle)
+    gone = covered[row, column] & (np.abs(radius - nearest[row, column]) < 0.025)
+    faces = ~gone[hair.faces].all(1)
+    return replace(hair, faces=hair.faces[faces], uvs=hair.uvs[faces])
+
+
+_ROWS, _COLUMNS = 48, 96
+"""Directions from the middle of the head, for ``under_hats``."""
+
+
+def _directions(
+    offsets: Float[ndarray, "n 3"],
+) -> tuple[Int[ndarray, "n"], Int[ndarray, "n"], Float[ndarray, "n"]]:
+    """The cell of each offset's direction on a sphere, and its length."""
+    radius = np.linalg.norm(offsets, axis=1)
+    up = np.arccos(np.clip(offsets[:, 1] / np.maximum(radius, 1e-9), -1, 1)) / np.pi
+    round_ = np.arctan2(offsets[:, 0], offsets[:, 2]) / (2 * np.pi) + 0.5
+    row = np.clip((up * _ROWS).astype(np.int64), 0, _ROWS - 1)
+    return row, np.clip((round_ * _COLUMNS).astype(np.int64), 0, _COLUMNS - 1), radius
 
 
 def extra_pieces(person: Person, clothes: Sequence[Piece] = ()) -> list[Piece]:
