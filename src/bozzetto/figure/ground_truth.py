@@ -214,7 +214,7 @@ def head_box(figure: Figure, vertices: list[Float[ndarray, "_ 3"]]) -> Float[nda
     joints = [i for i, name in enumerate(figure.avatar.skeleton.names) if name in ("head", "eye.L", "eye.R", "neck03")]
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for layer, points in zip(figure.avatar.layers, vertices, strict=True):
-        if layer.name in ("skin", "hair"):
+        if layer.name in ("skin", "body", "hair"):
             strongest = layer.skin_joints.numpy()[:, 0]
             near = points[np.isin(strongest, joints)]
             if len(near):

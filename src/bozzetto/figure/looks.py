@@ -210,13 +210,14 @@ def _normals(height: Float[ndarray, "h w"], strength: float) -> UInt8[ndarray, "
 def _all_of(
     person: Person, pieces: list[Piece], albedo: Float[ndarray, "h w 3"], metres: float, **rest: object
 ) -> list[Piece]:
-    """Everything carved from one material; lashes, which would be stone wires, are left out."""
+    """Everything carved from one material, the skin now called body; lashes, which would be wires, are left out."""
     material = Material(_image(albedo), **rest)  # type: ignore[arg-type]
     kept = [piece for piece in pieces if piece.name not in ("lashes", "tongue")]
     doubled = replace(material, double_sided=True)
     return [
         replace(
             piece,
+            name="body" if piece.name == "skin" else piece.name,  # light goes into skin, not into stone
             uvs=_box_uvs(person, piece, metres),
             material=doubled if piece.material.double_sided else material,
         )
@@ -280,6 +281,8 @@ def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
             out.append(replace(piece, material=material))
         else:
             albedo = _soft_colours(piece.material.albedo)
+            if piece.name in ("hair", "brows", "beard"):
+                albedo[..., :3] = albedo[..., :3].mean((0, 1))
             material = replace(piece.material, albedo=albedo, normal=None, roughness=0.75, metallic=0.0)
             if albedo.shape[0] <= 2:
                 material = replace(material, normal=normal)
@@ -424,9 +427,9 @@ def _skull(person: Person, pieces: list[Piece]) -> list[Piece]:
     bone = np.array([0.90, 0.86, 0.76])
 
     def paint(albedo: ndarray, p: ndarray, _: float) -> ndarray:
-        head = _smooth(-2.3, -1.7, p[..., 1]) * np.ones_like(p[..., 0])
         grain = 1 + 0.03 * _noise(rng, albedo.shape[0], 2)
-        out = albedo * (1 - head[..., None]) + (bone * grain[..., None]) * head[..., None]
+        inside = (albedo.mean(-1) < 0.12)[..., None]  # of the mouth
+        out = np.where(inside, albedo, bone * grain[..., None])
         dark = np.array([0.06, 0.05, 0.05])
         sockets = _blob(p, (0.5, 0.02), (0.40, 0.36))
         nose = _blob(p, (0.10, -0.62), (0.17, 0.24), 0.2) * (p[..., 2] > 0.1)
@@ -439,7 +442,9 @@ def _skull(person: Person, pieces: list[Piece]) -> list[Piece]:
         return out * (1 - marks[..., None]) + dark * marks[..., None]
 
     kept = [piece for piece in pieces if piece.name not in ("lashes", "brows", "beard")]
-    return [_paint(person, piece, paint) if piece.name == "skin" else piece for piece in kept]
+    black = Material(_image(np.full((2, 2, 3), 0.02)), roughness=0.25)
+    out = [_paint(person, piece, paint) if piece.name == "skin" else piece for piece in kept]
+    return [replace(piece, material=black) if piece.name == "eyes" else piece for piece in out]
 
 
 def _ball(centre: ndarray, radius: float, rings: int = 10, sectors: int = 16) -> tuple[ndarray, ndarray, ndarray]:
