@@ -1,5 +1,7 @@
 """Kept things come back equal, once a machine; damage and foreign files only cost time."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -74,3 +76,15 @@ def test_a_machine_that_keeps_nothing_still_works(monkeypatch, tmp_path):
 def test_code_of_others_is_never_loaded():
     with pytest.raises(ValueError, match="not bozzetto's"):
         kept._assemble({"class": "subprocess:Popen", "fields": {"args": "true"}}, {})
+
+
+def test_other_editions_stay_until_they_are_old(own_folder):
+    young, old = own_folder / ("a" * 16), own_folder / ("b" * 16)
+    foreign = own_folder / "pictures"
+    for path in (young, old, foreign):
+        path.mkdir()
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    fresh, _ = counting(np.ones(2))
+    fresh()(1)
+    assert young.exists() and foreign.exists() and not old.exists()

@@ -1,7 +1,7 @@
 """Things made once on a machine and read back afterwards: canonical charts, masks and strands of the mean person.
 
-They follow from the code and the body model alone, so their folder is named by both; a new version makes its own and
-removes those of others. ``BOZZETTO_CACHE`` moves the folder; deleting it costs one slow start.
+They follow from the code and the body model alone, so their folder is named by both; a new version makes its own, and
+folders that nothing was written to for a week go. ``BOZZETTO_CACHE`` moves the folder; deleting it costs one slow start.
 """
 
 import functools
@@ -9,8 +9,10 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
@@ -91,11 +94,10 @@ def _write(path: Path, value: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     form = json.dumps(_take_apart(value, arrays)).encode()
     arrays["form"] = np.frombuffer(form, np.uint8)
-    with suppress(OSError):
+    with suppress(OSError, SafetensorError):
+        if not path.parent.exists():
+            _forget_old(path.parent.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        for other in path.parent.parent.iterdir():
-            if other.is_dir() and other != path.parent and len(other.name) == len(path.parent.name):
-                shutil.rmtree(other, ignore_errors=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
         os.close(handle)
         try:
@@ -104,6 +106,14 @@ def _write(path: Path, value: Any) -> None:
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _forget_old(base: Path) -> None:
+    """Removes editions that nothing was written to for a week; a younger one may be in use by another process."""
+    for edition in base.iterdir() if base.is_dir() else ():
+        old = time.time() - edition.stat().st_mtime > 7 * 24 * 3600
+        if old and edition.is_dir() and re.fullmatch("[0-9a-f]{16}", edition.name):
+            shutil.rmtree(edition, ignore_errors=True)
 
 
 def _take_apart(value: Any, arrays: dict[str, np.ndarray]) -> Any:
