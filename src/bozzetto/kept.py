@@ -1,7 +1,7 @@
 """Things made once on a machine and read back afterwards: canonical charts, masks and strands of the mean person.
 
-They follow from the code and the body model alone, so their folder is named by both; a new version makes its own, and
-folders that nothing was written to for a week go. ``BOZZETTO_CACHE`` moves the folder; deleting it costs one slow start.
+They follow from the code and the body model alone, so their folder is named by both. A new version makes its own;
+folders that nothing was written to for a week go. ``BOZZETTO_CACHE`` moves them; deleting them costs one slow start.
 """
 
 import functools
