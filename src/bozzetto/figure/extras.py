@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter1d, minimum_filter
 from scipy.spatial import cKDTree
@@ -63,7 +63,8 @@ def hat_cover(spec: FigureSpec) -> float | None:
 def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     """The hair without what a hat covers, so that no strand comes through it.
 
-    A face goes when all its corners, seen from the middle of the head, lie within 25 mm of the hat, off its rim.
+    A face goes when one of its corners, seen from the middle of the head, lies within 25 mm inside the hat
+    or 50 mm outside, off its rim.
     """
     middle = (person.joint("eye.L") + person.joint("eye.R")) / 2 - np.array(
         [0, 0, 0.08]
@@ -79,8 +80,9 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     covered = binary_erosion(binary_closing(covered, iterations=2), iterations=2, border_value=1)[:, 8:-8]
     nearest = minimum_filter(nearest, 3, mode=("nearest", "wrap"))
     row, column, radius = _directions(hair.vertices - middle)
-    gone = covered[row, column] & (np.abs(radius - nearest[row, column]) < 0.025)
-    faces = ~gone[hair.faces].all(1)
+    beyond = radius - nearest[row, column]
+    gone = covered[row, column] & (beyond > -0.025) & (beyond < 0.05)
+    faces = ~gone[hair.faces].any(1)
     return replace(hair, faces=hair.faces[faces], uvs=hair.uvs[faces])
 
 
@@ -131,9 +133,14 @@ def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
     if thing.touch is not None:
         vertices = _rest_on_nose(person, vertices, thing.touch)
     shape = thing.fitted.shape
+    faces, uvs = shape.faces, shape.uvs
+    over = [piece for piece in clothes if piece.name == "outer"]
+    if over and kind in ("tie", "bow tie"):
+        vertices, shown = _under(vertices, faces, over[0], [piece for piece in clothes if piece.name == "top"])
+        faces, uvs = faces[shown], uvs[shown]
     weights, joints = thing.fitted.skin_weights, thing.fitted.skin_joints
     return Piece(
-        kind, vertices.astype(np.float32), shape.faces, shape.uvs, weights, joints, _material(person, garment),
+        kind, vertices.astype(np.float32), faces, uvs, weights, joints, _material(person, garment),
         hides=thing.fitted.hides,
     )  # fmt: skip
 
@@ -168,6 +175,48 @@ def _above(
     height = np.where(height > 0, height, np.minimum(guess, 0.006))
     height = 0.8 * height[others].max(1) + 0.2 * height[others].mean(1)
     return (height * np.linalg.norm(normals, axis=1)).astype(np.float32)
+
+
+def _under(
+    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], over: Piece, below: Sequence[Piece]
+) -> tuple[Float[ndarray, "v 3"], Bool[ndarray, "f"]]:
+    """What lies on the chest pushed back behind what is worn over it, and which of its faces are not deep below that.
+
+    Seen from the front on a grid of 4 mm cells: the innermost layer of ``over`` and the outermost of ``below``.
+    """
+    cell = 0.004
+    corner = vertices[:, :2].min(0) - 0.03
+    size = np.ceil((vertices[:, :2].max(0) + 0.03 - corner) / cell).astype(int)
+    steps = np.stack(np.meshgrid(np.arange(7), np.arange(7)), 2).reshape(-1, 2) / 6
+    steps = steps[steps.sum(1) <= 1.001]
+    shares = np.concatenate([steps, 1 - steps.sum(1, keepdims=True)], 1)
+
+    def nearest(piece: Piece, sign: int) -> ndarray:
+        triangles = piece.vertices[piece.faces]
+        near = (triangles.max(1)[:, :2] > corner).all(1) & (triangles.min(1)[:, :2] < corner + size * cell).all(1)
+        triangles = triangles[near & (triangles.mean(1)[:, 2] > vertices[:, 2].min() - 0.04)]
+        points = np.einsum("sk,fkd->fsd", shares, triangles).reshape(-1, 3)
+        at = np.floor((points[:, :2] - corner) / cell).astype(int)
+        inside = ((at >= 0) & (at < size)).all(1)
+        depth = np.full(size, np.inf)
+        np.minimum.at(depth, tuple(at[inside].T), sign * points[inside, 2])
+        return depth
+
+    inner = nearest(over, 1)
+    covered = binary_closing(np.isfinite(inner), iterations=1)
+    inner = minimum_filter(inner, 5)
+    column, row = np.floor((vertices[:, :2] - corner) / cell).astype(int).T
+    deep = binary_erosion(covered, iterations=3)[column, row]
+    back = np.maximum(vertices[:, 2] - (inner[column, row] - 0.003), 0)
+    distance, beside = cKDTree(vertices).query(vertices, k=32)
+    back = np.maximum(back[beside] - 0.4 * distance, 0).max(1)  # no step where it goes below
+    out = vertices.copy()
+    out[:, 2] -= back.astype(np.float32)
+    if below:  # never into the shirt where it shows
+        floor = -minimum_filter(np.min([nearest(piece, -1) for piece in below], 0), 3)[column, row] + 0.002
+        lowest = np.where(deep, -np.inf, floor + 0.1 * np.clip(vertices[:, 2] - floor, 0, 0.02))
+        out[:, 2] = np.maximum(out[:, 2], lowest)
+    return out, ~deep[faces].all(1)
 
 
 def _hang(vertices: Float[ndarray, "v 3"], rows: Int[ndarray, "v"]) -> Float[ndarray, "v 3"]:
@@ -313,17 +362,19 @@ def _hat(kind: str, low: bool) -> Thing:
     if kind == "headband":
         return _on_head([band(-0.016, 0.018, 1.774, 1.748, 0.007, 0.003, (0, 0, 1, 0.09))])
     if kind == "cap":
-        direction, radius, up = _dome(turn, rows, 1.764, 1.732)
-        lift = 0.0125 + 0.012 * np.sin(np.pi * np.clip(up, 0, 1))[:, None] * (0.5 + 0.5 * np.cos(turn)) ** 2
+        direction, radius, up = _dome(turn, rows, 1.781, 1.730)
+        before = (0.5 + 0.5 * np.cos(turn)) ** 1.5
+        lift = 0.0115 - 0.0035 * before + (0.002 + 0.002 * before) * step(0, 0.3, up)[:, None]
+        lift = lift + 0.014 * (np.abs(np.sin(np.pi * up**1.1)) ** 1.3)[:, None] * before
         shapes.append(shell(direction, radius + lift - 0.002, radius + lift))
-        shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0125, 0]))]
+        shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0135, 0]))]
     elif kind == "beanie":
-        direction, radius, up = _dome(turn, rows, 1.762, 1.714)
+        direction, radius, up = _dome(turn, rows, 1.773, 1.712)
         lift = 0.011 + 0.02 * step(0.3, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
         shapes.append(shell(direction, radius + lift - 0.004, radius + lift, (0, 0, 1, 0.6)))
-        shapes.append(band(-0.004, 0.046, 1.762, 1.714, 0.0105, 0.0065, (0, 0.62, 1, 0.74)))
+        shapes.append(band(-0.004, 0.046, 1.773, 1.712, 0.0085, 0.0065, (0, 0.62, 1, 0.74)))
     elif kind == "helmet":
-        direction, radius, up = _dome(turn, rows, 1.764, 1.712)
+        direction, radius, up = _dome(turn, rows, 1.773, 1.711)
         crest = (
             0.006
             * np.exp(-((np.abs(np.sin(turn)) / 0.10) ** 2))
@@ -332,10 +383,10 @@ def _hat(kind: str, low: bool) -> Thing:
         crest = crest * (1 - step(0.9, 1.0, up))[:, None] + 0.006 * step(0.9, 1.0, up)[:, None]
         swell = radius + 0.019 + 0.006 * np.sin(np.pi * up / 2)[:, None]
         shapes.append(shell(direction, swell - 0.005, swell + crest))
-        shapes.append(band(-0.008, 0.010, 1.764, 1.712, 0.019, 0.0065, (0.2, 0.6, 0.5, 0.7)))
+        shapes.append(band(-0.008, 0.010, 1.773, 1.711, 0.019, 0.0065, (0.2, 0.6, 0.5, 0.7)))
         if not low:
             for angle in np.linspace(0, 2 * np.pi, 14, endpoint=False):
-                at = _rim(np.array([angle]), 1.766, 1.714)
+                at = _rim(np.array([angle]), 1.775, 1.713)
                 spot = (HEAD + at * (_radius(at) + 0.0255)[:, None])[0]
                 shapes.append(_ball(spot, np.full(3, 0.0032), METAL, 8))
     else:
@@ -353,29 +404,29 @@ def _ball(centre: ndarray, size: ndarray, box: Box, sides: int = 10) -> Shape:
 
 
 def _button(centre: ndarray) -> Shape:
-    return _ball(centre, np.array([0.008, 0.004, 0.008]), PLAIN)
+    return _ball(centre, np.array([0.0095, 0.0055, 0.0095]), PLAIN)
 
 
 def _visor(low: bool) -> Shape:
     """A cap's peak."""
     turn = np.linspace(-1.12, 1.12, 11 if low else 33)
-    rim = _rim(turn, 1.767, 1.735)
-    start = HEAD + rim * (_radius(rim) + 0.0095)[:, None]
+    rim = _rim(turn, 1.784, 1.733)
+    start = HEAD + rim * (_radius(rim) + 0.0065)[:, None]
     reach = np.cos(turn / 1.12 * np.pi / 2) ** 0.55
     rows = []
     for t in np.linspace(0, 1, 7):
         out = t * reach[:, None] * np.stack([np.sin(turn) * 0.022, 0 * turn, 0.074 + 0 * turn], 1)
-        drop = t * reach * 0.020 + 0.010 * (np.abs(turn) / 1.12) ** 2 * t * reach + 0.004 * t**2
+        drop = t * reach * (0.010 + 0.030 * (turn / 1.12) ** 2) + 0.003 * t**2
         rows.append(start + out - np.stack([0 * turn, drop, 0 * turn], 1))
     top = np.stack(rows)
     thickness = np.array([0, 0.0032, 0])
-    return _outside(slab(top, top - thickness, (0.05, 0.5, 0.45, 0.62), DARK))
+    return _outside(slab(top, top - thickness, (0.18, 0.56, 0.32, 0.70), DARK))
 
 
 def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
     """A crown of felt with a ribbon, and a brim."""
     tall = kind == "top hat"
-    front, back = (1.774, 1.756) if tall else (1.769, 1.747)
+    front, back = (1.790, 1.760) if tall else (1.784, 1.748)
     rim = _rim(turn, front, back)
     ring = HEAD + rim * (gaussian_filter1d(_radius(rim), 2.0, mode="wrap") + 0.011)[:, None]
     middle = ring.mean(0)
@@ -484,7 +535,9 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
     middle = 0.0105 + wide
     for sign in (1, -1):
         x, y = round_(turn)
-        frame.append(tube(face(sign * (middle + x), 1.718 + y)[::sign], thick, PLAIN, sides, closed=True, flat=1.2))
+        path = face(sign * (middle + x), 1.718 + y)[::sign]
+        look = unit(np.stack([3.2 * path[:, 0], -0.1 + 0 * turn, 1 + 0 * turn], 1))
+        frame.append(tube(path, thick, PLAIN, sides, closed=True, flat=1.2, up=look))
         if sun:
             shrink = np.linspace(1, 0, 5)[:, None]
             lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
@@ -509,7 +562,7 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
             ],
             1,
         )
-        frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5))
+        frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5, up=np.tile([0, 1.0, 0], (len(path), 1))))
     arc = np.linspace(-1, 1, 9)
     bridge = face(arc * 0.0115, 1.7235 + 0.0035 * (1 - arc**2)) + np.stack([0 * arc, 0 * arc, 0.003 * (1 - arc**2)], 1)
     frame.append(tube(bridge, thick * 1.05, PLAIN, sides))
@@ -649,15 +702,14 @@ def _strip(
 
 def _tie(low: bool, band: bool) -> Thing:
     """A necktie, with its band round the neck where no collar hides it."""
-    count = 10 if low else 30
-    y = np.linspace(1.545, 1.09, count)
-    t = np.linspace(0, 1, count)
-    half = 0.0165 + 0.0225 * t**0.8
-    tip = step(0.92, 1.0, t)
+    body, point = (8, 4) if low else (26, 8)
+    y = np.concatenate([np.linspace(1.545, 1.163, body), np.linspace(1.163, 1.126, point)[1:]])
+    t = (y[0] - y) / (y[0] - y[body - 1])
+    half = np.where(t <= 1, 0.0135 + 0.0205 * np.minimum(t, 1) ** 0.8, 0.034 * (y - y[-1]) / (y[body - 1] - y[-1]))
     centre = np.stack([0 * y, y, 0 * y], 1)
-    strip, ids = _strip(
-        centre, np.maximum(half * (1 - tip), 0.0008), 5 if low else 9, 0.0022, 0.001, (0.0, 0.0, 0.14, 0.74), 0.0015
-    )
+    strip, ids = _strip(centre, np.maximum(half, 0.0008), 5 if low else 11, 0.0020, 0.0, (0.0, 0.0, 0.14, 0.74), 0.0025)
+    x, down = strip.vertices[:, 0], 1.530 - strip.vertices[:, 1]
+    strip.vertices[:, 2] -= 0.005 * np.exp(-((x / 0.0045) ** 2) - (down / 0.045) ** 2)
     top = _front(1.553)
     knot = [top + np.array([0, d, 0.006]) for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
     knot_shape = tube(
@@ -973,14 +1025,22 @@ def _relief(kind: str, size: int) -> tuple[ndarray, ndarray]:
         shade = shade * (1 + 0.05 * ribs + 0.02 * np.sin(2 * np.pi * v * 120))
     elif kind == "cap":
         seam = np.abs(((u * 6 + 0.5) % 1) - 0.5) / 6
-        height = height - 1.5 * np.exp(-((seam / 0.0016) ** 2)) + 0.5 * np.exp(-(((seam - 0.005) / 0.0008) ** 2))
-        shade = shade * (1 - 0.18 * np.exp(-((seam / 0.0014) ** 2)))
+        stitch = np.exp(-(((seam - 0.008) / 0.0012) ** 2)) * (0.6 + 0.4 * np.sin(2 * np.pi * v * 90))
+        height = height - 2.0 * np.exp(-((seam / 0.0022) ** 2)) + 0.6 * stitch
+        shade = shade * (1 - 0.25 * np.exp(-((seam / 0.0018) ** 2)) - 0.06 * stitch)
+        eyelet = np.hypot((1 / 12 - seam) * 0.30, (v - 0.48) * 0.23)
+        shade = shade * (1 - 0.65 * step(0.0022, 0.0012, eyelet))
+        height = height + 1.5 * np.exp(-(((eyelet - 0.0030) / 0.0012) ** 2))
     elif kind in ("belt",):
         for line in (0.057, 0.103):
             height = height - 1.2 * np.exp(-(((v - line) / 0.0012) ** 2))
             shade = shade * (1 - 0.25 * np.exp(-(((v - line) / 0.0012) ** 2)))
     elif kind in ("tie", "bow tie"):
-        height = height + 0.3 * np.sin(2 * np.pi * (u + v) * 170)
+        height = height + 0.3 * np.sin(2 * np.pi * (u + v) * 128)
+        dimple = np.exp(-(((u - 0.07) / 0.014) ** 2) - (v / 0.16) ** 2)
+        folds = np.exp(-(((u - 0.036 - 0.05 * v) / 0.010) ** 2)) + np.exp(-(((u - 0.108 + 0.03 * v) / 0.012) ** 2))
+        height = height - 4.0 * dimple + 2.2 * folds * np.exp(-((v / 0.35) ** 2))
+        shade = shade * (1 - 0.12 * dimple)
     elif kind == "apron":
         height = height + 0.25 * np.sin(2 * np.pi * u * 200) * np.sin(2 * np.pi * v * 200)
         pocket = np.maximum(np.abs(u - 0.46) - 0.14, np.abs(v - 0.36) - 0.07)

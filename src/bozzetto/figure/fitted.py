@@ -113,7 +113,7 @@ def tube(
 
     Args:
         flat: The radius along ``up`` as a share of the radius across.
-        up: The direction of the flattening, a row per point; the world's up where absent.
+        up: The direction of the flattening, a row per point; where absent, the axis that the path keeps farthest from.
     """
     count = len(path)
     if closed:
@@ -121,7 +121,8 @@ def tube(
     else:
         tangent = np.gradient(path, axis=0)
     tangent = unit(tangent)
-    reference = np.tile([0.0, 1.0, 0.0], (count, 1)) if up is None else up
+    reference = np.tile(np.eye(3)[[1, 2, 0]][np.abs(tangent[:, [1, 2, 0]]).max(0).round(1).argmin()], (count, 1))
+    reference = reference if up is None else up
     across = np.cross(tangent, reference)
     weak = np.linalg.norm(across, axis=1) < 0.1
     across[weak] = np.cross(tangent[weak], np.tile([0.0, 0.0, 1.0], (int(weak.sum()), 1)))
