@@ -249,3 +249,34 @@ def test_dyed_hair_leaves_the_brows_brown():
     albedo = by_name(someone("bald", colour="#2a5fd0"))["brows"].material.albedo
     red, _, blue = srgb_to_linear(albedo[..., :3].reshape(-1, 3).mean(0) / 255)
     assert red > blue
+
+
+@pytest.mark.parametrize("style", ["shoulder", "long straight", "long wavy"])
+@pytest.mark.parametrize("body", BODIES)
+def test_long_hair_hangs_by_the_neck_and_not_beyond_the_shoulders(style: str, body: str):
+    person = someone(style, body, seed=5)
+    points = hair(person).vertices
+    low = points[points[:, 1] < person.joint("neck01")[1]]
+    width = np.ptp(face_contours(person.vertices)["oval"][:, 0])
+    assert len(low) > 100
+    assert np.quantile(np.abs(low[:, 0]), 0.99) < 1.0 * width
+
+
+def test_the_layer_under_pale_hair_is_nearly_as_pale():
+    from bozzetto.figure.strands import CAP_ROWS
+
+    for colour, least in (("#e9e6e0", 0.80), ("#d8b271", 0.65)):
+        albedo = hair(someone("bob", colour=colour)).material.albedo
+        under = albedo[: int(len(albedo) * CAP_ROWS)]
+        darkest = np.quantile(under[under[..., 3] > 127][:, 1], 0.05)
+        assert darkest > least * Colour("", colour).srgb[1] * 255
+
+
+def test_lashes_of_men_and_children_are_short():
+    reach = {}
+    for body in BODIES:
+        person = someone("bald", body)
+        eyes = face_contours(person.vertices)["left_eye"]
+        lashes = by_name(person)["lashes"].vertices
+        reach[body] = (lashes[:, 2].max() - eyes[:, 2].max()) / np.ptp(eyes[:, 0])
+    assert max(reach["man"], reach["child"]) < 0.75 * reach["woman"]

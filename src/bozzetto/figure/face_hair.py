@@ -62,10 +62,11 @@ def face_hair_pieces(person: Person) -> list[Piece]:
     brown = _brow_colour(person)
     made_up = spec.face.lipstick is not None or spec.face.eyeshadow is not None
     grown = spec.body.presentation == "woman" and spec.body.age >= 12
-    lash = 1.25 if made_up and grown else 1.0 if grown else 0.75
+    lash = 0.9 if made_up and grown else 0.75 if grown else 0.4
+    lash_colour = np.clip(brown * 0.35, 0, 0.16) if grown else np.clip(brown * 0.6, 0, np.array([0.24, 0.18, 0.14]))
     pieces = [
         _piece(person, "brows", _brows(spec.face.brows, full), brown, 256),
-        _piece(person, "lashes", _lashes(lash, full), np.clip(brown * 0.35, 0, 0.16), 64),
+        _piece(person, "lashes", _lashes(lash, full), lash_colour, 64),
     ]
     style = spec.face.beard
     if style not in ("none", "stubble"):
@@ -260,8 +261,8 @@ def _lashes(long: float, full: bool) -> Bristles:
     for eye, sign in (("left_eye", 1.0), ("right_eye", -1.0)):
         vertices = table[eye][0][:, 0]
         for row, count, upper in (
-            (vertices[:9], 40 if full else 12, True),
-            (np.append(vertices[8:], vertices[0]), 18 if full else 0, False),
+            (vertices[:9], 64 if full else 12, True),
+            (np.append(vertices[8:], vertices[0]), 26 if full else 0, False),
         ):
             t = np.linspace(0.03, 0.93, count)  # from the outer corner to the inner
             at = t * (len(row) - 1)
@@ -271,7 +272,7 @@ def _lashes(long: float, full: bool) -> Bristles:
             shares.append(np.stack([1 - share, share, 0 * share], 1))
             fan = sign * ((0.5 - t if upper else t - 0.5) * 1.3 + 0.12) + rng.normal(size=count) * 0.10
             length = 0.0078 * long * (1 - 0.55 * t**1.6) if upper else 0.0040 * long * np.sin(t * np.pi) ** 0.5
-            length = length * rng.uniform(0.85, 1.1, count)
+            length = length * rng.uniform(0.7, 1.1, count)
             lift = (0.10, 0.75) if upper else (-0.35, -0.35)
             shape = np.stack(
                 [
@@ -295,7 +296,7 @@ def _lashes(long: float, full: bool) -> Bristles:
         turned[:, 1] -= 1.5 * np.maximum(tip[rows], 0) * share
         moves[name] = (rows, turned)
     return Bristles(
-        roots, places, lines, np.zeros(lines.shape[:2], np.float32), 0.0008 if full else 0.002,
+        roots, places, lines, np.zeros(lines.shape[:2], np.float32), 0.0005 if full else 0.0016,
         rng.integers(0, 16, len(lines)), None, np.zeros((0, 3), np.int64), np.zeros((0, 3, 2), np.float32),
         weights, joints, moves,
     )  # fmt: skip

@@ -38,8 +38,8 @@ from bozzetto.kept import kept
 NAPE, CROWN = 0.572, 0.752
 """Heights of the lowest hair and of the top of the head, on the template."""
 _HAIRLINE = (
-    (0, 0.716), (15, 0.716), (28, 0.713), (40, 0.705), (48, 0.698), (55, 0.688), (60, 0.674), (64, 0.652), (67, 0.632),
-    (70, 0.617), (77, 0.612), (80, 0.640), (84, 0.650), (100, 0.652), (106, 0.645), (112, 0.622), (120, 0.602),
+    (0, 0.716), (15, 0.716), (28, 0.713), (40, 0.705), (48, 0.698), (55, 0.688), (60, 0.674), (64, 0.656), (67, 0.642),
+    (70, 0.631), (76, 0.629), (80, 0.644), (84, 0.650), (100, 0.652), (106, 0.645), (112, 0.622), (120, 0.602),
     (135, 0.586), (155, 0.576), (180, 0.572),
 )  # fmt: skip
 """Height of the natural hairline by degrees from straight ahead, seen from above the ears."""
@@ -231,7 +231,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     if cut.seeds is not None:
         lines, away = grow(head.field, cut.seeds, cut.points if head.full else min(max(3, (cut.points + 1) // 2), 7))
         seeds = cut.seeds
-        clear = ~_before_the_eyes(lines)
+        clear = ~_before_the_eyes(lines) & ~_strays(lines, 0.013 if head.full else 0.035)
         lines, away = lines[clear], away[clear]
         seeds = Strands(seeds.roots[clear], seeds.normals[clear], seeds.combs[clear], seeds.how[clear])
         if cut.locks:
@@ -260,6 +260,22 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
         for a, b, c in ((x, y, z), middle)
     ]
     return np.any(np.stack(crossing), axis=0)
+
+
+def _strays(lines: Float[ndarray, "s k 3"], reach: float) -> Bool[ndarray, "s"]:
+    """Strands whose lower part hangs away from all others, below the chin."""
+    from scipy.spatial import cKDTree
+
+    strand, at = np.nonzero(lines[..., 1] < 0.565)
+    stray = np.zeros(len(lines), bool)
+    if len(strand) == 0:
+        return stray
+    points = lines[strand, at]
+    near = cKDTree(points).query(points, k=min(8, len(points)), distance_upper_bound=reach)[1]
+    owner = np.append(strand, -1)[near]
+    others = ((owner != strand[:, None]) & (owner >= 0)).sum(1)
+    alone = np.bincount(strand, others < 2, len(lines))
+    return alone > 0.45 * np.bincount(strand, minlength=len(lines)).clip(1)
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -381,9 +397,12 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
     near = x * x[leader] > 0
     how["clump"] = np.where(near, how.get("clump", 0.35), 0.0)
     how["length"] = how["length"] * np.exp(rng.normal(size=count) * 0.06)
-    if not head.full:
-        how["width"] = how.get("width", 0.006) * 2.4
-    how.setdefault("width", 0.006 if head.full else 0.014)
+    width = how.get("width", 0.006) * (1.0 if head.full else 2.4)
+    # Thin, uneven hairs at the hairline.
+    edge = _step(0.012, 0.0, scalp().inside[chosen] + rng.normal(size=count) * 0.003)
+    how["width"] = width * (1 - edge * rng.uniform(0.25, 0.75, count))
+    how["length"] = how["length"] * (1 - 0.35 * edge * rng.uniform(0, 1, count))
+    combs = _unit(combs + rng.normal(size=(count, 3)) * (0.22 * edge)[:, None])
     return strands(
         head.roots[chosen], head.normals[chosen], combs,
         **{
@@ -568,7 +587,7 @@ def _long_wavy(head: Head) -> Cut:
 
 def _curly(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(640, 170)
+    chosen = head.some(520, 170)
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
@@ -580,9 +599,9 @@ def _curly(head: Head) -> Cut:
         head, chosen, _unit(_fall(x, rng.uniform(-0.03, 0.03), 0.25) + forward), 150,
         length=(0.06 + reach * (0.5 + 0.5 * top)) * np.where(front, 0.7, 1.0), cut=cut, lift=0.65,
         height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.009, 0.013),
-        pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0095, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
+        pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0108, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
     )  # fmt: skip
-    return Cut(seeds, 19, 0.012, across=2)
+    return Cut(seeds, 24, 0.012, across=2)
 
 
 def _afro(head: Head) -> Cut:

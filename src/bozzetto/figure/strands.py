@@ -292,6 +292,16 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 if abs(x) < wide:
                     x += side * min(wide - abs(x), 0.8 * step)
                     dx, dz = dx + side * 0.5, dz - 0.5
+            if y < 0.60 and drift != 0 and abs(x) > 0.09:
+                # No wider than the foot of the neck.
+                side = 1.0 if x > 0 else -1.0
+                x -= side * min(abs(x) - 0.09, 0.22 * step)
+                dx = dx - max(dx * side, 0.0) * side
+                if abs(x) > 0.11 and ny > 0.6 and far < 0.012:
+                    path[m, 0], path[m, 1], path[m, 2] = x, y, z
+                    arc[m] = arc[m - 1] + step
+                    last = m
+                    break
             if aimed > 0:
                 cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
                 gone = np.sqrt(cx * cx + cy * cy + cz * cz)
@@ -310,7 +320,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if y < 0.57 and drift != 0 and far < 0.018:
                 # In front of or behind the shoulders, not on top.
                 tz += drift
-                tx -= 5.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))
+                tx -= 9.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))
             error = (far - goal) / 0.01
             grip = hug
             if aimed > 0:
@@ -342,17 +352,53 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
 
 
 @numba.njit(cache=True, fastmath=True)
+def _relax(line, passes):
+    """Evens out the kinks of what hangs below the chin, each piece keeping its length."""
+    count = len(line)
+    if line[count - 1, 1] > 0.565:
+        return
+    first = 2
+    while first < count and line[first, 1] > 0.65:
+        first += 1
+    longs = np.empty(count)
+    for k in range(1, count):
+        longs[k] = np.sqrt(
+            (line[k, 0] - line[k - 1, 0]) ** 2 + (line[k, 1] - line[k - 1, 1]) ** 2 + (line[k, 2] - line[k - 1, 2]) ** 2
+        )
+    for _ in range(passes):
+        for k in range(first, count - 1):
+            for a in range(3):
+                line[k, a] += 0.5 * ((line[k - 1, a] + line[k + 1, a]) / 2 - line[k, a])
+    for k in range(first, count):
+        x, y, z = line[k, 0] - line[k - 1, 0], line[k, 1] - line[k - 1, 1], line[k, 2] - line[k - 1, 2]
+        share = longs[k] / (np.sqrt(x * x + y * y + z * z) + 1e-6)
+        share = min(max(share, 0.8), 1.15)
+        line[k, 0], line[k, 1], line[k, 2] = (
+            line[k - 1, 0] + share * x,
+            line[k - 1, 1] + share * y,
+            line[k - 1, 2] + share * z,
+        )
+
+
+@numba.njit(cache=True, fastmath=True)
 def _dress(how, points, around, origin, cell, nearest, lines, away):
     """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
     count = lines.shape[1]
     for s in range(len(lines)):
         leader, clump = int(how[s, 16]), how[s, 15]
         if leader >= 0 and leader != s and clump > 0:
+            # Not with one that went another way: before, not behind, the shoulder.
+            apart = 0.0
+            for a in range(3):
+                apart += (lines[s, count - 1, a] - lines[leader, count - 1, a]) ** 2
+            clump *= min(max((0.09 - np.sqrt(apart)) / 0.04, 0.0), 1.0)
             for k in range(1, count):
                 t = k / (count - 1)
                 share = clump * t * (2 - t)
                 for a in range(3):
                     lines[s, k, a] += share * (lines[leader, k, a] - lines[s, k, a])
+    for s in range(len(lines)):
+        _relax(lines[s], 3)
     for s in range(len(lines)):
         curl, pitch, phase, ceiling = how[s, 12], how[s, 13], how[s, 14], how[s, 21]
         arc = 0.0
@@ -382,6 +428,8 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):
                     x, y, z = x - (far - 0.007) * nx, y - (far - 0.007) * ny, z - (far - 0.007) * nz
             lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z
             away[s, k, 0], away[s, k, 1], away[s, k, 2] = nx, ny, nz
+        if curl < 0.006:
+            _relax(lines[s], 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -536,23 +584,31 @@ def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bu
         bumps: With a normal map.
     """
     shade, mix, cover, normal = _patterns(size)
+    # Pale hair lets light through: its shadows are shallow.
+    depth = float(np.interp(colour.mean(), (0.30, 0.70), (1.0, 0.42)))
+    depth = min(depth, 0.6) if grey else depth
+    if depth < 1:
+        shade, under = shade.copy(), int(size * CAP_ROWS)
+        shade[:under] = np.minimum(shade[:under] + 26 * (1 - depth) / 0.58, 250).astype(np.uint8)
+        normal = normal.copy()
+        normal[..., :2] = (128 + (normal[..., :2].astype(np.float32) - 128) * depth + 0.5).astype(np.uint8)
     weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / (cover > 0).sum()
     albedo = np.empty((size, size, 4), np.uint8)
     if grey:
-        pale = _shades(np.clip(colour * 0.7 + 0.3 * colour.max() + 0.12, 0, 1), weights)
-        dark = _shades(colour * 0.74, weights)
+        pale = _shades(np.clip(colour * 0.7 + 0.3 * colour.max() + 0.06, 0, 1), weights, depth)
+        dark = _shades(colour * 0.82, weights, depth)
         here, light, shadow = colour.mean() * 255, weights @ pale, weights @ dark
         share = (here - shadow.mean()) / (light.mean() - shadow.mean())
         albedo[..., :3] = np.where((mix < share)[..., None], pale[shade], dark[shade])
     else:
-        albedo[..., :3] = _shades(colour, weights)[shade]
+        albedo[..., :3] = _shades(colour, weights, depth)[shade]
     albedo[..., 3] = cover
     return Material(albedo, normal if bumps else None, roughness=0.52, double_sided=True, alpha="mask")
 
 
-def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"]) -> UInt8[ndarray, "256 3"]:
+def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], depth: float) -> UInt8[ndarray, "256 3"]:
     """Colours by brightness pattern (128 is the base), scaled so that their weighted mean is the base."""
-    level = (np.arange(256) / 128.0)[:, None] ** 1.15
+    level = (np.arange(256) / 128.0)[:, None] ** (1.15 * depth)
     table = base * level
     # Bright strands are a little warmer and less saturated than a mere multiple.
     table = table + np.clip(level - 1.1, 0, 1) * 0.05 * np.array([1.0, 0.92, 0.8])
