@@ -245,3 +245,19 @@ def test_same_spec_same_clothes_and_full_detail_has_relief():
         len(a.vertices) != len(b.vertices) or not np.array_equal(a.vertices, b.vertices)
         for a, b in zip(first, garments.garment_pieces(other), strict=False)
     )
+
+
+def test_cloth_below_the_waist_neither_parts_nor_follows_one_leg():
+    person = _person()
+    fit = shells.fit_chart(person)
+    here, spanned = fit.chart, shells.bridge(fit)
+    assert (spanned >= 0).all() and spanned.max() > 0.002
+    assert spanned[(here.rest[:, 1] > 0.22) | (here.rest[:, 2] > 0.06)].max() == 0
+    loose = shells._loose_weights(here)
+    np.testing.assert_allclose(loose.sum(1), here.weights.sum(1), atol=1e-4)
+    low = (np.abs(here.rest[:, 1] - 0.01) < 0.02) & (np.abs(here.rest[:, 0]) < 0.05)
+
+    def apart(weights):
+        return np.abs(weights[low] @ garments._sides()).mean()
+
+    assert apart(loose) < 0.9 * apart(here.weights)

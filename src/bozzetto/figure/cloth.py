@@ -279,8 +279,8 @@ def _ridge(out, u, v, stroke, strength):
                     out[i, j] += strength * amount * np.exp(-0.5 * across * across) * (1 - along * along) ** 2
 
 
-def _line(distance: Float[ndarray, "*n"], pixel: float, width: float = 0.0011) -> Float[ndarray, "*n"]:
-    return np.clip(1.2 - np.abs(distance) / max(width, pixel), 0, 1)
+def _line(distance: Float[ndarray, "*n"], pixel: float, width: float = 0.0012) -> Float[ndarray, "*n"]:
+    return np.exp(-((distance / max(width, 1.1 * pixel)) ** 2))
 
 
 def _seams(
@@ -294,7 +294,7 @@ def _seams(
     def stitched(distance: ndarray, run: ndarray, limit: ndarray | bool = True) -> None:
         nonlocal grooves, thread
         on = _line(distance, pixel) * limit
-        grooves = np.maximum(grooves, on * 0.9)
+        grooves = np.maximum(grooves, on * 0.55)
         thread |= (on > 0.3) & ((run / 0.0034) % 1 < 0.68)
 
     lines = [-s for s in make.cuffs] if panel == SLEEVE else list(make.hems)

@@ -26,6 +26,7 @@ from bozzetto.figure.shells import (
     Chart,
     Fit,
     Shell,
+    bridge,
     chart,
     fit_chart,
     hang,
@@ -221,8 +222,10 @@ class _Maker:
         """Of a top: inside the waistband where it is tucked in."""
         return TUCK if self.wear.endswith("tucked") else loose
 
-    def shell(self, *fields: ndarray, legs: bool = False, cut: float | None = None) -> Shell:
-        return make_shell(self.here, fields, legs, self.lining, cut)
+    def shell(
+        self, *fields: ndarray, legs: bool = False, cut: float | None = None, lining: float | None = None
+    ) -> Shell:
+        return make_shell(self.here, fields, legs, self.lining if lining is None else lining, cut)
 
     def trim(self, *fields: ndarray, lift: float | ndarray = 0.0025, legs: bool = False) -> Trim:
         shell = make_shell(self.here, fields, legs, min(self.lining, 0.008))
@@ -247,18 +250,18 @@ def _top(m: _Maker, kind: str) -> Design:
     here, v = m.here, m.variant
     arm = here.arm
     if kind == "tank top":
-        shell = m.shell(_neckline(here, 0.095, 0.045), here.armhole - 0.014, _hem(here, m.hem(-0.005)))
-        make = Make("jersey", 0.7, hems=(0.005,), variant=v)
+        shell = m.shell(_neckline(here, 0.084, 0.045), here.armhole - 0.026, _hem(here, m.hem(0.032)))
+        make = Make("jersey", 0.7, hems=(0.042,), variant=v)
         bands = (
             m.trim(
-                _neckline(here, 0.0945, 0.045), 0.012 - _neckline(here, 0.095, 0.045), here.armhole - 0.014, lift=0.0012
+                _neckline(here, 0.0835, 0.045), 0.012 - _neckline(here, 0.084, 0.045), here.armhole - 0.026, lift=0.0012
             ),
         )
         return Design(shell, body_sheet(m.size, -0.02, False), make, bands, 0.001, 0.5, folds=0.002)
     if kind == "t-shirt":
         end = (0.125, 0.145, 0.165)[v]
-        neck = _neckline(here, 0.064, 0.014 + 0.006 * v)
-        hem = m.hem((-0.015, -0.03, -0.02)[v])
+        neck = _neckline(here, 0.053, 0.012 + 0.005 * v)
+        hem = m.hem((0.034, 0.026, 0.030)[v])
         shell = m.shell(neck, _hem(here, hem), _sleeve(here, end))
         make = Make("jersey", 1.0, hems=(hem + 0.012,), cuffs=(end - 0.012,), variant=v)
         ease = 0.0015 + 0.010 * smooth_step((arm - 0.02) / 0.12)
@@ -282,8 +285,8 @@ def _top(m: _Maker, kind: str) -> Design:
             neck = _neckline(here, stand, -0.006)
         vee = np.ones(len(arm)) if buttoned else _vee(here, open_to, 0.42)
         tucked = m.wear.endswith("tucked")
-        hem = m.hem(-0.03)
-        tail = 0.0 if tucked else 0.03
+        hem = m.hem(0.026)
+        tail = 0.0 if tucked else 0.016
         shell = m.shell(neck, vee, _hem(here, hem, tail), _sleeve(here, SLEEVE_END))
         x, y, z = here.rest.T
         cuff = m.trim(arm - (SLEEVE_END - 0.052), _sleeve(here, SLEEVE_END + 2e-4), lift=0.002)
@@ -302,7 +305,13 @@ def _top(m: _Maker, kind: str) -> Design:
             make = Make("smooth", 1.25, variant=v)
         else:
             ease = 0.0015 + 0.009 * smooth_step((arm - 0.02) / 0.12) * smooth_step((SLEEVE_END - 0.04 - arm) / 0.05)
-            make = Make("poplin", 1.0, hems=(0.0,), cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047), variant=v)
+            make = Make(
+                "poplin",
+                1.0,
+                hems=(hem + 0.012,) if tucked else (),
+                cuffs=(SLEEVE_END - 0.004, SLEEVE_END - 0.047),
+                variant=v,
+            )
         buttons = tuple((0.0, float(at)) for at in np.arange(open_to - 0.004, max(hem + 0.05, 0.0), -0.072))
         return Design(
             shell,
@@ -316,8 +325,8 @@ def _top(m: _Maker, kind: str) -> Design:
         )
     hood = kind == "hoodie"
     turtle = kind == "turtleneck"
-    hem, band = m.hem(-0.02), 0.055 if not turtle else 0.03
-    neck = here.neck - 0.004 if turtle else _neckline(here, 0.056 if not hood else 0.045, 0.012)
+    hem, band = m.hem(0.030), 0.045 if not turtle else 0.03
+    neck = here.neck - 0.004 if turtle else _neckline(here, 0.048 if not hood else 0.045, 0.012)
     shell = m.shell(neck, _hem(here, hem), _sleeve(here, SLEEVE_END))
     loose = 0.5 if turtle else 1.0
     blouse = smooth_step((here.height - hem - band) / 0.03)
@@ -371,8 +380,10 @@ def _hood(m: _Maker, start: float) -> Trim:
     inside = here.neck - start + 0.012 * behind
     reach = 0.030 + 0.155 * smooth_step((-front + 0.15) / 1.1)
     t = np.clip(inside / reach, 0, 1)
-    bump = np.sqrt(np.clip(t * 9, 0, 1)) * np.sqrt(np.clip((1 - t) * 4, 0, 1))
-    lift = 0.004 + (0.012 + 0.032 * behind) * bump
+    bump = smooth_step(t * 4) * smooth_step((1 - t) * 2.2)
+    lift = 0.004 + np.minimum(0.012 + 0.032 * behind, 0.3 * reach) * bump
+    for _ in range(4 if m.lining else 1):  # no steeper than the chart can show
+        lift = 0.5 * lift + 0.5 * (here.mean @ lift)
     x = np.abs(here.rest[:, 0])
     gap = np.where(here.rest[:, 2] > 0.03, x - 0.012 - 0.35 * np.maximum(inside, 0), 1.0)
     shell = make_shell(here, [inside, reach - inside, gap], False, m.lining and 0.012)
@@ -395,7 +406,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         buttons = tuple((0.0 if closed else 0.032, float(a)) for a in np.arange(0.245, 0.06, -0.045))
         return Design(shell, sheet, Make("twill", 0.6, variant=v), (), 0.002, 0.6, folds=0.001, buttons=buttons)
     if kind == "cardigan":
-        hem = -0.035
+        hem = 0.0
         vee = _vee(here, 0.27, 0.31, opening, 0.05)
         neck = _neckline(here, 0.066, 0.0)
         shell = m.shell(neck, vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
@@ -424,7 +435,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             buttons=buttons,
         )
     if kind == "jacket":
-        hem = 0.0
+        hem = 0.008
         leather = v == 1
         vee = _vee(here, 0.36 if v else 0.40, 0.35, 0.003 if v == 0 else opening, 0.0 if v == 0 else 0.06)
         stand = 0.040
@@ -478,7 +489,7 @@ def _outer(m: _Maker, kind: str) -> Design:
         pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = (
-            Fall(-0.085, -0.05, 3, 0.002, 0.011)
+            Fall(-0.075, -0.05, 3, 0.002, 0.011)
             if suit
             else Fall(KNEE + (0.05, 0.0, 0.03)[v], 0.03, 5, 0.007, 0.013, 0.2)
         )
@@ -578,7 +589,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
             thickness=0.002,
         )
     rise = 0.0 if kind == "shorts" else 0.030 * smooth_step((here.rest[:, 2] - 0.03) / 0.05)  # over the instep
-    shell = m.shell(top - tall, tall - hem - rise, legs=True)
+    shell = m.shell(top - tall, tall - hem - rise, legs=True, lining=1.5 * m.lining)
     band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0018)
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
     stitch = hem + 0.02
@@ -674,8 +685,10 @@ _SHOES: Mapping[str, tuple[float, ...]] = {
 def _shoe_room(kind: str, height: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
     """Least height of trousers over shoes; very low where there is no shoe."""
     levels = (-0.80, -0.775, -0.75, -0.725, -0.70, -0.65, -0.60)
-    room = np.interp(height, levels, _SHOES.get(kind, (-0.02,) * 7))
-    return np.where(height < levels[-1] + 0.005, room, -0.02)
+    stands = _SHOES.get(kind, (-0.02,) * 7)
+    room = np.interp(height, levels, stands)
+    widest = np.max([stand - 0.09 * (height - level) for level, stand in zip(levels, stands, strict=True)], 0)
+    return np.where(height < levels[-1] + 0.005, np.maximum(room, np.where(height > levels[1], widest, room)), -0.02)
 
 
 @numba.njit(cache=True)
@@ -991,12 +1004,17 @@ class _Wardrobe:
             least = np.maximum(least, _over_skirt(fit, rings) + GAP)
         if kind in ("trousers", "jeans") and person.spec.shoes is not None:
             least = np.maximum(least, _shoe_room(person.spec.shoes.kind, here.height) * fit.scale)
-        ease = np.broadcast_to(plan.ease, least.shape) * small
+        chest = smooth_step((here.rest[:, 1] - 0.24) / 0.08) * (here.arm < 0.02)
+        # Towards the neck and openings of the chest everything lies closer.
+        edge = np.clip(plan.shell.inside * fit.scale, 0, None)
+        ease = np.broadcast_to(plan.ease, least.shape) * small * (1 - 0.8 * chest * (1 - smooth_step(edge / 0.04)))
         target = least + ease
         if plan.slip is not None:
             target = np.maximum(target, 0.9 * hang(fit, 0, plan.slip) + 0.5 * GAP + ease)
+            target = np.maximum(target, bridge(fit) + 0.5 * GAP + ease)
         # Cloth rests on the shoulders: it does not span the hollow between them and the neck.
-        most = np.where(here.arm > 0.02, 0.2, least + ease + 0.003 + 0.25 * np.maximum(here.neck - 0.13, 0))
+        slack = 0.003 - 0.002 * chest * (1 - smooth_step(edge / 0.03))
+        most = np.where(here.arm > 0.02, 0.2, least + ease + slack + 0.25 * np.maximum(here.neck - 0.13, 0))
         if plan.leg_slip is not None:
             for leg in (1, 2):
                 target = np.maximum(target, hang(fit, leg, plan.leg_slip) + ease)
@@ -1023,7 +1041,10 @@ class _Wardrobe:
         room = np.maximum(heights - self.outer - 0.0006, 0.0008)
         dressed = _Dressed()
         shell = plan.shell
-        points = raise_shell(fit, shell, heights, np.minimum(room, plan.thickness * small))
+        thick = np.minimum(room, plan.thickness * small)
+        # Round the neck and along openings the lining slopes down to what is worn below, so that no gap looks in.
+        slope = np.clip(edge / 0.014, 0, 1) * chest
+        points = raise_shell(fit, shell, heights, np.maximum(thick, slope * (heights - self.outer + 0.008)))
         dressed.add(points, shell.faces, _placed(plan)[0], shell.weights, shell.joints)
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]

@@ -527,6 +527,38 @@ def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarra
     return out
 
 
+def bridge(fit: Fit) -> Float[ndarray, "n"]:
+    """Heights of cloth that spans the hollow between the buttocks; zero elsewhere."""
+    g = fit.chart.grids[0]
+    p = fit.points[g.members]
+    cells = g.gather @ p
+    middle = cells.reshape(g.rows, g.columns, 3)[:, :, 2].mean(1)
+    row = np.clip((g.heights[0] - fit.chart.rest[g.members, 1]) / (g.heights[0] - g.heights[1]), 0, g.rows - 1)
+    depth = np.interp(row, np.arange(g.rows), middle) - p[:, 2]
+    nearest = np.round(row).astype(int)
+    lanes = 24
+    lane = np.clip(((p[:, 0] / fit.scale + 0.12) / 0.24 * lanes).astype(int), 0, lanes - 1)
+    behind = (depth > 0) & (np.abs(p[:, 0]) < 0.12 * fit.scale) & (fit.chart.rest[g.members, 2] < SIDE_Z)
+    reach = np.full((g.rows, lanes), -1.0)
+    np.maximum.at(reach, (nearest[behind], lane[behind]), depth[behind])
+    right = np.maximum.accumulate(reach, 1)
+    left = np.maximum.accumulate(reach[:, ::-1], 1)[:, ::-1]
+    spanned = np.minimum(left, right)  # as deep as the lesser of what stands out on either side
+    low = fit.chart.rest[g.members, 1]
+    share = (
+        smooth_step((0.17 - low) / 0.06)
+        * smooth_step((low + 0.08) / 0.03)
+        * smooth_step((0.11 - np.abs(p[:, 0]) / fit.scale) / 0.03)
+        * behind
+    )
+    outward = np.maximum(-fit.normals[g.members, 2], 0.5)
+    out = np.zeros(len(fit.points))
+    out[g.members] = share * np.maximum(0.95 * spanned[nearest, lane] - 0.002 - depth, 0) / outward
+    for _ in range(2):
+        out = 0.5 * out + 0.5 * (fit.chart.mean @ out)
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Shell:
     """A cut of the chart, ready to be raised: the same for everyone."""
@@ -550,6 +582,22 @@ class Shell:
     covered: Bool[ndarray, "n"]
     """Chart vertices of every face that is kept."""
     rest: Float[ndarray, "v 3"]
+
+
+def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
+    """The chart's skin weights, even below the waist: cloth that hangs there does not cling to each leg."""
+    share = (smooth_step((0.10 - here.height) / 0.07) * (here.height > CROTCH - 0.1))[:, None]
+    near = np.flatnonzero((here.height < 0.2) & (here.height > -0.35))
+    used = np.flatnonzero(here.weights[near].any(0))
+    mean = here.mean[near][:, near]
+    outside = np.asarray(1 - mean.sum(1)).reshape(-1, 1)
+    own = here.weights[np.ix_(near, used)]
+    even = own
+    for _ in range(30 if len(here.rest) > 6000 else 8):
+        even = 0.4 * even + 0.6 * (mean @ even + outside * own)
+    weights = here.weights.copy()
+    weights[np.ix_(near, used)] += share[near] * (even - own)
+    return weights
 
 
 def make_shell(
@@ -627,7 +675,7 @@ def make_shell(
             middle = corner[:, :, 0].mean(1, keepdims=True)
             corner[:, :, 0] -= np.round(middle / period) * period
         uvs[chosen] = corner
-    weights, joints = steady_four(np.asarray(full @ here.weights, np.float32))
+    weights, joints = steady_four(np.asarray(full @ (here.weights if legs else _loose_weights(here)), np.float32))
     rim_vertices, closed = np.zeros(0, np.int64), False
     if cut is not None:
         rim_vertices, closed = _rim(outer, renumber, values[-1])
