@@ -1,6 +1,6 @@
 """A spec becomes a dressed, rigged person."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -160,7 +160,3 @@ def posture_named(name: str) -> Posture:
     if name not in known:
         raise ValueError(f"No pose {name!r}; names are those of bozzetto.body.poses, such as 'sitting'.")
     return known[name]
-
-
-def layer_names(layers: Iterable[Layer]) -> tuple[str, ...]:
-    return tuple(layer.name for layer in layers)

@@ -58,25 +58,6 @@ class Piece:
     """Body faces (of the part "body") that can never be seen under this piece; they are left out of the skin."""
 
 
-def follow_body(
-    person: Person, points: Float[ndarray, "v 3"], nearest: int = 6, among: Int[ndarray, "n"] | None = None
-) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
-    """Skin weights and joints for points near the body: the inverse-distance mean of the nearest vertices' weights.
-
-    Args:
-        points: Anny's rest pose.
-        nearest: How many body vertices to mix.
-        among: Body vertices allowed; all of the part "body" by default.
-    """
-    from scipy.spatial import cKDTree
-
-    allowed = np.arange(person.body.parts["body"].stop) if among is None else among
-    distance, found = cKDTree(person.vertices[allowed]).query(points, k=nearest)
-    vertices = allowed[found.reshape(len(points), -1)]
-    share = 1 / (distance.reshape(len(points), -1) + 1e-4)
-    return mix_weights(person.body, vertices, share / share.sum(1, keepdims=True))
-
-
 def mix_weights(
     body: Body, vertices: Int[ndarray, "v n"], shares: Float[ndarray, "v n"]
 ) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
