@@ -88,3 +88,9 @@ def test_other_editions_stay_until_they_are_old(own_folder):
     fresh, _ = counting(np.ones(2))
     fresh()(1)
     assert young.exists() and foreign.exists() and not old.exists()
+
+
+def test_things_are_made_again_when_what_their_maker_imports_changes_and_only_then():
+    names = {path.name for path in kept._sources("bozzetto.figure.hair")}
+    assert {"kept.py", "hair.py", "strands.py", "model.py"} <= names
+    assert not names & {"garments.py", "shoes.py"}

@@ -1,7 +1,8 @@
 """Things made once on a machine and read back afterwards: canonical charts, masks and strands of the mean person.
 
-They follow from the code and the body model alone, so their folder is named by both. A new version makes its own;
-folders that nothing was written to for a week go. ``BOZZETTO_CACHE`` moves them; deleting them costs one slow start.
+They follow from the code and the body model alone, so their folder is named by both: the module that makes them, what
+that imports, and the body's data. A new version makes its own; folders that nothing was written to for a week go.
+``BOZZETTO_CACHE`` moves them; deleting them costs one slow start.
 """
 
 import functools
@@ -37,17 +38,26 @@ def folder() -> Path:
 
 
 @functools.cache
-def _edition() -> str:
-    """A name for this code and this body model."""
-    root = Path(__file__).parent
+def _edition(module: str) -> str:
+    """A name for the code that makes things in this module, and for the body model."""
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("figure/*.py"), *root.glob("body/*.py"), *root.glob("body/data/*"), Path(__file__)]):
+    for path in sorted([*_sources(module), *Path(__file__).parent.glob("body/data/*")]):
         digest.update(path.name.encode())
-        if path.suffix == ".npz":
-            digest.update(str(path.stat().st_size).encode())
-        else:
-            digest.update(path.read_bytes())
+        digest.update(str(path.stat().st_size).encode() if path.suffix == ".npz" else path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(module: str) -> set[Path]:
+    """This file, the module's, and those of whatever it imports from the figure and the body, however indirectly."""
+    root = Path(__file__).parent
+    files, waiting = {Path(__file__)}, [module]
+    while waiting:
+        path = root.joinpath(*waiting.pop().split(".")[1:]).with_suffix(".py")
+        if path not in files and path.exists():
+            files.add(path)
+            imports = r"^\s*(?:from|import) (bozzetto\.(?:figure|body)\.\w+)"
+            waiting += re.findall(imports, path.read_text("utf-8"), re.MULTILINE)
+    return files
 
 
 def kept(name: Callable[P, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -67,7 +77,7 @@ def kept(name: Callable[P, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def get(*args: P.args, **kwargs: P.kwargs) -> R:
             key = name(*args, **kwargs)
             if key not in known:
-                path = folder() / _edition() / f"{key}.safetensors"
+                path = folder() / _edition(make.__module__) / f"{key}.safetensors"
                 found = _read(path)
                 known[key] = make(*args, **kwargs) if found is None else found[0]
                 if found is None:
