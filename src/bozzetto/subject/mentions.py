@@ -78,7 +78,16 @@ def _sense_at(tokens: Sequence[Token], start: int) -> tuple[Sense | None, int]:
 
 def _sense(phrase: tuple[str, ...]) -> Sense | None:
     """What a phrase means as it stands, or else with its last word in the singular."""
-    return vocabulary().get(phrase) or vocabulary().get((*phrase[:-1], lemma(phrase[-1])))
+    sense = vocabulary().get(phrase)
+    if sense or phrase[:-1] not in _beginnings():
+        return sense
+    return vocabulary().get((*phrase[:-1], lemma(phrase[-1])))
+
+
+@cache
+def _beginnings() -> frozenset[tuple[str, ...]]:
+    """Every phrase of the lexicon without its last word."""
+    return frozenset(phrase[:-1] for phrase in vocabulary())
 
 
 @cache

@@ -67,7 +67,7 @@ def _respell(word: str) -> tuple[Token, ...]:
     known = _known_words()
     if word in SHORT_REPAIRS:
         return (Token(SHORT_REPAIRS[word], respelt=word),)
-    if word in known or not word.isalpha() or lemma(word) in known or find_colour(word):
+    if word in known or not word.isalpha() or find_colour(word) or lemma(word) in known:
         return (Token(word),)
     if word.endswith("less") and len(word) > 6 and ((word[:-4],) in vocabulary() or (word[:-4] + "s",) in vocabulary()):
         stem = word[:-4] if (word[:-4],) in vocabulary() else word[:-4] + "s"

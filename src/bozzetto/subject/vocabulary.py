@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import simplemma
 
+from bozzetto.figure.colours import MODIFIERS, find_colour
 from bozzetto.figure.spec import Colour
 from bozzetto.subject import lexicon
 from bozzetto.subject.lexicon import Effect
@@ -72,7 +73,12 @@ def split_phrases(words: str) -> list[str]:
 
 
 def lemma(word: str) -> str:
-    return simplemma.lemmatize(word, lang="en") if word.isalpha() and word not in lexicon.STOP else word
+    """The word as a dictionary has it. To open the dictionary costs half a second, so what needs none goes without."""
+    if not word.isalpha() or word in lexicon.STOP or word in MODIFIERS or find_colour(word):
+        return word
+    if (word,) in vocabulary() and not word.endswith("s"):
+        return word
+    return simplemma.lemmatize(word, lang="en")
 
 
 def named_colour(of: Callable[[str], Colour], name: str) -> Colour | None:
