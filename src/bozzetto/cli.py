@@ -150,7 +150,7 @@ class Export:
 
         from bozzetto.export.glb import write_glb
         from bozzetto.figure.build import build_figure
-        from bozzetto.runs import atomic_path
+        from bozzetto.files import atomic_path
 
         start = time.perf_counter()
         avatar = build_figure(spec).avatar

@@ -48,14 +48,14 @@ def _edition(module: str) -> str:
 
 
 def _sources(module: str) -> set[Path]:
-    """This file, the module's, and those of whatever it imports from the figure and the body, however indirectly."""
+    """This file, the module's, and those of whatever it imports from bozzetto, however indirectly."""
     root = Path(__file__).parent
     files, waiting = {Path(__file__)}, [module]
     while waiting:
         path = root.joinpath(*waiting.pop().split(".")[1:]).with_suffix(".py")
         if path not in files and path.exists():
             files.add(path)
-            imports = r"^\s*(?:from|import) (bozzetto\.(?:figure|body)\.\w+)"
+            imports = r"^\s*(?:from|import) (bozzetto\.\w+(?:\.\w+)?)"
             waiting += re.findall(imports, path.read_text("utf-8"), re.MULTILINE)
     return files
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from typing import Any, Literal, TypeAlias
 from filelock import FileLock, Timeout
 
 import bozzetto
+from bozzetto.files import PARTIAL, atomic_path
 from bozzetto.types import UserError
 
 SCHEMA_VERSION = 1
@@ -32,7 +32,6 @@ CHARACTER = "avatar.glb"
 LOG = "log.csv"
 LOCK = ".lock"
 NEXT = ".next"
-PARTIAL = ".partial-"
 
 Status: TypeAlias = Literal["running", "interrupted", "finished"]
 
@@ -290,19 +289,6 @@ def from_json(text: str) -> Record:
         return Record(request, outputs=outputs, **lists, **{name: content[name] for name in kept})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The run record is damaged: {error!r}.") from None
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, with its suffix; it takes the final name, whole, when the block ends well."""
-    partial = path.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{path.name}")
-    try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

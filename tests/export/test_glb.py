@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bozzetto.export import bones, glb
 from bozzetto.export.glb import glb_bytes, write_glb
 from bozzetto.export.read import read_extras, read_glb, unpack_glb
-from bozzetto.export.vertices import smooth_normals, split_seams, tangents, tidy_influences, vertex_buffers
+from bozzetto.export.vertices import split_seams, tangents, tidy_influences, vertex_buffers
 from bozzetto.types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 
 WEB = Path(__file__).parents[1] / "web"
@@ -191,13 +191,6 @@ def test_splitting_loses_and_repeats_nothing(count: int, vertices: int, grid: in
     assert np.array_equal(origin[split], faces)
     assert np.array_equal(uvs.reshape(-1, 2)[corner][split], uvs)
     assert len(np.unique(np.column_stack([origin, uvs.reshape(-1, 2)[corner]]), axis=0)) == len(origin)
-
-
-def test_a_cube_has_normals_along_its_diagonals() -> None:
-    mesh = box((0.0, 0.0, 0.0), 1.0)
-    normals = smooth_normals(mesh.vertices.numpy(), mesh.faces.numpy())
-    assert (normals * mesh.vertices.numpy()).sum(axis=1).min() > 0.75  # outward; 0.866 is the diagonal itself
-    assert np.allclose(np.linalg.norm(normals, axis=1), 1)
 
 
 @pytest.mark.parametrize(("mirrored", "expected"), [(False, [1.0, 0, 0, 1]), (True, [-1.0, 0, 0, -1])])

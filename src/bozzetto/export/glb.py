@@ -8,7 +8,6 @@ frame. Every layer that a face moves lists the same expressions in the same orde
 import io
 import json
 import os
-import secrets
 import struct
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from numpy import ndarray
 from PIL import Image
 
 from .. import __version__
+from ..files import atomic_path
 from ..types import Avatar, Clip, Layer, Material, Skeleton
 from .bones import BoneNames, rename
 from .vertices import array, moved_rows, tangents, vertex_buffers
@@ -47,25 +47,14 @@ def write_glb(
     Raises:
         ValueError: The avatar contradicts itself; the message names the layer, joint or clip.
     """
-    write_atomically(path, glb_bytes(avatar, bone_names=bone_names, extras=extras))
+    content = glb_bytes(avatar, bone_names=bone_names, extras=extras)
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
 
 
 def glb_bytes(avatar: Avatar, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None) -> bytes:
     """The file `write_glb` writes."""
     return pack_glb(*gltf_document(avatar, bone_names=bone_names, extras=extras))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that either has all of `data` under its final name or leaves what was there."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with unfinished.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def pack_glb(document: Mapping[str, object], binary: bytes) -> bytes:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Float32, Int, Int64
 from numpy import ndarray
 from torch import Tensor
 
+from ..geometry import vertex_normals
 from ..types import Layer, SparseOffsets
 
 
@@ -41,7 +42,7 @@ def vertex_buffers(layer: Layer) -> VertexBuffers:
         raise ValueError(f"Layer {layer.name!r} has {len(vertices)} vertices, but a face names vertex {faces.max()}.")
     if not (np.isfinite(vertices).all() and np.isfinite(uvs).all()):
         raise ValueError(f"Layer {layer.name!r} holds a vertex or texture coordinate that is not finite.")
-    normals = smooth_normals(vertices, faces) if layer.normals is None else unit(array(layer.normals))
+    normals = unit(vertex_normals(vertices, faces)) if layer.normals is None else unit(array(layer.normals))
     try:
         joints, weights = tidy_influences(array(layer.skin_joints), array(layer.skin_weights))
     except ValueError as error:
@@ -71,14 +72,6 @@ def split_seams(
     row[order] = np.cumsum(starts) - 1
     first_corner = order[starts]
     return vertex[first_corner], row.reshape(-1, 3), first_corner
-
-
-def smooth_normals(vertices: Float[ndarray, "v 3"], faces: Int64[ndarray, "f 3"]) -> Float[ndarray, "v 3"]:
-    """Unit normals per vertex: the faces around it, weighted by area. They flow across texture seams."""
-    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
-    twice_area = np.repeat(np.cross(b - a, c - a), 3, axis=0)
-    summed = [np.bincount(faces.ravel(), weights=twice_area[:, axis], minlength=len(vertices)) for axis in range(3)]
-    return unit(np.stack(summed, axis=1))
 
 
 def tangents(buffers: VertexBuffers) -> Float32[ndarray, "n 4"]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
+from bozzetto.geometry import vertex_normals
 from bozzetto.render.raster import CUTOUT, DOUBLE_SIDED, Coverage, checked_mesh, kernel
 from bozzetto.types import Layer, Material, srgb_to_linear
 
@@ -99,7 +100,7 @@ def scene_from_layers(
     )
     if len(scene.uvs) != len(scene.faces):
         raise ValueError(f"Expected texture coordinates for {len(scene.faces)} faces; got {len(scene.uvs)}.")
-    normals, start = vertex_normals(scene.vertices, scene.faces), 0
+    normals, start = _smooth(scene.vertices, scene.faces), 0
     for layer in layers:
         if vertices is None and layer.normals is not None:
             normals[start : start + len(layer.normals)] = np.asarray(layer.normals)
@@ -121,43 +122,14 @@ def reposed(scene: Scene, vertices: Sequence[Float[ndarray | Tensor, "_ 3"]]) ->
     if len(moved) != len(scene.vertices):
         raise ValueError(f"The scene has {len(scene.vertices)} vertices, the pose {len(moved)}.")
     moved, _ = checked_mesh(moved, scene.faces)
-    return replace(scene, vertices=moved, normals=vertex_normals(moved, scene.faces), sky=None, key=None)
+    return replace(scene, vertices=moved, normals=_smooth(moved, scene.faces), sky=None, key=None)
 
 
-def vertex_normals(vertices: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"]) -> Float32[ndarray, "v 3"]:
-    """Unit normals, each the area-weighted mean of its faces'; +y for a vertex without area."""
-    normals = np.zeros_like(vertices)
-    _vertex_normals(vertices, faces, normals)
+def _smooth(vertices: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"]) -> Float32[ndarray, "v 3"]:
+    """Vertex normals; +y for a vertex without area, so that every normal has a direction."""
+    normals = vertex_normals(vertices, faces)
+    normals[~normals.any(1), 1] = 1.0
     return normals
-
-
-@kernel
-def _vertex_normals(vertices, faces, normals):
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for corner in range(3):
-            v = faces[f, corner]
-            normals[v, 0] += nx
-            normals[v, 1] += ny
-            normals[v, 2] += nz
-    for v in range(len(normals)):
-        x, y, z = np.float64(normals[v, 0]), np.float64(normals[v, 1]), np.float64(normals[v, 2])
-        length = np.sqrt(x * x + y * y + z * z)
-        if length > 0.0:
-            normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
-        else:
-            normals[v, 1] = 1.0
 
 
 class _Image(NamedTuple):
