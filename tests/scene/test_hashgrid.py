@@ -1,0 +1,48 @@
+"""Hashed features: the kernel equals its reference, values are linear between corners."""
+
+import pytest
+import torch
+
+from bozzetto.scene.hashgrid import HashGrid, encode_reference
+
+
+def grid(**options):
+    made = HashGrid(levels=3, log2_rows=9, coarsest=4, finest=19, **options)
+    with torch.no_grad():
+        made.table.normal_(generator=torch.Generator().manual_seed(0))
+    return made
+
+
+@pytest.mark.parametrize("strips", [1, 2])
+def test_the_kernel_equals_its_reference(strips, monkeypatch):
+    monkeypatch.setattr("bozzetto.scene.hashgrid.threads", lambda: strips)
+    made = grid()
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) * 1.2 - 0.1
+    weights = torch.randn(200, made.width, generator=torch.Generator().manual_seed(2))
+    fast = points.clone().requires_grad_()
+    out = made(fast)
+    (out * weights).sum().backward()
+    true, table = points.double().requires_grad_(), made.table.detach().double().requires_grad_()
+    expected = encode_reference(true, table, made.sizes)
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(out.double(), expected, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(fast.grad.double(), true.grad, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(made.table.grad.double(), table.grad, atol=1e-4, rtol=1e-3)
+
+
+def test_levels_grow_geometrically_from_coarsest_to_finest():
+    assert HashGrid(levels=5, log2_rows=4, coarsest=16, finest=256).sizes.tolist() == [16, 32, 64, 128, 256]
+
+
+def test_features_are_linear_inside_a_cell():
+    made = HashGrid(levels=1, log2_rows=9, coarsest=4, finest=4)
+    with torch.no_grad():
+        made.table.normal_()
+    a, b = torch.tensor([[0.26, 0.3, 0.4]]), torch.tensor([[0.48, 0.3, 0.4]])
+    torch.testing.assert_close(made((a + b) / 2), (made(a) + made(b)) / 2)
+
+
+def test_a_seed_decides_the_first_values():
+    one, two = (HashGrid(generator=torch.Generator().manual_seed(3)).table for _ in range(2))
+    torch.testing.assert_close(one, two)
+    assert one.abs().max() <= 1e-4 and one.std() > 0
