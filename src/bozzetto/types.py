@@ -47,6 +47,18 @@ class Mesh:
 
 
 @dataclass(frozen=True, eq=False)
+class ColouredMesh:
+    """Triangles with a colour a vertex: what a free-form scene gives before it is unwrapped."""
+
+    vertices: Float[Tensor, "v 3"]
+    """Metres."""
+    faces: Int[Tensor, "f 3"]
+    """Counter-clockwise seen from outside."""
+    colours: Float[Tensor, "v 3"]
+    """sRGB, [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
 class Material:
     """How a surface looks: glTF's metallic-roughness model. Images are 8 bit."""
 
@@ -142,7 +154,7 @@ class RenderOutput:
     """What every renderer returns, on every device."""
 
     rgb: Float[Tensor, "b h w 3"]
-    """Linear light, composited on the background."""
+    """Composited on the background: linear light of lit meshes; of scenes that are optimised, colours as displayed."""
     alpha: Float[Tensor, "b h w 1"]
     depth: Float[Tensor, "b h w 1"]
     """Along camera +z, metres; zero where nothing is."""

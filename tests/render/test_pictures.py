@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
+from scipy.spatial.transform import Rotation
 
 from bozzetto.render import perspective, scene_from_layers
-from bozzetto.render.pictures import contact_shadow, contact_sheet, preview, turntable
+from bozzetto.render.pictures import contact_shadow, contact_sheet, portrait, preview, turntable
 
-from .shapes import ball, plain
+from .shapes import ball, layer, plain
 
 
 def test_a_preview_is_one_row_of_five():
@@ -18,6 +20,27 @@ def test_a_preview_is_one_row_of_five():
         assert red > green + 40, "the ball is in every picture"
     corners = picture[0, 0::47][:2]
     assert np.ptp(corners, axis=-1).max() < 12 and corners.min() > 90, "a light, neutral backdrop"
+
+
+@pytest.mark.parametrize("lies", [None, "x", "z", "-x"])
+def test_the_portrait_shows_the_face_wherever_it_looks(lies):
+    """A red nose on a grey head, with eyes and teeth: it is in the picture's middle also where the head lies."""
+    grey, red = plain((90, 90, 90)), plain((220, 30, 20))
+    parts = [
+        ball(grey, (0, 0, 0), 1.0, 20, "skin"), ball(red, (0, -0.1, 1.0), 0.25, 8, "nose"),
+        ball(grey, (0, -0.55, 0.85), 0.2, 8, "teeth"),
+    ]  # fmt: skip
+    left, right = ball(grey, (0.35, 0.1, 0.85), 0.1, 8), ball(grey, (-0.35, 0.1, 0.85), 0.1, 8)
+    eyes = torch.cat([left.mesh.vertices, right.mesh.vertices])
+    faces = torch.cat([left.mesh.faces, right.mesh.faces + len(left.mesh.vertices)])
+    parts.append(layer(eyes, faces, np.zeros((len(faces), 3, 2)), grey, "eyes"))
+    turn = Rotation.identity() if lies is None else Rotation.from_euler(lies[-1], -90 if lies[0] == "-" else 90, True)
+    posed = [turn.apply(part.mesh.vertices.numpy()).astype(np.float32) for part in parts]
+    picture = portrait(scene_from_layers(parts, posed), np.array([[-1.3] * 3, [1.3] * 3]), 64).astype(int)
+    rows, columns = np.nonzero(picture[..., 0] > picture[..., 1] + 60)
+    assert len(rows) > 20
+    assert 30 < rows.mean() < 44, "upright: the nose is a little below the middle"
+    assert 18 < columns.mean() < 32, "seen from the head's left"
 
 
 def test_the_contact_shadow_lies_where_the_figure_is():

@@ -20,7 +20,7 @@ BOX = torch.tensor([-1.0, -1, -1]), torch.tensor([1.0, 1, 1])
 
 
 def filled(size=8):
-    return Occupancy(torch.ones(size, size, size, dtype=torch.bool), *BOX)
+    return Occupancy(torch.ones(size, size, size, dtype=torch.uint8), *BOX)
 
 
 def along_z(*places):
@@ -48,12 +48,19 @@ def test_sections_fill_the_box_and_nothing_else():
 
 
 def test_only_occupied_cells_are_asked():
-    cells = torch.zeros(8, 8, 8, dtype=torch.bool)
-    cells[4, 4, 2] = True  # z from -0.5 to -0.25
+    cells = torch.zeros(8, 8, 8, dtype=torch.uint8)
+    cells[4, 4, 2] = 1  # z from -0.5 to -0.25
     samples = march(along_z((0.1, 0.1), (-0.1, 0.1)), Occupancy(cells, *BOX), 0.05)
     points = samples.points(along_z((0.1, 0.1), (-0.1, 0.1)))
     assert samples.ray.unique().tolist() == [0]
     assert len(points) == 5 and (points[:, 2] > -0.5).all() and (points[:, 2] < -0.25).all()
+
+
+def test_rays_end_where_it_is_solid():
+    cells = torch.ones(8, 8, 8, dtype=torch.uint8)
+    cells[:, :, 3] = 2  # z from -0.25 to 0
+    samples = march(along_z((0.0, 0.0)), Occupancy(cells, *BOX), 0.05)
+    assert samples.distance.max().item() == pytest.approx(2.725)
 
 
 def test_an_eye_inside_the_box_sees_only_what_is_before_it():

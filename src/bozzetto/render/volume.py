@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from bozzetto.render.surface import _array, kernel
@@ -31,7 +31,8 @@ class Rays:
 class Occupancy:
     """Which cells of a box hold anything worth a sample."""
 
-    cells: Bool[Tensor, "x y z"]
+    cells: UInt8[Tensor, "x y z"]
+    """0 is empty, 1 is to be asked, 2 is solid: a ray that comes there ends."""
     low: Float[Tensor, "3"]
     high: Float[Tensor, "3"]
 
@@ -197,7 +198,9 @@ def _march(origins, directions, first, cells, low, high, length, starts, distanc
             y = np.int64((origins[r, 1] + t * directions[r, 1] - low[1]) * scale[1])
             z = np.int64((origins[r, 2] + t * directions[r, 2] - low[2]) * scale[2])
             x, y, z = min(max(x, 0), count[0] - 1), min(max(y, 0), count[1] - 1), min(max(z, 0), count[2] - 1)
-            if cells[x, y, z]:
+            if cells[x, y, z] == 2:
+                break
+            if cells[x, y, z] == 1:
                 if write:
                     distance[found] = t
                 found += 1

@@ -43,11 +43,13 @@ class DistanceGrid:
 
         Args:
             within: Metres.
-            inside: Also those deeper inside than that.
+            inside: Also those deeper inside than that; without it they are solid.
         """
         reach = within + self.cell * 3**0.5 / 2
         middles = self.values.unfold(0, 2, 1).unfold(1, 2, 1).unfold(2, 2, 1).mean((-1, -2, -3))
-        cells = middles < reach if inside else middles.abs() < reach
+        cells = (middles < reach).to(torch.uint8)
+        if not inside:
+            cells[middles <= -reach] = 2
         return Occupancy(cells, self.low, self.high)
 
 
