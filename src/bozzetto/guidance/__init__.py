@@ -1,0 +1,32 @@
+"""Pictures become a scalar whose gradient is what a text-to-image model would change."""
+
+from .denoiser import Denoiser as Denoiser
+from .denoiser import Embedder as Embedder
+from .denoiser import Noisy as Noisy
+from .denoiser import PicturePrior as PicturePrior
+from .denoiser import Text as Text
+from .denoiser import add_noise as add_noise
+from .denoiser import predict as predict
+from .inversion import ddim_step as ddim_step
+from .inversion import invert as invert
+from .inversion import invert_interval as invert_interval
+from .inversion import reconstruct as reconstruct
+from .residuals import Kind as Kind
+from .residuals import Predictions as Predictions
+from .residuals import guided as guided
+from .residuals import residual as residual
+from .schedules import SCHEDULES as SCHEDULES
+from .schedules import Schedule as Schedule
+from .schedules import dreamtime as dreamtime
+from .schedules import sample_t as sample_t
+from .sds import Objective as Objective
+from .sds import distillation_loss as distillation_loss
+from .sds import student_loss as student_loss
+from .sds import target_latents as target_latents
+from .sds import with_gradient as with_gradient
+from .views import Buckets as Buckets
+from .views import ViewText as ViewText
+from .views import away_weights as away_weights
+from .views import embed_views as embed_views
+from .views import view_prompt as view_prompt
+from .weights import WEIGHTS as WEIGHTS
