@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from bozzetto.body.bind import bind_t_pose, joint_transforms, pose_transforms, skin
+from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import load_body
-from bozzetto.body.person import shape_person
+from bozzetto.body.person import local_changes, shape_person
 from bozzetto.figure.spec import BodySpec, FaceSpec
 
 BODY = load_body()
@@ -70,6 +71,30 @@ def test_a_heavier_body_is_wider_and_a_child_has_a_bigger_head():
         return (shaped.vertices[:STOP, 1].max() - joint(shaped.joints, "neck02")[1]) / height
 
     assert head(6, 1.16) > 1.08 * head(30, 1.66)
+
+
+def test_a_child_has_large_eyes_a_short_jaw_and_a_small_nose():
+    def face(age, height, identity):
+        spec = BodySpec("man", age, height, identity=identity)
+        vertices = shape_person(BODY, spec, FaceSpec()).vertices
+        points = face_contours(vertices)
+        long = points["oval"][0, 1] - points["oval"][18, 1]
+        eye = np.linalg.norm(points["left_eye"][0] - points["left_eye"][8])
+        jaw = points["lips_inner"][:, 1].mean() - points["oval"][18, 1]
+        tip = vertices[:STOP, 2].max() - points["left_eye"][:, 2].max()
+        return np.array([eye, jaw, tip]) / long
+
+    boy, man = (np.mean([face(age, height, i) for i in range(4)], 0) for age, height in ((8, 1.28), (30, 1.76)))
+    assert boy[0] > 1.05 * man[0]
+    assert boy[1] < 0.95 * man[1]
+    assert boy[2] < 0.95 * man[2]
+
+
+def test_no_face_is_quite_even():
+    changes = local_changes(BODY, BodySpec(identity=3), FaceSpec())
+    pairs = [(strength, changes.get("r" + name[1:])) for name, strength in changes.items() if name.startswith("l-")]
+    gaps = [abs(left - right) for left, right in pairs if right is not None]
+    assert gaps and 0 < np.mean(gaps) < 0.15
 
 
 def test_shape_is_differentiable_in_the_phenotypes():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
@@ -64,6 +65,51 @@ def test_no_limb_enters_another_part():
     through = Posture(right_arm=Arm(down=88, twist=-90, elbow=118, swing=-6))
     moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(through)))
     assert penetration(moved, groups, BODY.parts["body"].faces) > 0.02
+
+
+def bent(name, finger, side="R"):
+    """Degrees between a finger's first and last bone."""
+    _, skeleton = stand(BodySpec())
+    transforms = pose_transforms(skeleton, rotations(poses()[name]))
+    points = skeleton.positions.numpy()
+    at = [
+        transforms[skeleton.index(joint), :, :3] @ points[skeleton.index(joint)]
+        + transforms[skeleton.index(joint), :, 3]
+        for joint in (f"metacarpal{finger - 1}.{side}", *(f"finger{finger}-{part}.{side}" for part in (1, 2, 3)))
+    ]
+    first, last = at[1] - at[0], at[3] - at[2]
+    return np.degrees(np.arccos(first @ last / np.linalg.norm(first) / np.linalg.norm(last)))
+
+
+def test_who_points_stretches_the_index_finger_alone():
+    assert bent("pointing", 2) < 32
+    assert min(bent("pointing", finger) for finger in (3, 4, 5)) > 70
+
+
+def hand_to(name, part, bodies):
+    """Least distances in metres between the left hand and a part of ``limb_groups``."""
+    groups = limb_groups(BODY.joint_names, WEIGHTS, JOINTS)
+    found = []
+    for spec in bodies:
+        rest, skeleton = stand(spec)
+        moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(poses()[name])))
+        found.append(cKDTree(moved[groups[part]]).query(moved[groups["hand.L"]])[0].min())
+    return max(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("sitting", "thigh.L"), ("praying", "hand.R"), ("hands on hips", "trunk"), ("arms crossed", "upperarm.R")],
+)
+def test_hands_are_where_the_pose_says(name, part):
+    adults = BodySpec("woman", 33, 1.68, 0.5, identity=4), BodySpec("man", 45, 1.79, 0.55, identity=9)
+    assert hand_to(name, part, adults) < 0.035
+    assert hand_to("t-pose", part, adults) > 0.1
+
+
+def test_variations_of_a_touching_pose_keep_its_arms():
+    names = [name for name in poses() if name.startswith("praying ")]
+    assert names and all(poses()[name].left_arm == poses()["praying"].left_arm for name in names)
 
 
 def test_mirroring_a_pose_mirrors_the_body():

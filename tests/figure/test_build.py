@@ -45,6 +45,16 @@ def test_looks_change_shape_and_surface():
     assert bronze.metallic > 0.5 > skin.metallic
 
 
+def test_low_poly_has_few_facets_that_face_outwards():
+    figure = build_figure(replace(PLAIN, look="low-poly"), "low")
+    layers = {layer.name: layer.mesh for layer in figure.avatar.layers}
+    assert len(layers["skin"].faces) < 3500 and len(layers["hair"].faces) < 600
+    for name in ("skin", "hair"):
+        a, b, c = (layers[name].vertices.numpy()[layers[name].faces.numpy()[:, k]] for k in range(3))
+        centre = np.concatenate([a, b, c]).mean(0)
+        assert np.einsum("fd,fd->f", np.cross(b - a, c - a), (a + b + c) / 3 - centre).sum() > 0
+
+
 def test_the_same_spec_gives_the_same_figure():
     one, two = (build_figure(random_spec(5), "low").avatar for _ in range(2))
     for a, b in zip(one.layers, two.layers, strict=True):

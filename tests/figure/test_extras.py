@@ -9,8 +9,8 @@ from scipy.spatial import cKDTree
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.extras import extra_pieces, hat_cover
-from bozzetto.figure.fitted import carrier
+from bozzetto.figure.extras import extra_pieces, hat_cover, under_hats
+from bozzetto.figure.fitted import carrier, sheet, unit
 from bozzetto.figure.piece import Person
 from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment, HairSpec
 from bozzetto.render.cameras import frame
@@ -127,6 +127,38 @@ def test_a_belt_lies_on_the_clothes_it_is_given():
     cloth = replace(bare, name="bottom", vertices=bare.vertices * np.float32([1.3, 1, 1.3]))
     (over,) = extra_pieces(wearer, [cloth])
     assert np.ptp(over.vertices[:, 0]) > 1.15 * np.ptp(bare.vertices[:, 0])
+
+
+def test_a_belt_stays_behind_a_jacket():
+    wearer = person("woman", "belt")
+    (bare,) = extra_pieces(wearer)
+    turn, height = np.meshgrid(np.linspace(0.5, 2 * np.pi - 0.5, 90), np.linspace(-0.2, 0.2, 40))
+    x, y, z = (bare.vertices.max(0) + bare.vertices.min(0)) / 2
+    radius = 1.02 * np.hypot(*(bare.vertices - [x, y, z])[:, [0, 2]].T).mean()
+    wall = sheet(np.stack([x + radius * np.sin(turn), y + height, z + radius * np.cos(turn)], 2), (0.0, 0.0, 1.0, 1.0))
+    jacket = replace(
+        bare, name="outer", vertices=wall.vertices.astype(np.float32), faces=wall.faces, uvs=wall.uvs,
+        skin_weights=np.tile(bare.skin_weights[:1], (len(wall.vertices), 1)),
+        skin_joints=np.tile(bare.skin_joints[:1], (len(wall.vertices), 1)),
+    )  # fmt: skip
+    (under,) = extra_pieces(wearer, [jacket])
+    seen = under.vertices[np.unique(under.faces)] - [x, y, z]
+    reach, ahead = np.hypot(seen[:, 0], seen[:, 2]), np.abs(np.arctan2(seen[:, 0], seen[:, 2]))
+    assert (reach[(ahead > 0.6)] < radius).all(), "nothing comes through"
+    assert 0.4 < ahead.max() < 1.2, "and what lies deep is left out"
+
+
+def test_a_headband_presses_the_hair_below_it():
+    wearer = person("woman", "headband")
+    (band,) = extra_pieces(wearer)
+    hair = replace(band, name="hair", vertices=band.vertices + 0.03 * unit(band.vertices - wearer.joint("head")))
+    pressed = under_hats(wearer, hair, [band])
+    middle = wearer.joint("eye.L") * [0, 1, 1] - [0, 0, 0.08]
+    before, after = (np.linalg.norm(piece.vertices - middle, axis=1) for piece in (hair, pressed))
+    assert (after < before - 0.01).mean() > 0.9
+    assert np.median(np.linalg.norm(pressed.vertices - band.vertices, axis=1)) < 0.012
+    far = replace(hair, vertices=hair.vertices - np.float32([0, 0.3, 0]))
+    np.testing.assert_allclose(under_hats(wearer, far, [band]).vertices, far.vertices, atol=1e-6)
 
 
 @pytest.mark.parametrize("style", ["short", "bob", "long wavy", "afro", "braids"])

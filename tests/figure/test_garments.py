@@ -257,7 +257,11 @@ def test_cloth_below_the_waist_neither_parts_nor_follows_one_leg():
     np.testing.assert_allclose(loose.sum(1), here.weights.sum(1), atol=1e-4)
     low = (np.abs(here.rest[:, 1] - 0.01) < 0.02) & (np.abs(here.rest[:, 0]) < 0.05)
 
+    legs = [i for i, name in enumerate(person.body.joint_names) if name.startswith("upperleg")]
+
     def apart(weights):
-        return np.abs(weights[low] @ garments._sides()).mean()
+        return np.abs(weights[low] @ garments._sides()).mean() / weights[low][:, legs].sum(1).mean()
 
     assert apart(loose) < 0.9 * apart(here.weights)
+    groin = (np.abs(here.rest[:, 0]) < 0.02) & (np.abs(here.rest[:, 1] - 0.02) < 0.015) & (here.rest[:, 2] > 0.05)
+    assert loose[groin][:, legs].sum(1).min() > 0.3  # seated, a hem lies across the lap

@@ -70,10 +70,25 @@ _MAN = {
     "mouth-upperlip-volume": -0.1, "forehead-nubian": -0.1, "nose-scale-depth": 0.1,
 }  # fmt: skip
 _CHILD = {
-    "eye-scale": 0.35, "cheek-volume": 0.3, "nose-scale-vert": -0.15, "nose-scale-depth": -0.15,
-    "chin-prominent": -0.15, "nose-point": 0.15, "mouth-scale-horiz": -0.1,
+    "head-scale-vert": 0.3, "head-scale-horiz": 0.2, "head-scale-depth": 0.2, "head-age": -0.9, "eye-scale": 0.6,
+    "eyebrows-trans": 0.3, "cheek-volume": 0.25, "cheek-inner": 0.25, "cheek-bones": -0.25, "chin-height": -0.4,
+    "chin-bones": -0.55, "chin-width": -0.35, "chin-jaw-drop": -0.3, "chin-prominent": -0.15, "nose-scale-vert": -0.2,
+    "nose-scale-depth": -0.15, "nose-scale-horiz": -0.4, "nose-width2": -0.25, "nose-hump": -0.25, "nose-point": 0.2,
+    "neck-scale-horiz": -0.55, "neck-scale-depth": -0.35, "mouth-scale-horiz": -0.1, "mouth-upperlip-volume": -0.1,
+    "mouth-lowerlip-volume": -0.1,
 }  # fmt: skip
-"""What tells women, men and children apart in the face beyond the body model's own difference."""
+_OLD = {
+    "head-age": 0.45, "cheek-inner": -0.3, "cheek-volume": -0.4, "eye-bag": 0.5, "eye-eyefold-angle": -0.4,
+    "eyebrows-trans": -0.2, "neck-double": 0.45, "ear-scale": 0.4, "ear-lobe": 0.4, "nose-point": -0.3,
+    "nose-scale-vert": 0.18, "mouth-upperlip-volume": -0.35, "mouth-lowerlip-volume": -0.3, "mouth-laugh-lines": 0.5,
+    "forehead-temple": -0.3, "neck-scale-horiz": -0.15,
+}  # fmt: skip
+"""What tells women, men, children and the old apart in the face beyond the body model's own difference."""
+_DARK = {
+    "nose-scale-horiz": 0.3, "nose-width2": 0.2, "nose-scale-depth": -0.2, "mouth-upperlip-volume": 0.3,
+    "mouth-lowerlip-volume": 0.25, "chin-prominent": -0.1,
+}  # fmt: skip
+"""How faces of the darkest skin differ from the middle of all on average; the lightest differ the other way."""
 _HEAVY = {
     "stomach-pregnant": 0.45, "stomach-tone": -0.9, "measure-waist-circ": 0.9, "measure-hips-circ": 0.7,
     "torso-scale-depth": 0.5, "torso-scale-horiz": 0.35, "hip-scale-depth": 0.4, "hip-scale-horiz": 0.4,
@@ -158,7 +173,7 @@ def _offsets(body: Body, local: dict[str, float]) -> tuple[Float[ndarray, "v 3"]
 def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float]:
     """Strengths of the local changes of identity, presentation, age, face shape and lips, by the model's names."""
     rng = np.random.default_rng(spec.identity)
-    grown = float(np.interp(spec.age, (5, 18), (0.5, 1.0)))
+    grown = float(np.interp(spec.age, (4, 12, 18), (0.45, 0.65, 1.1)))
     strengths: dict[str, float] = {}
 
     def add(changes: dict[str, float], amount: float) -> None:
@@ -175,7 +190,9 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
         float(np.interp(spec.age, (8, 18), (0.3, 1))),
     )
     add({"mouth-angles": 0.22}, 1.0)  # The model's mouth at rest looks displeased.
-    add(_CHILD, float(np.interp(spec.age, (4, 10, 16), (1.0, 0.7, 0.0))))
+    add(_CHILD, float(np.interp(spec.age, (4, 9, 13, 17), (1.0, 1.0, 0.6, 0.0))))
+    add(_OLD, float(np.interp(spec.age, (45, 60, 80), (0.0, 0.35, 1.0))))
+    add(_DARK, float(np.interp(np.array(face.skin.srgb) @ (0.299, 0.587, 0.114), (0.2, 0.55, 0.85), (1, 0, -0.5))))
     add(_HEAVY, float(np.interp(spec.weight, (0.58, 1.0), (0.0, 1.0))))
     add(_THIN, float(np.interp(spec.weight, (0.0, 0.38), (1.0, 0.0))))
     for name, strength in _SHAPES[face.shape].items():
@@ -188,7 +205,8 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
         paired = f"l-{name}-incr" in body.local or _has_ends(body, f"l-{name}")
         for each in [f"{side}-{name}" for side in "lr"] if paired else [name]:
             positive, negative = _ends(body, each)
-            changes[positive if strength > 0 else negative] = abs(strength)
+            uneven = strength + (0.05 * float(rng.normal()) if paired else 0.0)
+            changes[positive if uneven > 0 else negative] = float(np.clip(abs(uneven), 0, 1))
     return changes
 
 

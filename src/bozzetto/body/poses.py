@@ -40,6 +40,10 @@ class Arm:
     """Flexed towards the palm."""
     curl: float = 12.0
     """Fingers; 0 flat, 75 a fist."""
+    index: float = 0.0
+    """How much more than the others the index finger curls; negative stretches it."""
+    aside: float = 0.0
+    """Hand bent towards the thumb."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Posture:
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "down": (-85, 90), "swing": (-60, 180), "forward": (-40, 130), "arm.twist": (-90, 90), "elbow": (0, 145),
-    "roll": (-90, 90), "wrist": (-70, 80), "curl": (-5, 85),
+    "roll": (-90, 90), "wrist": (-70, 80), "curl": (-5, 85), "index": (-85, 60), "aside": (-30, 25),
     "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 50),
     "bend": (-30, 90), "lean": (-35, 35), "twist": (-45, 45), "nod": (-45, 50), "tilt": (-35, 35),
     "turn": (-75, 75), "pitch": (-180, 180),
@@ -143,11 +147,14 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
         out[f"upperarm02.{side}"] = _turn("x", -arm.twist * 0.5)
         out[f"lowerarm01.{side}"] = _turn("y", -sign * arm.elbow)
         out[f"lowerarm02.{side}"] = _turn("x", -arm.roll * 0.6)
-        out[f"wrist.{side}"] = _then(_turn("x", -arm.roll * 0.4), _turn("z", -sign * arm.wrist))
+        out[f"wrist.{side}"] = _then(
+            _turn("x", -arm.roll * 0.4), _turn("y", -sign * arm.aside), _turn("z", -sign * arm.wrist)
+        )
         for finger in (2, 3, 4, 5):
             share = 0.85 + 0.08 * finger - 0.16
+            curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -5.0), 85.0)
             for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
-                out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * arm.curl * part * share)
+                out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * curl * part * share)
         for bone, part in ((1, 0.25), (2, 0.35), (3, 0.4)):
             out[f"finger1-{bone}.{side}"] = _then(
                 _turn("y", sign * arm.curl * part), _turn("z", -sign * arm.curl * part * 0.5)
@@ -223,20 +230,24 @@ BASE: Mapping[str, Posture] = {
         bend=14,
         nod=-8,
     ),
-    "sitting": _both(Arm(down=66, swing=26, elbow=40, curl=15), Leg(flex=88, out=8, knee=88), bend=2),
+    "sitting": _both(
+        Arm(down=72, swing=-16, twist=-22, elbow=99, roll=-60, wrist=-26, curl=8, aside=-18),
+        Leg(flex=88, out=8, knee=88),
+        bend=4,
+    ),
     "sitting on the ground": _both(
         Arm(down=62, swing=-28, elbow=4, wrist=-55, curl=4), Leg(flex=78, out=8, knee=14, foot=10), bend=-4
     ),
     "crouching": _both(
-        Arm(down=56, swing=58, elbow=60, curl=25), Leg(flex=104, out=22, turn=18, knee=132, foot=-22), bend=26, nod=-20
+        Arm(down=56, swing=58, elbow=60, curl=25), Leg(flex=102, out=22, turn=18, knee=127, foot=-22), bend=26, nod=-20
     ),
-    "kneeling": _both(Arm(down=66, swing=26, elbow=34, curl=15), Leg(flex=2, out=6, knee=92, foot=42)),
+    "kneeling": _both(Arm(down=74, swing=12, elbow=22, curl=18), Leg(flex=2, out=6, knee=92, foot=42)),
     "kneeling on one knee": Posture(
-        Arm(down=64, swing=40, elbow=50, curl=20),
+        Arm(down=74, swing=2, twist=-19, elbow=88, roll=-68, wrist=-8, curl=7, aside=-8),
         HANG,
         Leg(flex=88, out=8, knee=90),
         Leg(flex=-4, out=6, knee=92, foot=-20),
-        bend=6,
+        bend=8,
     ),
     "lying on the back": _both(Arm(down=58, elbow=12, curl=18), Leg(out=7, foot=28), pitch=-90),
     "lying on the front": Posture(
@@ -249,24 +260,26 @@ BASE: Mapping[str, Posture] = {
     ),
     "arms up": _both(Arm(down=-68, elbow=10, curl=10)),
     "arms crossed": Posture(
-        Arm(down=66, swing=24, elbow=96, twist=-74, curl=16, wrist=6),
-        Arm(down=62, swing=38, elbow=92, twist=-72, curl=16, wrist=6),
+        Arm(down=70, swing=54, twist=-79, elbow=102, roll=52, wrist=-12, curl=14),
+        Arm(down=78, swing=57, twist=-90, elbow=109, roll=61, wrist=9, curl=14),
         Leg(out=4),
         Leg(out=4),
     ),
-    "hands on hips": _both(Arm(down=42, swing=-16, elbow=88, twist=-34, wrist=24, curl=24), Leg(out=8)),
+    "hands on hips": _both(
+        Arm(down=44, swing=-11, twist=-80, elbow=71, roll=-40, wrist=-41, curl=34, aside=25), Leg(out=8)
+    ),
     "waving": Posture(HANG, Arm(down=-32, forward=14, elbow=70, twist=78, curl=4), Leg(out=4), Leg(out=4), tilt=-5),
-    "pointing": Posture(HANG, Arm(down=6, forward=76, elbow=4, curl=20), Leg(out=4), Leg(out=6), turn=-10),
+    "pointing": Posture(HANG, Arm(down=2, forward=78, elbow=4, curl=66, index=-71), Leg(out=4), Leg(out=6), turn=-10),
     "thinking": Posture(
-        Arm(down=62, swing=30, elbow=90, twist=-30, curl=22),
-        Arm(down=60, swing=40, elbow=132, twist=-4, curl=45),
+        Arm(down=76, swing=36, twist=-86, elbow=97, roll=90, curl=24),
+        Arm(down=76, swing=48, twist=-55, elbow=144, roll=49, wrist=-28, curl=62, index=-40, aside=3),
         Leg(out=3),
         Leg(out=6, flex=6, knee=10),
-        nod=8,
-        tilt=-6,
+        nod=6,
+        tilt=-5,
     ),
-    "praying": _both(Arm(down=60, swing=26, elbow=112, twist=-44, wrist=-34, roll=10, curl=2), nod=16),
-    "reading": _both(Arm(down=62, swing=34, elbow=88, twist=-6, roll=70, curl=28), nod=24),
+    "praying": _both(Arm(down=69, swing=21, twist=-57, elbow=106, roll=-36, wrist=-69, curl=1, aside=17), nod=16),
+    "reading": _both(Arm(down=75, swing=3, twist=-25, elbow=91, roll=67, wrist=20, curl=28, aside=20), nod=26),
     "fighting": Posture(
         Arm(down=54, swing=56, elbow=108, curl=75),
         Arm(down=56, swing=44, elbow=124, curl=75),
@@ -341,10 +354,20 @@ BASE: Mapping[str, Posture] = {
     "lunging": Posture(
         Arm(down=52, elbow=30), Arm(down=52, elbow=30), Leg(flex=72, knee=78), Leg(flex=-26, knee=28, foot=-18)
     ),
-    "saluting": Posture(HANG, Arm(down=2, forward=32, elbow=132, twist=36, curl=0), Leg(out=1), Leg(out=1)),
+    "saluting": Posture(
+        HANG,
+        Arm(down=-5, swing=18, forward=23, twist=59, elbow=117, roll=32, wrist=11, curl=0, aside=7),
+        Leg(out=1),
+        Leg(out=1),
+    ),
     "presenting": Posture(HANG, Arm(down=34, forward=28, elbow=36, roll=78, curl=6), Leg(out=4), Leg(out=4), turn=-12),
     "tiptoe": _both(Arm(down=60, elbow=10, curl=8), Leg(foot=42, out=2)),
-    "hero": _both(Arm(down=50, swing=-14, elbow=88, twist=-28, curl=72), Leg(out=14), nod=-6, bend=-4),
+    "hero": _both(
+        Arm(down=44, swing=-11, twist=-80, elbow=71, roll=-40, wrist=-41, curl=72, aside=25),
+        Leg(out=14),
+        nod=-6,
+        bend=-4,
+    ),
     "sneaking": Posture(
         Arm(down=50, swing=30, elbow=72, curl=40),
         Arm(down=54, swing=12, elbow=64, curl=40),
@@ -356,6 +379,13 @@ BASE: Mapping[str, Posture] = {
     "catching": _both(Arm(down=44, forward=66, elbow=44, roll=40, curl=24), Leg(flex=22, out=10, knee=34), bend=12),
     "balancing": Posture(Arm(down=4, curl=6), Arm(down=4, curl=6), Leg(), Leg(flex=52, out=4, knee=66, foot=30)),
 }
+
+
+TOUCHING = frozenset({
+    "sitting", "kneeling on one knee", "arms crossed", "hands on hips", "hero", "pointing", "thinking", "praying",
+    "reading", "saluting",
+})  # fmt: skip
+"""Poses in which the hands are somewhere for a reason: their variations keep the arms and move the rest less."""
 
 
 def posture_to_dict(posture: Posture) -> dict[str, Any]:
@@ -392,8 +422,12 @@ def mirrored(posture: Posture) -> Posture:
     )  # fmt: skip
 
 
-def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0) -> Posture:
-    """A seeded variation of a pose, within limits; half of them mirrored."""
+def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0, arms: bool = True) -> Posture:
+    """A seeded variation of a pose, within limits; half of them mirrored.
+
+    Args:
+        arms: Whether they vary too.
+    """
 
     def jitter(name: str, value: float, kind: str = "") -> float:
         low, high = LIMITS.get(f"{kind}.{name}", LIMITS.get(name, (-180.0, 180.0)))
@@ -405,7 +439,9 @@ def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0) -> 
     values: dict[str, Any] = {}
     for field in fields(posture):
         value = getattr(posture, field.name)
-        if isinstance(value, Arm | Leg):
+        if isinstance(value, Arm) and not arms:
+            values[field.name] = value
+        elif isinstance(value, Arm | Leg):
             kind = "arm" if isinstance(value, Arm) else "leg"
             values[field.name] = type(value)(
                 **{f.name: jitter(f.name, getattr(value, f.name), kind) for f in fields(value)}
@@ -597,7 +633,7 @@ def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
     while len(kept) < total:
         name = bases[tries % len(bases)]
         tries += 1
-        posture = varied(BASE[name], rng)
+        posture = varied(BASE[name], rng, 3.0, arms=False) if name in TOUCHING else varied(BASE[name], rng)
         if depth(posture) <= tolerance:
             counts[name] += 1
             kept[f"{name} {counts[name]}"] = posture

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter1d, minimum_filter
+from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter1d, map_coordinates, minimum_filter
 from scipy.spatial import cKDTree
 
 from bozzetto.figure.cloth import Scale, pattern_share
@@ -23,6 +23,7 @@ from bozzetto.figure.fitted import (
     mean_person,
     noise,
     normal_map,
+    outside,
     rigid_weights,
     sheet,
     slab,
@@ -48,7 +49,8 @@ WIDTH = 0.6
 """Metres of cloth across the texture."""
 HEAD = np.array([0.0, 1.752, 0.055])
 """The middle of the mean adult's skull."""
-COVER = {"cap": 0.48, "beanie": 0.40, "brimmed hat": 0.52, "top hat": 0.55, "helmet": 0.36}
+COVER = {"cap": 0.40, "beanie": 0.36, "brimmed hat": 0.45, "top hat": 0.48, "helmet": 0.34, "headband": 1.0}
+"""Height of each rim as a share of the scalp's; a headband only presses the hair."""
 
 
 def hat_cover(spec: FigureSpec) -> float | None:
@@ -56,49 +58,66 @@ def hat_cover(spec: FigureSpec) -> float | None:
 
     Above it the hat leaves about 10 mm for the hair.
     """
-    covers = [COVER[extra.kind] for extra in spec.extras if extra.kind in COVER]
-    return min(covers) if covers else None
+    cover = min((COVER.get(extra.kind, 1.0) for extra in spec.extras), default=1.0)
+    return cover if cover < 1 else None
 
 
 def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
-    """The hair without what a hat covers, so that no strand comes through it.
+    """The hair pressed inside its hats and around their rims, without what lies deep under them.
 
-    A face goes when one of its corners, seen from the middle of the head, lies within 25 mm inside the hat
-    or 50 mm outside, off its rim.
+    A face goes when one of its corners, seen from the middle of the head, is covered and lies within 25 mm inside
+    the hat or 50 mm outside.
     """
     middle = (person.joint("eye.L") + person.joint("eye.R")) / 2 - np.array(
         [0, 0, 0.08]
     ) * person.spec.body.height / 1.7
-    nearest = np.full((_ROWS, _COLUMNS), np.inf)
+    nearest = np.full((_ROWS, _COLUMNS), 9.0)
+    steps = np.stack(np.meshgrid(np.arange(9), np.arange(9)), 2).reshape(-1, 2) / 8
+    steps = steps[steps.sum(1) <= 1]
+    shares = np.concatenate([steps, 1 - steps.sum(1, keepdims=True)], 1)
     for hat in hats:
-        corners = hat.vertices[hat.faces]
-        shares = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [1 / 3] * 3])
-        points = np.einsum("sk,fkd->fsd", shares, corners).reshape(-1, 3)
-        row, column, radius = _directions(points - middle)
-        np.minimum.at(nearest, (row, column), radius)
-    covered = np.pad(np.isfinite(nearest), ((0, 0), (8, 8)), mode="wrap")
-    covered = binary_erosion(binary_closing(covered, iterations=2), iterations=2, border_value=1)[:, 8:-8]
-    nearest = minimum_filter(nearest, 3, mode=("nearest", "wrap"))
-    row, column, radius = _directions(hair.vertices - middle)
-    beyond = radius - nearest[row, column]
-    gone = covered[row, column] & (beyond > -0.025) & (beyond < 0.05)
+        points = np.einsum("sk,fkd->fsd", shares, hat.vertices[hat.faces]).reshape(-1, 3)
+        at, radius = _directions(points - middle)
+        np.minimum.at(nearest, tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]]), radius)
+    covered = np.pad(nearest < 9, ((0, 0), (8, 8)), mode="wrap")
+    # A headband, narrower than twice the margin, only presses.
+    margin = 3 if all(hat.name == "headband" for hat in hats) else 2
+    covered = binary_erosion(binary_closing(covered, iterations=2), iterations=margin, border_value=1)[:, 8:-8]
+    cells = np.stack(np.meshgrid(np.arange(1.0 * _ROWS), np.arange(1.0 * _COLUMNS), indexing="ij"))
+    at, radius = _directions(person.vertices[_skull()] - middle)
+    _, near = cKDTree(_towards(at)).query(_towards(cells.reshape(2, -1)), k=4)
+    scalp = radius[near].mean(1).reshape(_ROWS, _COLUMNS)
+    # Metres above the scalp; beyond the rim hair swells again.
+    room = minimum_filter(np.maximum(nearest - scalp, 0.003), 3, mode=("nearest", "wrap")) - 0.002
+    for _ in range(8):
+        room = np.minimum(room, minimum_filter(room, 3, mode=("nearest", "wrap")) + 0.007)
+    at, radius = _directions(hair.vertices - middle)
+    inside = tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]])
+    beyond = radius - nearest[inside]
+    gone = covered[inside] & (beyond > -0.025) & (beyond < 0.05)
+    over = np.clip(radius - map_coordinates(scalp + room, at, order=1, mode="grid-wrap"), 0, None)
+    over = np.where(over < 0.06, over, 0)  # what hangs or stands far off is not held by a rim
+    vertices = hair.vertices - (hair.vertices - middle) * (over / np.maximum(radius, 1e-9))[:, None]
     faces = ~gone[hair.faces].any(1)
-    return replace(hair, faces=hair.faces[faces], uvs=hair.uvs[faces])
+    return replace(hair, vertices=vertices.astype(np.float32), faces=hair.faces[faces], uvs=hair.uvs[faces])
 
 
-_ROWS, _COLUMNS = 48, 96
+_ROWS, _COLUMNS = 72, 144
 """Directions from the middle of the head, for ``under_hats``."""
 
 
-def _directions(
-    offsets: Float[ndarray, "n 3"],
-) -> tuple[Int[ndarray, "n"], Int[ndarray, "n"], Float[ndarray, "n"]]:
-    """The cell of each offset's direction on a sphere, and its length."""
+def _directions(offsets: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "2 n"], Float[ndarray, "n"]]:
+    """Row and column of each offset's direction on a sphere, and its length."""
     radius = np.linalg.norm(offsets, axis=1)
-    up = np.arccos(np.clip(offsets[:, 1] / np.maximum(radius, 1e-9), -1, 1)) / np.pi
-    round_ = np.arctan2(offsets[:, 0], offsets[:, 2]) / (2 * np.pi) + 0.5
-    row = np.clip((up * _ROWS).astype(np.int64), 0, _ROWS - 1)
-    return row, np.clip((round_ * _COLUMNS).astype(np.int64), 0, _COLUMNS - 1), radius
+    down = np.arccos(np.clip(offsets[:, 1] / np.maximum(radius, 1e-9), -1, 1)) / np.pi
+    turn = np.arctan2(offsets[:, 0], offsets[:, 2]) / (2 * np.pi) + 0.5
+    return np.stack([np.clip(down * _ROWS - 0.5, 0, _ROWS - 1.001), turn * _COLUMNS - 0.5]), radius
+
+
+def _towards(at: Float[ndarray, "2 n"]) -> Float[ndarray, "n 3"]:
+    """The unit vectors of ``_directions``."""
+    down, turn = (at[0] + 0.5) * np.pi / _ROWS, ((at[1] + 0.5) / _COLUMNS - 0.5) * 2 * np.pi
+    return np.stack([np.sin(down) * np.sin(turn), np.cos(down), np.sin(down) * np.cos(turn)], 1)
 
 
 def extra_pieces(person: Person, clothes: Sequence[Piece] = ()) -> list[Piece]:
@@ -138,6 +157,9 @@ def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
     if over and kind in ("tie", "bow tie"):
         vertices, shown = _under(vertices, faces, over[0], [piece for piece in clothes if piece.name == "top"])
         faces, uvs = faces[shown], uvs[shown]
+    if over and kind == "belt":
+        vertices, shown = _behind(vertices, faces, over[0])
+        faces, uvs = faces[shown], uvs[shown]
     weights, joints = thing.fitted.skin_weights, thing.fitted.skin_joints
     return Piece(
         kind, vertices.astype(np.float32), faces, uvs, weights, joints, _material(person, garment),
@@ -160,17 +182,20 @@ def _above(
     points: Float[ndarray, "v 3"], normals: Float[ndarray, "v 3"], below: Sequence[Piece], guess: Float[ndarray, "v"]
 ) -> Float[ndarray, "v"]:
     """How far points on the suit must go out along their normals to lie on the clothes there; a smooth field."""
-    cloth = np.concatenate([piece.vertices for piece in below])
-    near_by = (cloth > points.min(0) - 0.06).all(1) & (cloth < points.max(0) + 0.06).all(1)
-    if near_by.sum() < 16:
-        return guess
     away = unit(normals)
-    cloth = cloth[near_by]
-    _, found = cKDTree(cloth).query(points + away * 0.012, k=10)
-    offset = cloth[found] - points[:, None]
-    out = np.einsum("vkd,vd->vk", offset, away)
-    beside = np.linalg.norm(offset - out[..., None] * away[:, None], axis=2)
-    height = np.where((beside < 0.02) & (out < 0.09), out, -1).max(1) + 0.004
+    height = np.full(len(points), -1.0)
+    for piece in below:
+        cloth = piece.vertices
+        cloth = cloth[(cloth > points.min(0) - 0.06).all(1) & (cloth < points.max(0) + 0.06).all(1)]
+        if len(cloth) < 16:
+            continue
+        _, found = cKDTree(cloth).query(points + away * 0.012, k=10)
+        offset = cloth[found] - points[:, None]
+        out = np.einsum("vkd,vd->vk", offset, away)
+        beside = np.linalg.norm(offset - out[..., None] * away[:, None], axis=2)
+        height = np.maximum(height, np.where((beside < 0.02) & (out < 0.09), out + 0.004, -1).max(1))
+    if height.max() < 0:
+        return guess
     _, others = cKDTree(points).query(points, k=24)
     height = np.where(height > 0, height, np.minimum(guess, 0.006))
     height = 0.8 * height[others].max(1) + 0.2 * height[others].mean(1)
@@ -216,6 +241,39 @@ def _under(
         floor = -minimum_filter(np.min([nearest(piece, -1) for piece in below], 0), 3)[column, row] + 0.002
         lowest = np.where(deep, -np.inf, floor + 0.1 * np.clip(vertices[:, 2] - floor, 0, 0.02))
         out[:, 2] = np.maximum(out[:, 2], lowest)
+    return out, ~deep[faces].all(1)
+
+
+def _behind(
+    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], over: Piece
+) -> tuple[Float[ndarray, "v 3"], Bool[ndarray, "f"]]:
+    """What lies round the waist drawn in behind what is worn over it, and which of its faces are not deep below that.
+
+    Seen from the middle on a grid of cells about a centimetre wide.
+    """
+    middle = vertices.mean(0)
+    low, high = vertices[:, 1].min() - 0.06, vertices[:, 1].max() + 0.06
+    rows, columns = 16, 96
+
+    def cells(points: Float[ndarray, "n 3"]) -> tuple[ndarray, ndarray, ndarray]:
+        x, z = (points - middle)[:, [0, 2]].T
+        row = np.floor((points[:, 1] - low) / (high - low) * rows).astype(int)
+        column = np.floor((np.arctan2(x, z) / (2 * np.pi) + 0.5) * columns).astype(int) % columns
+        return row, column, np.hypot(x, z)
+
+    corners = over.vertices[over.faces]
+    sides = (corners + np.roll(corners, 1, 1)) / 2
+    row, column, radius = cells(np.concatenate([corners, sides, corners.mean(1, keepdims=True)], 1).reshape(-1, 3))
+    at, beside, reach = cells(vertices)
+    near = (row >= 0) & (row < rows) & (radius < reach.max() + 0.08)  # no sleeves
+    inner = np.full((rows, columns), np.inf)
+    np.minimum.at(inner, (row[near], column[near]), radius[near])
+    covered = np.pad(np.isfinite(inner), ((0, 0), (8, 8)), mode="wrap")
+    deep = binary_erosion(binary_closing(covered, iterations=2), iterations=3, border_value=1)[:, 8:-8][at, beside]
+    inner = minimum_filter(inner, 3, mode=("nearest", "wrap"))
+    share = np.minimum((inner[at, beside] - 0.002) / reach, 1)
+    out = vertices.copy()
+    out[:, [0, 2]] = middle[[0, 2]] + (vertices - middle)[:, [0, 2]] * share[:, None]
     return out, ~deep[faces].all(1)
 
 
@@ -360,34 +418,34 @@ def _hat(kind: str, low: bool) -> Thing:
         return shell(direction, radius + gap, radius + gap + bulge, box)
 
     if kind == "headband":
-        return _on_head([band(-0.016, 0.018, 1.774, 1.748, 0.007, 0.003, (0, 0, 1, 0.09))])
+        return _on_head([band(-0.016, 0.018, 1.778, 1.742, 0.004, 0.003, (0, 0, 1, 0.09))])
     if kind == "cap":
-        direction, radius, up = _dome(turn, rows, 1.781, 1.730)
+        direction, radius, up = _dome(turn, rows, 1.774, 1.708)
         before = (0.5 + 0.5 * np.cos(turn)) ** 1.5
-        lift = 0.0115 - 0.0035 * before + (0.002 + 0.002 * before) * step(0, 0.3, up)[:, None]
-        lift = lift + 0.014 * (np.abs(np.sin(np.pi * up**1.1)) ** 1.3)[:, None] * before
+        lift = 0.0065 - 0.0005 * before + 0.003 * step(0, 0.3, up)[:, None]
+        lift = lift + 0.011 * (np.abs(np.sin(np.pi * up**1.1)) ** 1.3)[:, None] * before
         shapes.append(shell(direction, radius + lift - 0.002, radius + lift))
-        shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0135, 0]))]
+        shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0095, 0]))]
     elif kind == "beanie":
-        direction, radius, up = _dome(turn, rows, 1.773, 1.712)
-        lift = 0.011 + 0.02 * step(0.3, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
+        direction, radius, up = _dome(turn, rows, 1.770, 1.700)
+        lift = 0.007 + 0.013 * step(0.3, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
         shapes.append(shell(direction, radius + lift - 0.004, radius + lift, (0, 0, 1, 0.6)))
-        shapes.append(band(-0.004, 0.046, 1.773, 1.712, 0.0085, 0.0065, (0, 0.62, 1, 0.74)))
+        shapes.append(band(-0.004, 0.046, 1.770, 1.700, 0.0045, 0.0065, (0, 0.62, 1, 0.74)))
     elif kind == "helmet":
-        direction, radius, up = _dome(turn, rows, 1.773, 1.711)
+        direction, radius, up = _dome(turn, rows, 1.768, 1.700)
         crest = (
             0.006
             * np.exp(-((np.abs(np.sin(turn)) / 0.10) ** 2))
             * np.sin(np.pi * np.clip(up * 0.5 + 0.2, 0, 1))[:, None]
         )
         crest = crest * (1 - step(0.9, 1.0, up))[:, None] + 0.006 * step(0.9, 1.0, up)[:, None]
-        swell = radius + 0.019 + 0.006 * np.sin(np.pi * up / 2)[:, None]
+        swell = radius + 0.015 + 0.006 * np.sin(np.pi * up / 2)[:, None]
         shapes.append(shell(direction, swell - 0.005, swell + crest))
-        shapes.append(band(-0.008, 0.010, 1.773, 1.711, 0.019, 0.0065, (0.2, 0.6, 0.5, 0.7)))
+        shapes.append(band(-0.008, 0.010, 1.768, 1.700, 0.015, 0.0065, (0.2, 0.6, 0.5, 0.7)))
         if not low:
             for angle in np.linspace(0, 2 * np.pi, 14, endpoint=False):
-                at = _rim(np.array([angle]), 1.775, 1.713)
-                spot = (HEAD + at * (_radius(at) + 0.0255)[:, None])[0]
+                at = _rim(np.array([angle]), 1.770, 1.702)
+                spot = (HEAD + at * (_radius(at) + 0.0215)[:, None])[0]
                 shapes.append(_ball(spot, np.full(3, 0.0032), METAL, 8))
     else:
         shapes += _blocked_hat(kind, turn)
@@ -410,8 +468,8 @@ def _button(centre: ndarray) -> Shape:
 def _visor(low: bool) -> Shape:
     """A cap's peak."""
     turn = np.linspace(-1.12, 1.12, 11 if low else 33)
-    rim = _rim(turn, 1.784, 1.733)
-    start = HEAD + rim * (_radius(rim) + 0.0065)[:, None]
+    rim = _rim(turn, 1.777, 1.711)
+    start = HEAD + rim * (_radius(rim) + 0.0045)[:, None]
     reach = np.cos(turn / 1.12 * np.pi / 2) ** 0.55
     rows = []
     for t in np.linspace(0, 1, 7):
@@ -420,43 +478,28 @@ def _visor(low: bool) -> Shape:
         rows.append(start + out - np.stack([0 * turn, drop, 0 * turn], 1))
     top = np.stack(rows)
     thickness = np.array([0, 0.0032, 0])
-    return _outside(slab(top, top - thickness, (0.18, 0.56, 0.32, 0.70), DARK))
+    return outside(slab(top, top - thickness, (0.18, 0.56, 0.32, 0.70), DARK))
 
 
 def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
     """A crown of felt with a ribbon, and a brim."""
     tall = kind == "top hat"
-    front, back = (1.790, 1.760) if tall else (1.784, 1.748)
+    front, back = (1.778, 1.732) if tall else (1.775, 1.724)
     rim = _rim(turn, front, back)
-    ring = HEAD + rim * (gaussian_filter1d(_radius(rim), 2.0, mode="wrap") + 0.011)[:, None]
+    ring = HEAD + rim * (gaussian_filter1d(_radius(rim), 2.0, mode="wrap") + 0.007)[:, None]
     middle = ring.mean(0)
     height = 0.155 if tall else 0.122
-    profile = (
-        [
-            (0, 1.0),
-            (0.25, 0.985),
-            (0.5, 0.985),
-            (0.75, 1.01),
-            (0.93, 1.045),
-            (0.98, 1.045),
-            (1.0, 1.02),
-            (1.0, 0.6),
+    profile = {
+        "top hat": (
+            (0, 1.0), (0.25, 0.985), (0.5, 0.985), (0.75, 1.01), (0.93, 1.045), (0.98, 1.045), (1.0, 1.02), (1.0, 0.6),
             (1.0, 0.0),
-        ]
-        if tall
-        else [
-            (0, 1.0),
-            (0.25, 1.0),
-            (0.5, 0.95),
-            (0.72, 0.89),
-            (0.88, 0.80),
-            (0.97, 0.67),
-            (0.97, 0.5),
-            (0.93, 0.25),
+        ),
+        "brimmed hat": (
+            (0, 1.0), (0.25, 1.0), (0.5, 0.95), (0.72, 0.89), (0.88, 0.80), (0.97, 0.67), (0.97, 0.5), (0.93, 0.25),
             (0.91, 0.0),
-        ]
-    )
-    rows = np.array(profile)
+        ),
+    }  # fmt: skip
+    rows = np.array(profile[kind])
     fine = np.linspace(0, len(rows) - 1, 3 * len(rows) - 2)
     up, size = (np.interp(fine, np.arange(len(rows)), rows[:, k]) for k in range(2))
     if not tall:
@@ -472,7 +515,7 @@ def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
         grid[..., 1] -= 0.012 * step(0.9, 0.3, size)[:, None] * (1 - side) ** 2 * step(0.6, 0.95, up)[:, None]
     inner = middle + (grid - middle) * 0.965 - [0, 0.002, 0]
     inner[0] = ring + (middle - ring) * 0.02
-    shapes = [_outside(slab(grid, inner, (0, 0, 1, 0.5), PLAIN, closed=True))]
+    shapes = [outside(slab(grid, inner, (0, 0, 1, 0.5), PLAIN, closed=True))]
     outward = unit((ring - middle) * [1, 0, 1])
     belt = np.concatenate([grid[:1], grid[:4], grid[3:4]])
     edge = np.array([0.0002, 0.0016, 0.0020, 0.0020, 0.0016, 0.0002])
@@ -491,21 +534,20 @@ def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
             + np.stack([0 * turn, curl, 0 * turn], 1)
         )
     top = np.stack(flat[::-1]) + np.array([0, 0.0014, 0])
-    shapes.append(_outside(slab(top, top - [0, 0.003, 0], (0, 0.52, 1, 0.72), PLAIN, closed=True)))
+    shapes.append(outside(slab(top, top - [0, 0.003, 0], (0, 0.52, 1, 0.72), PLAIN, closed=True)))
     return shapes
 
 
-def _outside(shape: Shape) -> Shape:
-    """A closed shape with its faces looking out."""
-    a, b, c = (shape.vertices[shape.faces[:, k]] - shape.vertices.mean(0) for k in range(3))
-    if np.einsum("nd,nd->", np.cross(a, b), c) < 0:
-        return Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
-    return shape
+def _smooth(path: Float[ndarray, "n 3"], count: int, sigma: float) -> Float[ndarray, "m 3"]:
+    """So many points along a path, its corners rounded."""
+    fine = np.linspace(0, len(path) - 1, count)
+    line = np.stack([np.interp(fine, np.arange(len(path)), path[:, k]) for k in range(3)], 1)
+    return gaussian_filter1d(line, sigma, axis=0, mode="nearest")
 
 
 def _on_head(shapes: list[Shape]) -> Thing:
     person = mean_person()
-    shape = join(*(_outside(each) for each in shapes))
+    shape = join(*(outside(each) for each in shapes))
     anchors = _skull()[::2]
     carry = carrier(shape.vertices, person.vertices[anchors].astype(np.float64), 0.035, 0.9)
     return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))))
@@ -541,6 +583,7 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
         if sun:
             shrink = np.linspace(1, 0, 5)[:, None]
             lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
+            lens[..., 2] += 0.003 * (1 - shrink**2)
             shape = sheet(lens, (0.27, 0.78, 0.48, 0.98), closed=True)
             look = smooth_normals(shape.vertices, shape.faces)[:, 2].mean()
             front = shape if look > 0 else Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
@@ -554,14 +597,7 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
             [sign * 0.0790, 1.7315, 0.060], [sign * 0.0785, 1.7290, 0.046], [sign * 0.0770, 1.7180, 0.033],
             [sign * 0.0750, 1.7020, 0.027],
         ])  # fmt: skip
-        fine = np.linspace(0, len(path) - 1, 8 if low else 26)
-        path = np.stack(
-            [
-                gaussian_filter1d(np.interp(fine, np.arange(len(path)), path[:, k]), 1.0, mode="nearest")
-                for k in range(3)
-            ],
-            1,
-        )
+        path = _smooth(path, 8 if low else 26, 1.0)
         frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5, up=np.tile([0, 1.0, 0], (len(path), 1))))
     arc = np.linspace(-1, 1, 9)
     bridge = face(arc * 0.0115, 1.7235 + 0.0035 * (1 - arc**2)) + np.stack([0 * arc, 0 * arc, 0.003 * (1 - arc**2)], 1)
@@ -653,8 +689,11 @@ def _on_torso(shapes: list[Shape], rows: list[int | ndarray], legs: bool = False
     return Thing(Fitted(shape, anchors, carry, *four(dense)), normals.astype(np.float32), hanging)
 
 
-def _row_ids(count: int, columns: int, copies: int) -> ndarray:
-    return np.tile(np.repeat(np.arange(count), columns), copies)
+def _slab_rows(count: int, columns: int) -> Int[ndarray, "v"]:
+    """The row, from above, of each vertex of a ``slab`` whose first row is the lowest."""
+    rows = np.arange(count)[::-1]
+    sides = np.tile(rows, 3)
+    return np.concatenate([np.repeat(rows, columns)] * 2 + [np.repeat([count - 1, 0], 3 * columns), sides, sides])
 
 
 def _neck_ring(turn: Float[ndarray, "n"], back: float, front: float, out: float) -> Float[ndarray, "n 3"]:
@@ -664,6 +703,18 @@ def _neck_ring(turn: Float[ndarray, "n"], back: float, front: float, out: float)
     point, normal = _wrapped(middle, np.stack([np.sin(turn), 0 * turn, np.cos(turn)], 1), 0.13)
     ring = point + unit(normal * [1, 0.3, 1]) * out
     return gaussian_filter1d(ring, 1.5, axis=0, mode="wrap")
+
+
+def _draped_ring(turn: Float[ndarray, "n"], back: float, front: float, out: float) -> Float[ndarray, "n 3"]:
+    """A tilted loop that lies on neck and shoulders no wider than cloth wound about the neck."""
+    y = (back + front) / 2 + (front - back) / 2 * np.cos(turn)
+    ring = np.stack([(0.062 + out) * np.sin(turn), y, 0.022 + (0.054 + out) * np.cos(turn)], 1)
+    for _ in range(4):
+        close, normal = _suit()[0].nearest(ring)
+        depth = np.einsum("nd,nd->n", ring - close, normal)
+        ring = ring + normal * (out - depth)[:, None] * np.where(depth < out, 1.0, 0.35)[:, None]
+        ring = gaussian_filter1d(ring, 2.0, axis=0, mode="wrap")
+    return ring
 
 
 def _strip(
@@ -687,17 +738,8 @@ def _strip(
     grid[..., 2] += out + bulge * (1 - across**2)
     outer = grid[::-1, :] + [0, 0, thick]
     shape = slab(outer, grid[::-1], (box[0], box[3], box[2], box[1]), PLAIN)
-    shape = _outside(shape)
-    rows = len(centre)
-    order = np.repeat(np.arange(rows)[::-1], columns)
-    rim = [
-        np.repeat(rows - 1, 3 * columns),
-        np.repeat(0, 3 * columns),
-        np.tile(np.arange(rows)[::-1], 3),
-        np.tile(np.arange(rows)[::-1], 3),
-    ]
-    ids = np.concatenate([order, order, *rim])
-    return shape, ids
+    shape = outside(shape)
+    return shape, _slab_rows(len(centre), columns)
 
 
 def _tie(low: bool, band: bool) -> Thing:
@@ -724,8 +766,8 @@ def _tie(low: bool, band: bool) -> Thing:
     ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     collar = tube(ring, 0.010, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1]))
     if not band:
-        return _on_torso([strip, _outside(knot_shape)], [ids, -1])
-    return _on_torso([strip, _outside(knot_shape), _outside(collar)], [ids, -1, -1], close=(2,))
+        return _on_torso([strip, outside(knot_shape)], [ids, -1])
+    return _on_torso([strip, outside(knot_shape), outside(collar)], [ids, -1, -1], close=(2,))
 
 
 def _front(y: float) -> ndarray:
@@ -752,13 +794,13 @@ def _bow_tie(low: bool, band: bool) -> Thing:
         rows[..., 2] -= 14 * rows[..., 0] ** 2 * 0.3
         ends = [np.repeat(rows[k].mean(0)[None, None], len(turn), 1) for k in (0, -1)]
         shapes.append(
-            _outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True))
+            outside(sheet(centre + np.concatenate([ends[0], rows, ends[1]]), (0.05, 0.05, 0.14, 0.2), closed=True))
         )
     shapes.append(_ball(centre + np.array([0, 0, 0.002]), np.array([0.008, 0.010, 0.0085]), (0.2, 0.05, 0.25, 0.1), 14))
     turn = np.linspace(0, 2 * np.pi, 16 if low else 40, endpoint=False)
     ring = _neck_ring(turn, 1.585, 1.551, 0.0)
     shapes.append(
-        _outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1])))
+        outside(tube(ring, 0.009, PLAIN, 6, closed=True, flat=0.2, up=unit((ring - ring.mean(0)) * [1, 0.2, 1])))
     )
     if not band:
         return _on_torso(shapes[:-1], [-1] * (len(shapes) - 1))
@@ -771,7 +813,7 @@ def _scarf(low: bool) -> Thing:
     rng = np.random.default_rng(5)
     sides = 8 if low else 24
     for loop, (back, front, size, out) in enumerate(((1.585, 1.545, 0.027, 0.012), (1.565, 1.517, 0.030, 0.020))):
-        ring = _neck_ring(turn, back, front, out)
+        ring = _draped_ring(turn, back, front, out)
         ring[:, 1] += 0.005 * np.sin(turn * 2 + loop)
         up = unit((ring - ring.mean(0)) * [1, 0.4, 1])
         shape = tube(
@@ -788,10 +830,10 @@ def _scarf(low: bool) -> Thing:
         around, along = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.r_[turn, 2 * np.pi][:, None]
         fold = sum(0.06 * np.sin(k * around + m * along + rng.uniform(0, 6)) for k, m in ((5, 1), (7, -2), (4, 3)))
         grid = centre + (grid - centre) * (1 + np.asarray(fold))[..., None]
-        shapes.append(_outside(Shape(grid.reshape(-1, 3), shape.faces, shape.uvs)))
+        shapes.append(outside(Shape(grid.reshape(-1, 3), shape.faces, shape.uvs)))
         rows.append(-1)
     count = 10 if low else 28
-    for x, bottom, out in ((0.045, 1.19, 0.018), (-0.01, 1.27, 0.010)):
+    for x, bottom, out in ((0.045, 1.19, 0.009), (-0.01, 1.27, 0.002)):
         y = np.linspace(1.535, bottom, count)
         half = 0.036 + 0.018 * step(0, 0.5, np.linspace(0, 1, count))
         centre = np.stack([x + 0.02 * np.linspace(0, 1, count), y, 0 * y], 1)
@@ -808,7 +850,10 @@ def _scarf(low: bool) -> Thing:
                 )
                 shapes.append(tube(path, 0.0018, (0.02, 0.02, 0.04, 0.05), 5))
                 rows.append(np.full(len(shapes[-1].vertices), count - 1))
-    return _on_torso(shapes, rows)
+    thing = _on_torso(shapes, rows)
+    assert thing.normals is not None and thing.rows is not None
+    # The loops' inner side may sink into a collar.
+    return replace(thing, normals=thing.normals * np.where(thing.rows < 0, np.float32(0.35), np.float32(1))[:, None])
 
 
 def _belt(height: float, low: bool) -> Thing:
@@ -831,7 +876,7 @@ def _belt(height: float, low: bool) -> Thing:
     frame = np.stack(
         [0.025 * np.sign(c) * np.abs(c) ** 0.3, 0.0235 * np.sign(s) * np.abs(s) ** 0.3, -14 * (0.025 * c) ** 2 * 0.2], 1
     )
-    shapes = [_outside(strap), _outside(tube(front + frame, 0.0028, METAL, 8, closed=True))]
+    shapes = [outside(strap), outside(tube(front + frame, 0.0028, METAL, 8, closed=True))]
     prong = front + np.array([[-0.024, 0, 0.001], [0.0, 0.0, 0.003], [0.026, 0.0, 0.002]])
     shapes.append(tube(prong, 0.0018, METAL, 6))
     loop = int(count * 0.07)
@@ -873,51 +918,42 @@ def _apron(low: bool) -> Thing:
     point[..., 0], point[..., 2] = radius * np.sin(turn), radius * np.cos(turn)
     flat = way
     inner, outer = point[::-1], (point + flat * 0.0025)[::-1]
-    panel = _outside(slab(outer, inner, (0.02, 0.74, 0.9, 0.02), PLAIN))
+    panel = outside(slab(outer, inner, (0.02, 0.74, 0.9, 0.02), PLAIN))
     shapes = [panel]
-    order = np.repeat(np.arange(count)[::-1], across)
-    ends = [
-        np.repeat(count - 1, 3 * across),
-        np.repeat(0, 3 * across),
-        np.tile(np.arange(count)[::-1], 3),
-        np.tile(np.arange(count)[::-1], 3),
-    ]
-    ids: list[int | ndarray] = [np.concatenate([order, order, *ends])]
+    ids: list[int | ndarray] = [_slab_rows(count, across)]
     loop = np.linspace(
         reach[np.argmin(np.abs(y - TIED))], 2 * np.pi - reach[np.argmin(np.abs(y - TIED))], 14 if low else 40
     )
     around = np.stack([0 * loop, TIED + 0 * loop, 0 * loop], 1)
     ring, _ = _wrapped(around, np.stack([np.sin(loop), 0 * loop, np.cos(loop)], 1))
     out = unit(ring * [1, 0, 1])
-    shapes.append(_outside(tube(ring + out * 0.002, 0.012, (0, 0.1, 0.9, 0.14), 6, flat=0.18, up=out)))
+    shapes.append(outside(tube(ring + out * 0.002, 0.012, (0, 0.1, 0.9, 0.14), 6, flat=0.18, up=out)))
     ids.append(-1)
+    knot = ring[len(ring) // 2] - [0, 0, 0.004]
+    back = np.tile([0, 0, -1.0], (7, 1))
+    shapes.append(_ball(knot, np.array([0.012, 0.011, 0.007]), PLAIN, 10))
     for sign in (1, -1):
-        path = np.array(
-            [[sign * 0.068, 1.395, 0], [sign * 0.082, 1.45, 0], [sign * 0.085, 1.50, 0], [sign * 0.082, 1.54, 0]]
+        bow = np.array(
+            [[0, 0], [0.03, 0.016], [0.058, 0.012], [0.066, -0.008], [0.052, -0.022], [0.025, -0.014], [0, 0]]
         )
-        surface_, normal = _wrapped(path, np.tile([0.0, 0.0, 1.0], (4, 1)), 0.28)
-        top, top_normal = _suit()[0].nearest(
-            np.array(
-                [
-                    [sign * 0.078, 1.60, 0.02],
-                    [sign * 0.064, 1.595, -0.03],
-                    [sign * 0.034, 1.575, -0.07],
-                    [0.0, 1.570, -0.09],
-                ]
-            )
+        end = np.array(
+            [[0, 0], [0.006, -0.02], [0.012, -0.045], [0.02, -0.075], [0.024, -0.1], [0.03, -0.13], [0.032, -0.16]]
         )
-        line = np.concatenate([surface_ + normal * 0.003, top + top_normal * 0.003])
-        normals = np.concatenate([normal, top_normal])
-        fine = np.linspace(0, len(line) - 1, 12 if low else 30)
-        line, normals = (
-            np.stack(
-                [gaussian_filter1d(np.interp(fine, np.arange(len(a)), a[:, k]), 2.0, mode="nearest") for k in range(3)],
-                1,
-            )
-            for a in (line, normals)
-        )
-        shapes.append(_outside(tube(line, 0.011, (0, 0.2, 0.5, 0.24), 6, flat=0.18, up=unit(normals))))
-        ids.append(-1)
+        for path in (bow, end[:, :] * [1, 1 if sign > 0 else 0.85]):
+            line = knot + np.stack([sign * path[:, 0], path[:, 1], -0.004 * np.sin(np.linspace(0, np.pi, 7))], 1)
+            shapes.append(outside(tube(line, 0.0105, (0, 0.2, 0.3, 0.24), 6, flat=0.16, up=back)))
+    ids += [-1] * 5
+    path = np.array([[0.068, 1.395, 0], [0.082, 1.45, 0], [0.085, 1.50, 0], [0.082, 1.54, 0]])
+    front, out = _wrapped(path, np.tile([0.0, 0.0, 1.0], (4, 1)), 0.28)
+    nape = np.array([[0.078, 1.60, 0.02], [0.064, 1.595, -0.03], [0.034, 1.575, -0.07], [0.0, 1.570, -0.09]])
+    behind, away = _suit()[0].nearest(nape)
+    half, normals = np.concatenate([front, behind]), np.concatenate([out, away])
+    half = half + normals * 0.003
+    mirror = np.array([-1.0, 1.0, 1.0])
+    half[-1, 0] = normals[-1, 0] = 0
+    line, normals = (_smooth(np.concatenate([a, a[-2::-1] * mirror]), 24 if low else 60, 2.0) for a in (half, normals))
+    shapes.append(outside(tube(line, 0.011, (0, 0.2, 1.0, 0.24), 6, flat=0.18, up=unit(normals))))
+    ids.append(-1)
     return _on_torso(shapes, ids, legs=True)
 
 

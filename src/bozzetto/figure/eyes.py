@@ -180,10 +180,11 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
     masks = _eye_masks(person.body, _EYE_SIZES[person.detail])
     age = person.spec.body.age
     colour = 255 * np.array(person.spec.face.eyes.srgb, np.float32)
+    colour = 0.88 * (colour + 0.15 * (colour.mean() - colour))
     old = float(np.interp(age, (20, 85), (0, 1)))
-    white = np.array((233, 227, 220), np.float32) + old * np.array((-9, -14, -22), np.float32)
+    white = np.array((226, 219, 211), np.float32) + old * np.array((-9, -14, -22), np.float32)
     if age < 14:
-        white = np.array((238, 236, 234), np.float32)
+        white = np.array((234, 231, 228), np.float32)
     picture = np.broadcast_to(white, (*masks["iris"].shape[:2], 3)).astype(np.float32)
 
     def lay(mask: str, paint: ndarray | tuple[int, int, int], strength: float) -> None:
@@ -203,7 +204,7 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
     lay("pupil", (9, 8, 9), 1.0)
     picture = iris + masks["iris"] * (picture - iris)
     lay("limbus_out", (120, 108, 104), 0.35)
-    lay("shade", (58, 36, 32), 0.62)
+    lay("shade", (52, 32, 28), 0.72)
     lay("glint", (250, 250, 250), 0.85)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
@@ -278,7 +279,7 @@ def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
     scallop = 0.30 + 0.14 * ((angle - middle) / half) ** 2
     gum = np.clip((scallop - down) / 0.05 + 0.5, 0, 1)[..., None]
     ivory = np.array((222, 206, 176) if old else (236, 229, 214), np.float32)
-    shade = 1 - 0.45 * np.exp(-((away / 0.012) ** 2)) - 1.2 * np.clip(angle - 0.65, 0, 0.75)
+    shade = 1 - 0.3 * np.exp(-((away / 0.010) ** 2)) - 0.7 * np.clip(angle - 0.75, 0, 0.75)
     enamel = ivory * np.clip(shade, 0.08, 1)[..., None] * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
     gums = np.array((190, 98, 92), np.float32) * (1 - 0.9 * np.clip(angle - 0.4, 0, 0.9))[..., None]
     return np.clip(enamel * (1 - gum) + gums * gum, 0, 255).astype(np.uint8)

@@ -15,7 +15,17 @@ from bozzetto.body.landmarks import contour_vertices, face_contours
 from bozzetto.body.model import load_body
 from bozzetto.figure.piece import Person, Piece, mix_weights
 from bozzetto.figure.spec import BeardStyle
-from bozzetto.figure.strands import CAP_ROWS, Geometry, hair_material, merge, ribbons, vertex_normals
+from bozzetto.figure.strands import (
+    CAP_ROWS,
+    Geometry,
+    cap_row,
+    hair_material,
+    locks,
+    merge,
+    ribbons,
+    vertex_normals,
+    wisps,
+)
 from bozzetto.kept import kept
 
 
@@ -93,7 +103,8 @@ def _brow_colour(person: Person) -> Float[ndarray, "3"]:
         return np.array([0.22, 0.15, 0.11])
     if colour.mean() > 0.6 and np.ptp(colour) < 0.12 and person.spec.body.age < 60:
         return np.array([0.36, 0.33, 0.31])
-    return colour * (0.58 if colour.mean() > 0.4 else 0.78 if colour.mean() > 0.25 else 0.9)
+    muted = (0.7 * colour + 0.3 * colour.mean()) * np.array([1.03, 0.94, 0.92])
+    return muted * (0.58 if colour.mean() > 0.4 else 0.78 if colour.mean() > 0.25 else 0.9)
 
 
 def _beard_colour(hair: Float[ndarray, "3"], brow: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
@@ -219,7 +230,7 @@ def _brows(thickness: str, full: bool) -> Bristles:
     rng = np.random.default_rng(11)
     edge = face_contours(load_body().template.numpy())["left_brow"][:, :2]
     upper, lower = edge[4::-1], edge[5:]
-    per_side = {"thin": 75, "medium": 105, "full": 130}[thickness] if full else 30
+    per_side = {"thin": 130, "medium": 180, "full": 230}[thickness] if full else 30
     swell = {"thin": 0.50, "medium": 0.75, "full": 1.0}[thickness]
     t = np.clip(np.linspace(0.0, 0.97, per_side) ** 0.95 + rng.normal(size=per_side) * 0.02, 0, 0.97)
     across = np.tile([-0.8, 0.5, -0.1, 0.9, -0.5, 0.2], per_side)[:per_side] + rng.normal(size=per_side) * 0.15
@@ -243,9 +254,9 @@ def _brows(thickness: str, full: bool) -> Bristles:
     places = _places_at(points.reshape(-1, 2))
     roots = places.take(np.arange(0, len(places.corners), k))
     weights, joints, moves = _follow(roots, k * 2, None)
-    columns = rng.integers(0, 32, len(points))
+    columns = locks(rng, len(points))
     return Bristles(
-        roots, places, np.zeros((*rise.shape, 3), np.float32), rise, 0.0019 if full else 0.0034, columns, None,
+        roots, places, np.zeros((*rise.shape, 3), np.float32), rise, 0.0011 if full else 0.0034, columns, None,
         np.zeros((0, 3), np.int64), np.zeros((0, 3, 2), np.float32), weights, joints, moves,
     )  # fmt: skip
 
@@ -297,7 +308,7 @@ def _lashes(long: float, full: bool) -> Bristles:
         moves[name] = (rows, turned)
     return Bristles(
         roots, places, lines, np.zeros(lines.shape[:2], np.float32), 0.0005 if full else 0.0016,
-        rng.integers(0, 16, len(lines)), None, np.zeros((0, 3), np.int64), np.zeros((0, 3, 2), np.float32),
+        locks(rng, len(lines)), None, np.zeros((0, 3), np.int64), np.zeros((0, 3, 2), np.float32),
         weights, joints, moves,
     )  # fmt: skip
 
@@ -322,9 +333,9 @@ def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndar
         x, (0, 0.010, 0.024, 0.034, 0.050, 0.060, 0.068), (0.5965, 0.599, 0.5985, 0.592, 0.597, 0.612, 0.632)
     )
     throat = np.interp(x, (0.0, 0.03, 0.05, 0.062), (0.526, 0.528, 0.545, 0.566))
-    lips = np.where(z > 0.11, _lip_distance(points) - 0.0022, 0.05)
-    whole = np.min([(cheek - y) * 0.8, y - throat, lips, z - 0.060], axis=0)
-    moustache = np.min([whole, 0.031 - x, (y - 0.5775 + 0.006 * (x > 0.022)) * 1.0], axis=0)
+    lips = np.where(z > 0.11, _lip_distance(points) - 0.0010, 0.05)
+    whole = np.min([(cheek - y) * 0.8, y - throat, lips, z - 0.060 - 0.15 * (y - 0.6)], axis=0)
+    moustache = np.min([whole, 0.035 - x, y - np.interp(x, (0.018, 0.026, 0.035), (0.5765, 0.5715, 0.581))], axis=0)
     # The philtrum stays a little clear.
     moustache = np.minimum(moustache, 0.02)
     chin = np.min([whole, 0.0265 - x + 0.2 * (0.57 - y), z - 0.105], axis=0)
@@ -359,8 +370,8 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     shares = rng.dirichlet((1, 1, 1), len(chosen))
     points = (corners[chosen] * shares[:, :, None]).sum(1)
     inside = beard_region(points, style)
-    keep = np.flatnonzero(inside > rng.uniform(0, 0.004, len(points)))
-    few = {"moustache": 190, "goatee": 340}.get(style, 950)
+    keep = np.flatnonzero(inside > 0.013 * rng.uniform(0, 1, len(points)) ** 2)
+    few = {"moustache": 260, "goatee": 420}.get(style, 1150)
     keep = _spread_out(points, keep, few if full else few // 5)
     chosen, shares, points, inside = chosen[keep], shares[keep], points[keep], inside[keep]
     roots = Places(faces[chosen], shares.astype(np.float32))
@@ -396,13 +407,16 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     used, local = np.unique(faces[candidates], return_inverse=True)
     local = local.reshape(-1, 3)
     layer = Places(np.repeat(used[:, None], 3, 1), np.tile(np.array([1, 0, 0], np.float32), (len(used), 1)))
-    u = template[used, 0] / 0.14 + 0.5
-    v = np.clip(0.955 - field[used] / 0.11, 0.01, 0.999) * CAP_ROWS
+    u = np.arctan2(template[used, 0], template[used, 2] - 0.03) / 3.2 + 0.5
+    v = cap_row(field[used] - 0.003) * CAP_ROWS
     uvs = np.stack([u, v], 1).astype(np.float32)[local]
     weights, joints, moves = _follow(roots, k * 2, layer)
+    columns = locks(rng, count)
+    fine = full & (inside < 0.013 * rng.uniform(0.3, 1.6, count))
+    columns[fine] = wisps(rng, int(fine.sum()))
     width = (0.0036 if style in ("full", "long") else 0.0028) * (1 if full else 2.2)
     return Bristles(
-        roots, places, offsets.astype(np.float32), rise, width, rng.integers(0, 32, count), layer, local, uvs,
+        roots, places, offsets.astype(np.float32), rise, width, columns, layer, local, uvs,
         weights, joints, moves,
     )  # fmt: skip
 

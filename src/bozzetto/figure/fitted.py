@@ -140,6 +140,14 @@ def tube(
     return sheet(points, box, closed=True)
 
 
+def outside(shape: Shape) -> Shape:
+    """A closed shape with its faces looking out."""
+    a, b, c = (shape.vertices[shape.faces[:, k]] - shape.vertices.mean(0) for k in range(3))
+    if np.einsum("nd,nd->", np.cross(a, b), c) < 0:
+        return Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
+    return shape
+
+
 def unit(vectors: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
     """The same directions with length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from bozzetto.body.model import load_body
@@ -20,6 +21,7 @@ from bozzetto.figure.shells import (
     CROTCH,
     FRONT,
     KNEE,
+    LEG_LEFT,
     LOWER_ARM,
     SIDE_Z,
     UPPER_ARM,
@@ -28,12 +30,16 @@ from bozzetto.figure.shells import (
     Shell,
     bridge,
     chart,
+    chart_normals,
     fit_chart,
     hang,
+    make_patch,
     make_shell,
+    on_front,
     panel_coordinates,
     raise_shell,
     relax,
+    round_neck,
     smooth_step,
     steady_four,
 )
@@ -58,6 +64,8 @@ class Trim:
     """Metres above the garment, by chart vertex."""
     swatch: int | None = None
     """The plain patch it is coloured from instead of its place in the pattern."""
+    rise: Float[ndarray, "v"] | None = None
+    """Metres above the garment of each of its own vertices; ``lift`` where absent."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class Design:
     """Height on the mean person above which the waistband keeps to what it is worn over."""
     thickness: float = 0.003
     fall: Fall | None = None
+    level: float | None = None
+    """Height on the mean person of a hem that runs level on everyone."""
     buttons: tuple[tuple[float, float], ...] = ()
     """Across and up on the front, mean person."""
     button: tuple[float, int] = (0.0058, 1)
@@ -232,31 +242,114 @@ class _Maker:
         return Trim(shell, np.broadcast_to(lift, (len(self.here.rest),)).astype(np.float64))
 
 
-def _collar(m: _Maker, stand: float, width: float, point: float, spread: float) -> Trim:
-    """A collar that falls from the top edge of its stand: longest at its points in front."""
-    here = m.here
-    x = np.abs(here.rest[:, 0])
-    inside = here.neck - stand
-    reach = width + point * smooth_step((_front(here) - 0.35) / 0.5)
-    gap = np.where(here.rest[:, 2] > 0.0, x - 0.004 - spread * np.maximum(inside, 0) - 0.0 * x, 1.0)
-    lift = 0.0035 + 0.05 * np.clip(inside, 0, 0.07)
-    edge = reach - inside
-    for _ in range(8 if m.lining else 1):  # a clean edge
-        edge = 0.4 * edge + 0.6 * (here.mean @ edge)
-    return m.trim(inside + 2e-4, edge, gap, lift=lift)
+def _grid(
+    m: _Maker, mix: sparse.csr_matrix, rise: Float[ndarray, "r c"], lift: float, sides: str, swatch: int | None = None
+) -> Trim:
+    """A trim that is a grid over the chart: its edges are as smooth as the curves it is made from."""
+    shell, level = make_patch(m.here, mix, rise, m.lining > 0, sides)
+    return Trim(shell, np.full(len(m.here.rest), lift), swatch, level)
+
+
+def _collar(
+    m: _Maker,
+    neckline: tuple[float, float],
+    opening: Float[ndarray, "n"],
+    stand: float,
+    over: float,
+    point: tuple[float, float],
+    lift: float = 0.0062,
+) -> Trim:
+    """A collar that stands up from the neckline and falls over it.
+
+    Args:
+        neckline: Where it starts, behind and how much lower in front: see ``_neckline``.
+        opening: Positive outside the opening in front, where its ends lie.
+        stand: How high it stands.
+        over: How far it falls below the neckline behind.
+        point: How much farther its corners lie outwards (turn) and down (metres).
+        lift: Of the fall above the garment.
+    """
+    full = m.lining > 0
+
+    def start(turn: ndarray) -> ndarray:
+        return neckline[0] + neckline[1] * smooth_step(0.5 + 0.75 * np.cos(turn))
+
+    search = np.linspace(0.015, 1.5, 300)
+    outside = round_neck(m.here, search, start(search)) @ opening > 0
+    first = float(search[outside.argmax()])
+    turn = np.linspace(first, 2 * np.pi - first, 81 if full else 33)
+    left = turn < np.pi
+    from_end = np.where(left, turn - first, 2 * np.pi - first - turn)
+    begin = start(turn)
+    top = begin - stand
+    end = begin + over + point[1] * np.exp(-from_end / 0.4)
+    outward = np.where(left, 1, -1) * point[0] * np.exp(-from_end / 0.3)
+    rows = [(begin, 0.0, 0.0006), (begin - 0.55 * stand, 0.0, 0.0016), (top, 0.0, 0.0030), (top, 0.0, lift - 0.0014)]
+    if not full:
+        rows = [rows[0], rows[3]]
+    for v in (0.06, 0.2, 0.4, 0.6, 0.8, 1.0) if full else (0.4, 1.0):
+        rows.append((top + (end - top) * v, v, lift * (1.0 + 0.15 * np.sin(np.pi * v)) - 0.0012 * v))
+    down = np.stack([row for row, _, _ in rows])
+    back = np.where(left, 0.07, -0.07) * np.exp(-from_end / 0.12)  # its upper corners are round
+    around = np.stack([turn + outward * v + back * np.clip((begin - row) / stand, 0, 1) for row, v, _ in rows])
+    rise = np.stack([np.full(len(turn), height) for _, _, height in rows])
+    return _grid(m, round_neck(m.here, around, down), rise, lift + 0.001, "blr")
+
+
+def _lapel(m: _Maker, bottom: float, slope: float, top: float, wide: float, side: int) -> Trim:
+    """The half of a front that is turned back along its opening, up to the gorge.
+
+    Args:
+        bottom, slope: Of the opening: see ``_vee``.
+        top: Height of the gorge.
+        wide: From the fold to the lapel's point.
+        side: 1 for the figure's left, -1 for its right.
+    """
+    t = np.linspace(1, 0, 28 if m.lining else 9)[:, None]
+    across = np.linspace(0, 1, 7 if m.lining else 3)[None]
+    fold = np.concatenate([slope * (top - bottom) * t + 0.0006, bottom + (top - bottom) * t], 1)
+    tip = np.array([slope * (top - bottom) + wide, top - 0.036])
+    belly = 0.016 * np.sin(np.pi * t) ** 1.0
+    outline = np.concatenate(
+        [0.004 + (tip[0] - 0.004) * t + belly, bottom - 0.004 + (tip[1] - bottom + 0.004) * t - 0.3 * belly], 1
+    )
+    xy = fold[:, None] * (1 - across[..., None]) + outline[:, None] * across[..., None]
+    rise = np.broadcast_to(0.0025 + 0.0042 * np.sin(0.8 * np.pi * across) + 0.0015 * across, xy.shape[:2]).copy()
+    if side < 0:
+        xy, rise = xy[:, ::-1] * [-1.0, 1.0], rise[:, ::-1]
+    return _grid(m, on_front(m.here, xy[..., 0], xy[..., 1]), rise, 0.006, "tblr")
+
+
+def _pockets(
+    m: _Maker, middle: tuple[float, float], across: tuple[float, float], up: tuple[float, float]
+) -> list[Trim]:
+    """A flap on the left of the front and its mirror image: its middle and the way to its end and its upper edge."""
+    u, v = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(1, -1, 5))
+    xy = np.array(middle) + u[..., None] * np.array(across) + v[..., None] * np.array(up)
+    rise = np.full(u.shape, 0.0032)
+    return [
+        _grid(m, on_front(m.here, one[..., 0], one[..., 1]), rise, 0.003, "tblr")
+        for one in (xy, xy[:, ::-1] * [-1.0, 1.0])
+    ]
+
+
+def _lap(m: _Maker, high: float, low: float, lift: float = 0.003) -> Trim:
+    """The edge of the left front, which lies over the right one."""
+    y = np.linspace(high, low, max(int((high - low) / (0.009 if m.lining else 0.04)), 3))[:, None]
+    ends = smooth_step((y - low) / 0.05)
+    x = np.array([-0.016, -0.008, 0.002, 0.014, 0.030])[None] * (0.1 + 0.9 * ends)
+    rise = np.array([1.0, 1.0, 0.95, 0.6, 0.12])[None] * (0.2 + 0.8 * ends) * lift
+    return _grid(m, on_front(m.here, x, np.broadcast_to(y, x.shape)), rise, lift, "l")
 
 
 def _top(m: _Maker, kind: str) -> Design:
     here, v = m.here, m.variant
     arm = here.arm
     if kind == "tank top":
-        shell = m.shell(_neckline(here, 0.084, 0.045), here.armhole - 0.026, _hem(here, m.hem(0.032)))
+        neck = _neckline(here, 0.070, 0.052)
+        shell = m.shell(neck, here.armhole - 0.024, _hem(here, m.hem(0.032)))
         make = Make("jersey", 0.7, hems=(0.042,), variant=v)
-        bands = (
-            m.trim(
-                _neckline(here, 0.0835, 0.045), 0.012 - _neckline(here, 0.084, 0.045), here.armhole - 0.026, lift=0.0012
-            ),
-        )
+        bands = (m.trim(neck + 5e-4, 0.012 - neck, here.armhole - 0.024, lift=0.0012),)
         return Design(shell, body_sheet(m.size, -0.02, False), make, bands, 0.001, 0.5, folds=0.002)
     if kind == "t-shirt":
         end = (0.125, 0.145, 0.165)[v]
@@ -273,16 +366,14 @@ def _top(m: _Maker, kind: str) -> Design:
             ease,
             0.3,
             folds=0.006,
+            level=None if m.wear.endswith("tucked") else hem,
         )
     if kind in ("shirt", "blouse"):
         soft = kind == "blouse"
-        open_to = 0.385 - (0.045 if soft else 0.015 * v)
-        stand = 0.040 if not soft else 0.050
-        neck = _neckline(here, stand, 0.006)
         buttoned = m.wear.startswith("buttoned")
-        if buttoned:
-            stand, open_to = 0.030, 0.455
-            neck = _neckline(here, stand, -0.006)
+        open_to = 0.455 if buttoned else 0.412 - (0.006 if soft else 0.008 * v)
+        line = (0.044, 0.0) if buttoned else (0.046, 0.008)
+        neck = _neckline(here, *line)
         vee = np.ones(len(arm)) if buttoned else _vee(here, open_to, 0.42)
         tucked = m.wear.endswith("tucked")
         hem = m.hem(0.026)
@@ -293,12 +384,10 @@ def _top(m: _Maker, kind: str) -> Design:
         placket = m.trim(
             np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016
         )
-        collar = _collar(
-            m,
-            stand - 0.006 * buttoned,
-            0.036 if not soft else 0.048,
-            0.022 if not soft else 0.010,
-            0.55 if not soft else 0.8,
+        collar = (
+            _collar(m, line, vee, 0.020, 0.018, (0.22, 0.010))
+            if soft
+            else _collar(m, line, vee, 0.024, 0.012, (0.20, 0.024))
         )
         if soft:
             ease = 0.003 + 0.016 * smooth_step((arm - 0.04) / 0.2) * smooth_step((SLEEVE_END - 0.035 - arm) / 0.07)
@@ -321,6 +410,7 @@ def _top(m: _Maker, kind: str) -> Design:
             ease,
             0.3,
             folds=0.006,
+            level=None if tucked else hem,
             buttons=buttons,
         )
     hood = kind == "hoodie"
@@ -369,6 +459,7 @@ def _top(m: _Maker, kind: str) -> Design:
         folds=0.007,
         rounds=12,
         thickness=0.004,
+        level=None if m.wear.endswith("tucked") else hem,
     )
 
 
@@ -404,7 +495,8 @@ def _outer(m: _Maker, kind: str) -> Design:
         low = 0.055 - 0.03 * smooth_step(1 - np.abs(np.abs(x) - 0.035) / 0.05) * front
         shell = m.shell(_neckline(here, 0.066, 0.0), vee, here.height - low, here.armhole - 0.010)
         buttons = tuple((0.0 if closed else 0.032, float(a)) for a in np.arange(0.245, 0.06, -0.045))
-        return Design(shell, sheet, Make("twill", 0.6, variant=v), (), 0.002, 0.6, folds=0.001, buttons=buttons)
+        laps = (_lap(m, 0.259, 0.05, 0.0025),) if closed else ()
+        return Design(shell, sheet, Make("twill", 0.6, variant=v), laps, 0.002, 0.6, folds=0.001, buttons=buttons)
     if kind == "cardigan":
         hem = 0.0
         vee = _vee(here, 0.27, 0.31, opening, 0.05)
@@ -438,55 +530,40 @@ def _outer(m: _Maker, kind: str) -> Design:
         hem = 0.008
         leather = v == 1
         vee = _vee(here, 0.36 if v else 0.40, 0.35, 0.003 if v == 0 else opening, 0.0 if v == 0 else 0.06)
-        stand = 0.040
-        shell = m.shell(_neckline(here, stand, 0.004), vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
-        collar = _collar(m, stand, 0.040, 0.012, 0.5)
+        line = (0.052, 0.008)
+        shell = m.shell(_neckline(here, *line), vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
+        collar = _collar(m, line, vee, 0.022, 0.022, (0.12, 0.018), 0.008)
         band = m.trim(_hem(here, hem - 2e-4), hem + 0.045 - here.height, vee + 2e-4, lift=0.003)
         cuff = m.trim(arm - (SLEEVE_END - 0.045), _sleeve(here, SLEEVE_END + 2e-4), lift=0.003)
         zip_ = m.trim(
-            vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, stand + 0.002, 0.004), lift=0.0022
+            vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, line[0] + 0.002, line[1]), lift=0.0022
         )
-        pockets = m.trim(
-            np.where(front, 0.008 - np.abs(np.abs(x) - 0.105 + 0.35 * (y - 0.09)), -1),
-            0.055 - np.abs(y - 0.10),
-            lift=0.003,
-        )
+        pockets = _pockets(m, (0.1015, 0.10), (0.0075, 0.0026), (-0.0193, 0.055))
         blouse = smooth_step((here.height - hem - 0.045) / 0.03)
         make = Make(
             "leather" if leather else "twill", 0.9, hems=(hem + 0.05, 0.385), cuffs=(SLEEVE_END - 0.05,), variant=v
         )
         ease = 0.004 + 0.005 * blouse + roomy * 1.2 * smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
         return Design(
-            shell, sheet, make, (collar, band, cuff, zip_, pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004
+            shell, sheet, make, (collar, band, cuff, zip_, *pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004
         )
     if kind in ("suit jacket", "coat"):
         suit = kind == "suit jacket"
         bottom = (0.165 if suit else 0.23) - 0.02 * (v == 2)
-        below = 0.003 if v != 1 else opening
-        vee = _vee(here, bottom, 0.20 if suit else 0.25, below, 0.10 if suit else 0.03)
-        stand = 0.052
-        neck = _neckline(here, stand, 0.0)
+        slope = 0.20 if suit else 0.25
+        closed = v != 1
+        if closed:  # down to the second button, or all the way
+            cutaway = 0.12 * np.maximum(bottom - 0.078 - y, 0) if suit else 0.0
+            vee = np.where(front, np.abs(x) - np.maximum(slope * np.maximum(y - bottom, 0), cutaway) - 1e-4, 1.0)
+        else:
+            vee = _vee(here, bottom, slope, opening, 0.10 if suit else 0.03)
+        line, top = (0.056, 0.0), 0.452
+        neck = _neckline(here, *line)
         shell = m.shell(neck, vee, _sleeve(here, SLEEVE_END - 0.004), cut=0.045)
-        # The lapel lies along the opening; a notch parts it from the collar.
-        inside = here.neck - stand
-        up = np.clip((y - bottom) / 0.21, 0, 1)
-        wide = 0.062 * smooth_step(up * 1.5) + 0.002
-        notch = 0.432 - y + 0.25 * (np.abs(x) - 0.06) - 0.35 * np.maximum(vee - 0.012, 0)
-        lapel = m.trim(
-            np.where(front, vee + 2e-4, -1),
-            wide - vee,
-            y - bottom - 0.004,
-            notch,
-            lift=0.0045 + 0.09 * np.clip(vee, 0, 0.06),
-        )
-        fall = m.trim(
-            inside + 2e-4,
-            0.046 - inside,
-            np.where(front, y - 0.434 - 0.25 * (np.abs(x) - 0.06), 1.0),
-            vee + 2e-4,
-            lift=0.004 + 0.05 * np.clip(inside, 0, 0.05),
-        )
-        pocket = m.trim(np.where(front, 0.042 - np.abs(np.abs(x) - 0.095), -1), 0.010 - np.abs(y - 0.065), lift=0.003)
+        lapels = tuple(_lapel(m, bottom, slope, top, 0.052 if suit else 0.060, side) for side in (1, -1))
+        fall = _collar(m, line, vee, 0.016, 0.026, (0.20, 0.004), 0.0085)
+        laps = (_lap(m, bottom + 0.004, bottom - 0.078 if suit else 0.03),) if closed else ()
+        pockets = _pockets(m, (0.097, 0.062), (0.038, -0.003), (0.0, 0.013))
         ease = (0.004 if suit else 0.007) + roomy * (0.8 if suit else 1.2)
         hang_ = (
             Fall(-0.075, -0.05, 3, 0.002, 0.011)
@@ -502,7 +579,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             shell,
             body_sheet(m.size, hang_.hem - 0.02, True),
             make,
-            (lapel, fall, pocket),
+            (*lapels, fall, *laps, *pockets),
             ease,
             0.35 if suit else 0.2,
             rounds=14,
@@ -571,8 +648,8 @@ def _bottom(m: _Maker, kind: str) -> Design:
         )
     top = 0.135 if kind != "leggings" else 0.150
     hem = {
-        "trousers": ANKLE - 0.022,
-        "jeans": ANKLE - 0.018,
+        "trousers": ANKLE - 0.016,
+        "jeans": ANKLE - 0.014,
         "shorts": (-0.26, -0.20, -0.30)[v],
         "leggings": ANKLE + 0.03,
     }[kind]
@@ -588,7 +665,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
             rounds=4,
             thickness=0.002,
         )
-    rise = 0.0 if kind == "shorts" else 0.030 * smooth_step((here.rest[:, 2] - 0.03) / 0.05)  # over the instep
+    rise = 0.0 if kind == "shorts" else 0.022 * smooth_step((here.rest[:, 2] + 0.02) / 0.09)  # over the instep
     shell = m.shell(top - tall, tall - hem - rise, legs=True, lining=1.5 * m.lining)
     band = m.trim(top - tall + 2e-4, tall - (top - 0.034), legs=True, lift=0.0018)
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
@@ -610,6 +687,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
         slip,
         10,
         folds=0.006,
+        level=hem,
         buttons=((0.0, top - 0.017),),
         button=(0.0075, 2),
         waist=top - 0.03,
@@ -621,7 +699,7 @@ def _dress(m: _Maker, kind: str) -> Design:
     arm = here.arm
     hem = {"mini dress": -0.165, "knee dress": KNEE + 0.01, "long dress": -0.70}[kind]
     end = (None, 0.13, SLEEVE_END)[v]
-    neck = _neckline(here, 0.085, 0.035) if v == 0 else _neckline(here, 0.072, 0.03)
+    neck = _neckline(here, 0.072, 0.042) if v == 0 else _neckline(here, 0.066, 0.03)
     fields = [neck, here.armhole - 0.010 if end is None else _sleeve(here, end)]
     shell = m.shell(*fields, cut=0.145)
     band = m.trim(0.016 - np.abs(here.height - 0.165), lift=0.0022)
@@ -646,7 +724,11 @@ def _underwear(m: _Maker, kind: str) -> Design:
     here = m.here
     if kind in ("briefs", "slip shorts"):
         low = -0.125 if kind == "briefs" else -0.150
-        shell = m.shell(0.085 - here.height, here.height - low, legs=True)
+        fields = [0.085 - here.height, here.height - low]
+        if kind == "slip shorts":  # only what shows from below
+            n = chart_normals(here)
+            fields.append(0.03 * (0.25 - n[:, 0] * np.sign(here.rest[:, 0]) + 0.6 * n[:, 2]))
+        shell = m.shell(*fields, legs=True)
         band = m.trim(0.085 - here.height + 2e-4, here.height - 0.06, legs=True, lift=0.001)
         return Design(
             shell,
@@ -657,7 +739,7 @@ def _underwear(m: _Maker, kind: str) -> Design:
             rounds=4,
             thickness=0.0018,
         )
-    shell = m.shell(_neckline(here, 0.10, 0.05), here.armhole - 0.016, here.height - 0.14)
+    shell = m.shell(_neckline(here, 0.074, 0.055), here.armhole - 0.020, here.height - 0.14)
     return Design(
         shell,
         body_sheet(m.size, 0.12, False),
@@ -824,6 +906,27 @@ def _drape(
     return rings, out
 
 
+def _room(fit: Fit, outer: Float[ndarray, "n"], points: Float[ndarray, "k 3"]) -> Float[ndarray, "k 3"]:
+    """The way out of what is worn round the hips, for points that lie in it; zero elsewhere."""
+    near = np.flatnonzero((fit.chart.height < 0.25) & (fit.chart.height > -0.2))
+    below = fit.points[near] + (outer[near] + GAP)[:, None] * fit.normals[near]
+    middle = (below[:, 2].max() + below[:, 2].min()) / 2
+    turns, step, top = 60, 0.012, float(below[:, 1].max())
+
+    def cell(p: ndarray) -> tuple[ndarray, ndarray]:
+        turn = np.arctan2(p[:, 0], p[:, 2] - middle) / (2 * np.pi) * turns
+        return np.round(turn).astype(int) % turns, np.clip(((top - p[:, 1]) / step).astype(int) + 1, 0, rows - 1)
+
+    rows = int((top - float(below[:, 1].min())) / step) + 3
+    reach = np.zeros((turns, rows))
+    np.maximum.at(reach, cell(below), np.hypot(below[:, 0], below[:, 2] - middle))
+    for axis in (0, 1):
+        reach = np.maximum(reach, np.maximum(np.roll(reach, 1, axis), np.roll(reach, -1, axis)))
+    radius = np.hypot(points[:, 0], points[:, 2] - middle)
+    gain = np.maximum(reach[cell(points)] / np.maximum(radius, 1e-3) - 1, 0)
+    return np.stack([points[:, 0] * gain, 0 * gain, (points[:, 2] - middle) * gain], 1)
+
+
 def _over_skirt(fit: Fit, rings: Float[ndarray, "r k 3"]) -> Float[ndarray, "n"]:
     """Heights that bring the chart outside a skirt, near the skirt's rim; zero elsewhere."""
     top, bottom = rings[0, :, 1].min(), rings[0, :, 1].mean() - 0.16 * fit.scale
@@ -898,10 +1001,13 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
     reach = _hull(reach, angle, turn)
     weights = _hanging_weights(detail)[near]
-    mirrored = _mirrored_joints()
+    names, mirrored = _joint_names(), _mirrored_joints()
+    root = names.index("root")
+    limbs = [(names.index(f"upperleg01.{side}"), names.index(f"lowerleg01.{side}")) for side in "LR"]
     soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
     across = np.interp(levels, (-0.75, -0.36, -0.17, -0.04), (0.34, 0.17, 0.12, 0.10))
     begin = smooth_step((levels[0] - levels) / 0.02)
+    deep = 0.24 * smooth_step((-0.06 - levels) / 0.12) * smooth_step((levels + 0.42) / 0.12)
     rows = []
     for r in range(1, len(levels)):
         at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
@@ -913,6 +1019,14 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
         left = smooth_step(0.5 + at[:, :1] / across[r])
         mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
         own = both * mine
+        # In front between the thighs it sags when they rise.
+        sag = deep[r] * (1 - smooth_step(np.abs(at[:, 0]) / 0.06)) * (at[:, 2] > SIDE_Z)
+        own = own * (1 - sag[:, None])
+        own[:, root] += sag
+        for thigh, shin in limbs:  # which keeps it to few joints there
+            bent = own[:, shin] * np.minimum(sag / 0.1, 1)
+            own[:, thigh] += bent
+            own[:, shin] -= bent
         rows.append(dense_rim * (1 - begin[r]) + own * begin[r])
     return steady_four(np.concatenate(rows).astype(np.float32))
 
@@ -1044,13 +1158,19 @@ class _Wardrobe:
         thick = np.minimum(room, plan.thickness * small)
         # Round the neck and along openings the lining slopes down to what is worn below, so that no gap looks in.
         slope = np.clip(edge / 0.014, 0, 1) * chest
-        points = raise_shell(fit, shell, heights, np.maximum(thick, slope * (heights - self.outer + 0.008)))
+        thick = np.maximum(thick, slope * (heights - self.outer + 0.008))
+        points = raise_shell(fit, shell, heights, thick)
+        if plan.level is not None and (name != "top" or person.spec.outer is None):
+            self._level(points, plan, thick)
         dressed.add(points, shell.faces, _placed(plan)[0], shell.weights, shell.joints)
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
         for trim, uvs in zip(plan.trims, _placed(plan)[1:], strict=True):
             lifted = heights + trim.lift * small
-            cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
+            if trim.rise is None:
+                cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
+            else:
+                cover = raise_shell(fit, trim.shell, heights, np.full(len(heights), 0.0022), trim.rise * small)
             dressed.add(
                 cover,
                 trim.shell.faces,
@@ -1088,6 +1208,23 @@ class _Wardrobe:
             material,
             hides=self._hides(plan),
         )
+
+    def _level(self, points: Float[ndarray, "v 3"], plan: Design, thick: Float[ndarray, "n"]) -> None:
+        """Brings the lowest part to the heights it was drawn at, whatever the body inside is like."""
+        shell, here, hem = plan.shell, self.fit.chart, plan.level
+        assert hem is not None
+        y, side = shell.mix @ here.height, shell.rest[:, 0]
+        share = smooth_step((hem + 0.12 - y) / 0.09)
+        legs = bool((shell.panels == LEG_LEFT).any())
+        for part in ((side > 0), (side <= 0)) if legs else (np.ones(len(y), bool),):
+            low = np.flatnonzero(part & (share > 0))
+            off = points[low, 1] - self.fit.height_of(shell.rest[low, 1], self.person)
+            shift = share[low] * (np.average(off, weights=share[low] ** 4) - off)
+            points[low, 1] += shift
+            if not legs:
+                inward = (shell.mix[low] @ (thick[:, None] * self.fit.normals)) * shell.inner[low, None]
+                away = _room(self.fit, self.outer, points[low] + inward)
+                points[low] += away * np.clip(np.abs(shift) / 0.008, 0, 1)[:, None]
 
     def _add_fall(self, dressed: _Dressed, kind: str, variant: int, plan: Design, rings: ndarray, small: float) -> None:
         detail, shell = self.person.detail, plan.shell
@@ -1147,6 +1284,9 @@ def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
         # A seated figure shows its thighs below a short skirt.
         under = (here.height < 0.2) & (here.height > max(min(plan.fall.hem + 0.25, CROTCH - 0.04), CROTCH - 0.35))
         cut = float(plan.shell.rest[plan.shell.cut, 1].mean())
+        # What faces out and back does not show from below.
+        outward = fit.normals[:, 0] * np.sign(here.rest[:, 0]) - 0.6 * fit.normals[:, 2] > 0.35
+        under |= outward & (here.height < 0.2) & (here.height > plan.fall.hem + 0.11)
         inside = np.where(here.height < cut, under & closed_below, inside)
     body, where = here.below
     vertex = np.zeros(person.body.parts["body"].stop, bool)

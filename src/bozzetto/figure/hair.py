@@ -21,10 +21,12 @@ from bozzetto.figure.strands import (
     Geometry,
     Strands,
     Surface,
+    cap_row,
     distances,
     fit_frame,
     grow,
     hair_material,
+    locks,
     merge,
     ribbons,
     strands,
@@ -32,15 +34,16 @@ from bozzetto.figure.strands import (
     together,
     tubes,
     vertex_normals,
+    wisps,
 )
 from bozzetto.kept import kept
 
 NAPE, CROWN = 0.572, 0.752
 """Heights of the lowest hair and of the top of the head, on the template."""
 _HAIRLINE = (
-    (0, 0.716), (15, 0.716), (28, 0.713), (40, 0.705), (48, 0.698), (55, 0.688), (60, 0.674), (64, 0.656), (67, 0.642),
-    (70, 0.631), (76, 0.629), (80, 0.644), (84, 0.650), (100, 0.652), (106, 0.645), (112, 0.622), (120, 0.602),
-    (135, 0.586), (155, 0.576), (180, 0.572),
+    (0, 0.716), (15, 0.716), (28, 0.713), (40, 0.705), (48, 0.698), (55, 0.688), (60, 0.674), (64, 0.656), (67, 0.645),
+    (70, 0.637), (76, 0.636), (80, 0.645), (84, 0.650), (100, 0.652), (106, 0.645), (112, 0.632), (120, 0.616),
+    (130, 0.601), (140, 0.591), (155, 0.580), (180, 0.574),
 )  # fmt: skip
 """Height of the natural hairline by degrees from straight ahead, seen from above the ears."""
 
@@ -78,7 +81,11 @@ class Scalp:
 def hairline(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
     """About how far template points lie above the natural hairline; negative on the face and the neck."""
     angle = np.degrees(np.arctan2(np.abs(points[:, 0]), points[:, 2] - 0.045))
-    degrees, heights = np.array(_HAIRLINE).T
+    degrees = np.arange(-20.0, 201.0)
+    known, rises = np.array(_HAIRLINE).T
+    heights = np.interp(180 - np.abs(180 - np.abs(degrees)), known, rises)
+    rounding = np.hanning(19)[1:-1]
+    heights = np.convolve(np.pad(heights, 8, "edge"), rounding / rounding.sum(), "valid")
     here = np.interp(angle, degrees, heights)
     slope = (np.interp(angle + 2, degrees, heights) - np.interp(angle - 2, degrees, heights)) / np.radians(4)
     return (points[:, 1] - here) / np.sqrt(1 + (slope / 0.075) ** 2)
@@ -137,9 +144,9 @@ def scalp() -> Scalp:
     cap_inside = hairline(cap_points)
 
     def unrolled(corners: Int[ndarray, "f 3"]) -> Float[ndarray, "f 3 2"]:
-        u = np.arctan2(cap_points[:, 0], cap_points[:, 2] - 0.02)[corners] / (2 * np.pi) + 0.5
-        u = u + (u < u.max(1, keepdims=True) - 0.5)
-        v = np.clip(0.95 - cap_inside / 0.2, 0.01, 0.999)[corners] * CAP_ROWS
+        # Left and right share the texture, for finer hairs.
+        u = np.arctan2(np.abs(cap_points[:, 0]), cap_points[:, 2] - 0.02)[corners] / np.pi
+        v = cap_row(cap_inside)[corners] * CAP_ROWS
         return np.stack([u, v], -1).astype(np.float32)
 
     normals = vertex_normals(template, part.faces)
@@ -202,7 +209,7 @@ class Head:
 class Cut:
     """What a style gives."""
 
-    seeds: Strands | None
+    seeds: Strands
     points: int = 7
     """Along each strand."""
     thickness: float = 0.004
@@ -213,6 +220,10 @@ class Cut:
     """Vertices across each ribbon, in full detail."""
     locks: bool = False
     """Strands become round locks instead of ribbons."""
+    more: tuple[tuple[Strands, int], ...] = ()
+    """Further strands, each set with its number of points."""
+    coily: bool = False
+    """Every hair is tightly curled."""
 
 
 def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
@@ -228,15 +239,19 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     head = _head(person, style, covered)
     cut = STYLES[style](head)
     parts = [_under_layer(head, cut), *cut.extra]
-    if cut.seeds is not None:
-        lines, away = grow(head.field, cut.seeds, cut.points if head.full else min(max(3, (cut.points + 1) // 2), 7))
-        seeds = cut.seeds
+    for seeds, points in ((cut.seeds, cut.points), *cut.more):
+        if len(seeds.roots) == 0:
+            continue
+        if head.full:
+            lines, away = grow(head.field, seeds, points)
+        else:
+            lines, away = grow(head.field, seeds, min(max(3, (points + 1) // 2), 6), 0.015)
         clear = ~_before_the_eyes(lines) & ~_strays(lines, 0.013 if head.full else 0.035)
         lines, away = lines[clear], away[clear]
         seeds = Strands(seeds.roots[clear], seeds.normals[clear], seeds.combs[clear], seeds.how[clear])
         if cut.locks:
             along = np.linspace(0, 1, lines.shape[1])
-            radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - along**6, 0.02, 1))
+            radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - 0.8 * along**8, 0.02, 1))
             radius = radius * (1 + 0.10 * np.sin(along * 40 + seeds.get("phase")[:, None]))
             parts.append(tubes(lines, radius, 6 if head.full else 3, seeds.get("column").astype(int), repeat=3))
         else:
@@ -247,7 +262,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     vertices = head.frame.to_person(mesh.vertices)
     weights, joints = hanging_weights(person, head.frame, mesh.vertices)
     colour = np.array(person.spec.hair.colour.srgb)
-    material = hair_material(colour, 1024 if head.full else 128, is_grey(colour), head.full)
+    material = hair_material(colour, 1024 if head.full else 128, is_grey(colour), head.full, cut.coily)
     return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
 
 
@@ -263,10 +278,10 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
 
 
 def _strays(lines: Float[ndarray, "s k 3"], reach: float) -> Bool[ndarray, "s"]:
-    """Strands whose lower part hangs away from all others, below the chin."""
+    """Strands whose lower part hangs away from all others."""
     from scipy.spatial import cKDTree
 
-    strand, at = np.nonzero(lines[..., 1] < 0.565)
+    strand, at = np.nonzero(lines[..., 1] < 0.68)
     stray = np.zeros(len(lines), bool)
     if len(strand) == 0:
         return stray
@@ -274,7 +289,7 @@ def _strays(lines: Float[ndarray, "s k 3"], reach: float) -> Bool[ndarray, "s"]:
     near = cKDTree(points).query(points, k=min(8, len(points)), distance_upper_bound=reach)[1]
     owner = np.append(strand, -1)[near]
     others = ((owner != strand[:, None]) & (owner >= 0)).sum(1)
-    alone = np.bincount(strand, others < 2, len(lines))
+    alone = np.bincount(strand, others < 3, len(lines))
     return alone > 0.45 * np.bincount(strand, minlength=len(lines)).clip(1)
 
 
@@ -299,15 +314,16 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
     cloth = 0.024 if person.spec.outer is not None else 0.015
     solid = solid + around * ((1 - chin_to_chest) * cloth / frame.scale)[:, None]
     short = style in _SHORT
-    low = np.array([-0.22, 0.48 if short else 0.0, -0.20])
+    low = np.array([-0.22, 0.48 if short else 0.08, -0.20])
     high = np.array([0.22, 0.90, 0.26])
-    field = surface(solid, around, low, high, 0.011 if person.detail == "full" else 0.022)
+    full = person.detail == "full"
+    field = surface(solid, around, low, high, 0.011 if full else 0.022, 3 if full else 1)
     roots = np.einsum("nk,nkd->nd", place.shares, vertices[place.corners])
     outward = np.einsum("nk,nkd->nd", place.shares, normals[place.corners])
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     ceiling = 9.0 if covered is None else NAPE + covered * (CROWN - NAPE)
     rng = person.rng("hair")
-    return Head(person, frame, field, roots, outward, rng, ceiling, person.detail == "full")
+    return Head(person, frame, field, roots, outward, rng, ceiling, full)
 
 
 def _under_layer(head: Head, cut: Cut) -> Geometry:
@@ -317,7 +333,7 @@ def _under_layer(head: Head, cut: Cut) -> Geometry:
     points = head.frame.to_head(head.person.vertices[ends]).mean(1)
     far, away = distances(head.field, points)
     thickness = _under_rim(head, points, np.full(len(points), cut.thickness))
-    lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside)
+    lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside, 0.032 if cut.coily else 0.045)
     vertices = points + away * (lift + np.clip(-far, 0, 0.003))[:, None]
     faces, uvs = (place.cap_faces, place.cap_uvs) if head.full else (place.coarse_faces, place.coarse_uvs)
     return Geometry(vertices.astype(np.float32), faces, uvs, np.zeros(len(vertices), np.int64))
@@ -351,9 +367,9 @@ def hanging_weights(
     return weights, np.tile(joints, (len(y), 1))
 
 
-def _swell(inside: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+def _swell(inside: Float[ndarray, "n"], over: float = 0.045) -> Float[ndarray, "n"]:
     """From 0 at the hairline to 1 well inside it: how the under-layer rises."""
-    return _step(0.0, 0.045, inside)
+    return _step(0.0, over, inside)
 
 
 def _step(low: float, high: float, value: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
@@ -398,34 +414,45 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
     how["clump"] = np.where(near, how.get("clump", 0.35), 0.0)
     how["length"] = how["length"] * np.exp(rng.normal(size=count) * 0.06)
     width = how.get("width", 0.006) * (1.0 if head.full else 2.4)
+    how.setdefault("blunt", 0.45)
     # Thin, uneven hairs at the hairline.
     edge = _step(0.012, 0.0, scalp().inside[chosen] + rng.normal(size=count) * 0.003)
     how["width"] = width * (1 - edge * rng.uniform(0.25, 0.75, count))
     how["length"] = how["length"] * (1 - 0.35 * edge * rng.uniform(0, 1, count))
     combs = _unit(combs + rng.normal(size=(count, 3)) * (0.22 * edge)[:, None])
+    column = locks(rng, count)
+    fine = edge > rng.uniform(0, 1.3, count)
+    if head.full:
+        column[fine] = wisps(rng, int(fine.sum()))
     return strands(
         head.roots[chosen], head.normals[chosen], combs,
         **{
-            "leader": leader, "column": rng.integers(0, 32, count), "tilt": rng.normal(size=count) * 0.22,
+            "leader": leader, "column": column, "tilt": rng.normal(size=count) * 0.15,
             "phase": rng.uniform(0, 6.28, count), "ceiling": head.ceiling, **how,
         },
     )  # fmt: skip
 
 
-def _buzz(head: Head) -> Cut:
-    chosen = head.some(1900, 200)
-    length = head.rng.uniform(0.010, 0.013)
-    combs = _fall(head.roots[chosen], 0.0)
+def _stubble(head: Head, chosen: Int[ndarray, "n"]) -> Strands:
+    """Clippered hair: a nap of short fine hairs."""
+    length = head.rng.uniform(0.009, 0.012)
     seeds = _loose(
-        head, chosen, combs, 100, length=length, lift=0.10, height=0.0045, width=0.0055, gravity=0.2, clump=0.0
-    )
-    return Cut(seeds, 3, 0.0013)
+        head, chosen, _fall(head.roots[chosen], 0.0), 100, length=length, lift=0.04, height=0.0028, width=0.0058,
+        gravity=0.2, clump=0.0, blunt=0.8,
+    )  # fmt: skip
+    if head.full:
+        seeds.get("column")[:] = wisps(head.rng, len(chosen))
+    return seeds
+
+
+def _buzz(head: Head) -> Cut:
+    return Cut(_stubble(head, head.some(1900, 200)), 3, 0.0013, across=2, coily=True)
 
 
 def _short(head: Head) -> Cut:
     """A crop: longer on top, brushed forward or aside, sides and nape tapered."""
     rng = head.rng
-    chosen = head.some(1450, 210)
+    chosen = head.some(1600, 200)
     x = scalp().roots[chosen]
     top = _step(0.655, 0.735, x[:, 1])
     length = 0.018 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
@@ -436,18 +463,18 @@ def _short(head: Head) -> Cut:
     back = (1 - top) * _step(0.10, 0.0, x[:, 2])
     combs[:, 2] -= 0.35 * back
     seeds = _loose(
-        head, chosen, combs, 260, length=length, lift=0.10 + 0.28 * top, height=0.005 + 0.010 * top, gravity=0.15,
-        hug=0.5, clump=0.12 + 0.4 * top, width=0.006, mess=0.10, fade=0.05,
+        head, chosen, combs, 260, length=length, lift=0.08 + 0.20 * top, height=0.005 + 0.010 * top, gravity=0.15,
+        hug=0.5, clump=0.08 + 0.22 * top, width=0.0068, mess=0.10, fade=0.05,
     )  # fmt: skip
-    return Cut(seeds, 5, 0.003)
+    return Cut(seeds, 7, 0.003, across=2)
 
 
 def _side_part(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1750, 200)
+    chosen = head.some(1600, 195)
     x = scalp().roots[chosen]
     part = rng.choice((-1.0, 1.0)) * rng.uniform(0.024, 0.032)
-    top = _step(0.685, 0.725, x[:, 1])
+    top = _step(0.665, 0.725, x[:, 1])
     across = _step(0.0, 0.012, (part - x[:, 0]) * np.sign(part))
     combs = _fall(x, part, 0.0)
     swept = np.array([-np.sign(part) * 1.0, 0.0, -0.45])
@@ -456,14 +483,14 @@ def _side_part(head: Head) -> Cut:
     length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1)) - 0.006 * _step(0.63, 0.59, x[:, 1])
     seeds = _loose(
         head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
-        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.12 + 0.33 * top, width=0.006,
+        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.10 + 0.2 * top, width=0.0068,
         mess=0.05,
     )  # fmt: skip
-    return Cut(seeds, 6, 0.003, across=2)
+    return Cut(seeds, 8, 0.003, across=2)
 
 
 def _slicked(head: Head) -> Cut:
-    chosen = head.some(1400, 180)
+    chosen = head.some(1250, 180)
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = top * _step(0.06, 0.11, x[:, 2])
@@ -471,32 +498,32 @@ def _slicked(head: Head) -> Cut:
     combs = _unit(combs + _fall(x, 0.0) * (0.8 * (1 - top))[:, None])
     length = (0.045 - 0.030 * _step(0.64, 0.59, x[:, 1]) + 0.055 * top) * head.rng.uniform(0.85, 1.15)
     seeds = _loose(
-        head, chosen, combs, 150, length=length, lift=0.03 + 0.35 * front, height=0.004 + 0.007 * top + 0.003 * front,
-        gravity=0.12, hug=1.0, clump=0.5, width=0.007, mess=0.03,
+        head, chosen, combs, 150, length=length, lift=0.03 + 0.18 * front, height=0.004 + 0.007 * top + 0.003 * front,
+        gravity=0.12, hug=1.0, clump=0.3, width=0.008, mess=0.03,
     )  # fmt: skip
-    return Cut(seeds, 8, 0.003, across=2)
+    return Cut(seeds, 10, 0.003, across=2)
 
 
 def _spiky(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1350, 200)
+    chosen = head.some(1600, 200)
     x = scalp().roots[chosen]
     top = _step(0.670, 0.715, x[:, 1])
     combs = _unit(_fall(x, 0.0) + top[:, None] * np.array([0.0, 1.6, 0.5]))
     guides = 120
     leader = _leaders(head.roots[chosen], guides if head.full else 45)
     each = rng.uniform(0.75, 1.25, guides)[leader % guides]
-    length = (0.016 + top * rng.uniform(0.026, 0.042)) * (1 + (each - 1) * top)
+    length = (0.016 + top * rng.uniform(0.024, 0.036)) * (1 + (each - 1) * top)
     seeds = _loose(
         head, chosen, combs, guides, length=length, lift=0.15 + 0.7 * top, height=0.006 + 0.05 * top, gravity=0.0,
-        hug=0.0, clump=0.1 + 0.8 * top, leader=leader, width=0.006, mess=0.22, comb=0.25,
+        hug=0.0, clump=0.05 + 0.5 * top, leader=leader, width=0.0062, mess=0.18, comb=0.25, blunt=0.3,
     )  # fmt: skip
-    return Cut(seeds, 5, 0.004)
+    return Cut(seeds, 6, 0.004, across=2)
 
 
 def _pixie(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(1900, 200)
+    chosen = head.some(1600, 195)
     x = scalp().roots[chosen]
     side = rng.choice((-1.0, 1.0))
     top = _step(0.650, 0.735, x[:, 1])
@@ -507,9 +534,9 @@ def _pixie(head: Head) -> Cut:
     cut = np.where(front > 0.2, 0.674 + rng.uniform(0, 0.012, len(x)), -9.0)
     seeds = _loose(
         head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
-        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.15 + 0.35 * top, width=0.0065, mess=0.09, cut=cut,
+        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.12 + 0.22 * top, width=0.0072, mess=0.09, cut=cut,
     )  # fmt: skip
-    return Cut(seeds, 6, 0.003, across=2)
+    return Cut(seeds, 8, 0.003, across=2)
 
 
 def _curtain(
@@ -519,27 +546,35 @@ def _curtain(
     fringe: bool,
     part: float,
     count: int,
+    bow: float = 0.25,
     **how,
 ) -> Strands:
-    """Hair that falls from a parting to the height ``end``; layers: how much higher some strands end."""
+    """Hair that falls from a parting to the height ``end``.
+
+    Args:
+        layers: How much higher some strands end.
+        bow: How much higher, per metre to the side, hair ends there.
+    """
     rng = head.rng
-    chosen = head.some(count, 190)
+    chosen = head.some(count, 165)
     x = scalp().roots[chosen]
-    combs = _fall(x, part, 0.18)
+    combs = _fall(x, part, 0.30)
     top = _step(0.68, 0.725, x[:, 1])
+    before = rng.choice((0.055, 0.075, 0.2))  # from where hair lies before the shoulders
     bangs = fringe & (np.abs(x[:, 0]) < 0.052) & (scalp().inside[chosen] < 0.030) & (x[:, 2] > 0.075)
     combs[bangs] = _unit(np.array([0.0, -0.3, 1.0]) + x[bangs] * np.array([5.0, 0, 0]))
     inner = rng.uniform(0, 1, len(x))
-    cut = end + layers * inner**3 + rng.normal(size=len(x)) * 0.004
+    cut = end + layers * inner**3 + rng.normal(size=len(x)) * 0.006 + bow * np.abs(x[:, 0])
     cut = np.where(bangs, 0.668 + rng.normal(size=len(x)) * 0.0025, cut)
     reach = 0.20 + CROWN - end
     length = np.where(bangs, 0.12, (x[:, 1] - end) * 1.15 + 0.10)
     values = {
-        "length": np.clip(length, 0.03, reach), "cut": cut, "lift": 0.12 + 0.22 * top,
+        "length": np.clip(length, 0.03, reach), "cut": cut, "lift": 0.06 + 0.12 * top,
         "height": np.where(bangs, 0.009, 0.006 + 0.012 * inner * (0.4 + 0.6 * top)),
-        "gravity": np.where(bangs, 0.5, 0.55), "fade": np.where(bangs, 0.05, 0.09), "hug": 0.55, "clump": 0.4,
-        "drift": np.where(x[:, 2] > 0.055, 0.6, -0.6), "veil": np.where(bangs, 0.0, 1.0), "width": 0.0085,
-        "blunt": 0.25, "mess": 0.05,
+        "gravity": np.where(bangs, 0.5, 0.55), "fade": np.where(bangs, 0.05, 0.09), "hug": 0.55, "clump": 0.28,
+        "drift": np.where(x[:, 2] + rng.normal(size=len(x)) * 0.012 > before, 0.6, -0.6),
+        "veil": np.where(bangs, 0.0, 1.0), "width": 0.0095,
+        "blunt": 0.5, "mess": 0.05,
     }  # fmt: skip
     values.update(how)
     seeds = _loose(head, chosen, combs, 130, **values)
@@ -552,7 +587,7 @@ def _bob(head: Head) -> Cut:
     rng = head.rng
     end = rng.uniform(0.530, 0.562)
     part = rng.choice((0.0, -0.025, 0.025))
-    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 1050, blunt=0.5), 10, 0.0035, across=2)
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 950, -0.15, blunt=0.8), 13, 0.0035, across=2)
 
 
 def _shoulder(head: Head) -> Cut:
@@ -560,16 +595,16 @@ def _shoulder(head: Head) -> Cut:
     end = float(head.joint("shoulder01.L")[1]) + rng.uniform(-0.01, 0.03)
     part = rng.choice((0.0, -0.028, 0.028))
     wave = rng.uniform(0.0, 0.005)
-    seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 950, curl=wave, pitch=0.10)
-    return Cut(seeds, 12, 0.0035, across=2)
+    seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 800, curl=wave, pitch=0.10, width=0.0105)
+    return Cut(seeds, 15, 0.0035, across=2)
 
 
 def _long_straight(head: Head) -> Cut:
     rng = head.rng
     end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.09, 0.24)
     part = rng.choice((0.0, 0.0, -0.025, 0.025))
-    seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 900, width=0.0095)
-    return Cut(seeds, 13, 0.003, across=2)
+    seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 700, width=0.0115)
+    return Cut(seeds, 17, 0.003, across=2)
 
 
 def _long_wavy(head: Head) -> Cut:
@@ -577,17 +612,17 @@ def _long_wavy(head: Head) -> Cut:
     end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.06, 0.20)
     part = rng.choice((0.0, -0.028, 0.028))
     seeds = _curtain(
-        head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.010, 0.014), pitch=rng.uniform(0.12, 0.16),
+        head, end, 0.14, False, part, 620, width=0.0105, curl=rng.uniform(0.008, 0.012), pitch=rng.uniform(0.12, 0.16),
         height=0.012, clump=0.55,
     )  # fmt: skip
     phase = seeds.get("phase")[seeds.get("leader").astype(int)]
-    seeds.get("phase")[:] = phase + rng.normal(size=len(phase)) * 0.5
+    seeds.get("phase")[:] = phase + rng.normal(size=len(phase)) * 0.25
     return Cut(seeds, 20, 0.004, across=2)
 
 
 def _curly(head: Head) -> Cut:
     rng = head.rng
-    chosen = head.some(520, 170)
+    chosen = head.some(620, 150)
     x = scalp().roots[chosen]
     top = _step(0.66, 0.72, x[:, 1])
     front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
@@ -595,13 +630,19 @@ def _curly(head: Head) -> Cut:
     reach = rng.uniform(0.075, 0.17)
     end = NAPE + 0.03 - reach * 0.55
     cut = np.where(front, 0.690, end) + rng.normal(size=len(x)) * 0.012
+    combs = _fall(x, rng.uniform(-0.03, 0.03), 0.25) + forward
+    every_way = (rng.random(len(x)) < 0.55 * top) & ~front
+    combs[every_way] = rng.normal(size=(every_way.sum(), 3))
     seeds = _loose(
-        head, chosen, _unit(_fall(x, rng.uniform(-0.03, 0.03), 0.25) + forward), 150,
-        length=(0.06 + reach * (0.5 + 0.5 * top)) * np.where(front, 0.7, 1.0), cut=cut, lift=0.65,
-        height=0.020 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05, curl=rng.uniform(0.009, 0.013),
-        pitch=rng.uniform(0.042, 0.056), clump=0.30, width=0.0108, blunt=0.35, mess=0.45, veil=1.0, drift=-0.2,
+        head, chosen, _unit(combs), 200,
+        length=(0.06 + reach * (0.5 + 0.5 * top) * np.where(every_way, 0.4, 1.0)) * np.where(front, 0.55, 1.0),
+        cut=cut, lift=0.35, height=0.022 + 0.016 * top, gravity=0.34, hug=0.5, fade=0.05,
+        curl=rng.uniform(0.006, 0.009), pitch=rng.uniform(0.042, 0.056), clump=0.25,
+        width=0.019, blunt=0.8, mess=0.3, veil=1.0, drift=-0.2,
     )  # fmt: skip
-    return Cut(seeds, 24, 0.012, across=2)
+    leader = seeds.get("leader").astype(int)
+    seeds.get("phase")[:] = seeds.get("phase")[leader] + rng.normal(size=len(leader)) * 0.4
+    return Cut(seeds, 18, 0.014, across=2, coily=True)
 
 
 def _afro(head: Head) -> Cut:
@@ -612,18 +653,18 @@ def _afro(head: Head) -> Cut:
     chosen = np.concatenate([base, base, edge, edge, edge] if head.full else [base, edge])
     size = rng.uniform(0.040, 0.075)
     count = len(chosen)
-    rise = size * _swell(scalp().inside[chosen])
+    rise = size * _swell(scalp().inside[chosen], 0.032)
     rise = rise * np.where(
         np.arange(count) < count - 3 * len(edge) * head.full, rng.uniform(0.84, 1.06, count), rng.uniform(0.1, 1, count)
     )
     tangent = _unit(np.cross(head.normals[chosen], rng.normal(size=(count, 3))))
     seeds = _loose(
         head, chosen, tangent, count, length=0.016 + 0.02 * rise / size, lift=0.45, height=0.0, hug=0.0, gravity=0.0,
-        comb=0.3, curl=0.007, pitch=0.018, clump=0.0, width=0.007 if head.full else 0.013, blunt=0.7, mess=0.0,
+        comb=0.3, clump=0.0, width=0.013, blunt=1.0, mess=0.0,
     )  # fmt: skip
     rise = _under_rim(head, seeds.roots, rise)
     roots = (seeds.roots + head.normals[chosen] * rise[:, None]).astype(np.float32)
-    return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 4, 0.86 * size, across=2)
+    return Cut(Strands(roots, seeds.normals, seeds.combs, seeds.how), 4, 0.86 * size, across=2, coily=True)
 
 
 def _mohawk(head: Head) -> Cut:
@@ -641,23 +682,38 @@ def _mohawk(head: Head) -> Cut:
         width=0.009, mess=0.10, blunt=0.15,
     )  # fmt: skip
     ridge.combs[:, 0] *= 0.5
-    sides = head.some(900, 60)
+    sides = head.some(1900, 60)
     sides = sides[np.abs(place.roots[sides, 0]) > 0.018]
-    short = _loose(
-        head, sides, _fall(place.roots[sides], 0.0), 100, length=0.011, lift=0.10, height=0.004, width=0.0055, clump=0.0
-    )
-    return Cut(together(ridge, short), 6, 0.0012, across=2)
+    return Cut(ridge, 6, 0.0012, across=2, more=((_stubble(head, sides), 3),))
 
 
-def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "*n 3"], height: float = 0.006) -> Strands:
+def _to_tie(head: Head, chosen: Int[ndarray, "n"], tie: Float[ndarray, "*n 3"], height: float = 0.0045) -> Strands:
     """Hair combed tight to a tie point, or each to its own."""
     count = len(chosen)
     goal = np.broadcast_to(tie, (count, 3)) + head.rng.normal(size=(count, 3)) * 0.003
     return strands(
         head.roots[chosen], head.normals[chosen], goal,
-        length=0.36, lift=0.05, height=height * (0.5 + 0.5 * head.rng.uniform(0, 1, count)), hug=1.3, gravity=0.0,
-        aimed=1.0, turn=1.4, blunt=0.75, width=0.0085 if head.full else 0.022,
-        column=head.rng.integers(0, 32, count), ceiling=head.ceiling,
+        length=0.36, lift=0.05, height=height * (0.4 + 0.6 * head.rng.uniform(0, 1, count)), hug=1.3, gravity=0.0,
+        aimed=1.0, turn=1.4, blunt=0.8, width=0.0105 if head.full else 0.022,
+        column=locks(head.rng, count), ceiling=head.ceiling,
+    )  # fmt: skip
+
+
+def _baby_hairs(head: Head, goals: Float[ndarray, "*n 3"]) -> Strands:
+    """Fine hairs along the hairline, combed the same way as the rest.
+
+    Args:
+        goals: Where the hair is tied: one point, or one for each of the scalp's roots.
+    """
+    chosen = np.flatnonzero(scalp().inside < 0.020) if head.full else np.zeros(0, np.int64)
+    goals = np.broadcast_to(goals, (len(head.roots), 3))[chosen]
+    count = len(chosen)
+    combs = _unit(goals - head.roots[chosen]) + 0.35 * _fall(scalp().roots[chosen], 0.0)
+    combs = _unit(combs + head.rng.normal(size=(count, 3)) * 0.12)
+    return strands(
+        head.roots[chosen], head.normals[chosen], combs, length=head.rng.uniform(0.025, 0.06, count), lift=0.02,
+        height=0.003, hug=1.0, gravity=0.0, blunt=0.7, width=0.0075, column=wisps(head.rng, count),
+        ceiling=head.ceiling,
     )  # fmt: skip
 
 
@@ -683,7 +739,7 @@ def _tail(
     values = {
         "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.85, "comb": 0.8, "fade": 0.035,
         "hug": 0.0, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
-        "clump": 0.50, "leader": np.zeros(count), "column": rng.integers(0, 32, count),
+        "clump": 0.50, "leader": np.zeros(count), "column": locks(rng, count),
         "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
     }  # fmt: skip
     values.update(how)
@@ -719,9 +775,10 @@ def _ponytail(head: Head) -> Cut:
     y = min(0.655 + 0.075 * high, head.ceiling - 0.02 if covered else 9.0)
     tie, out = _on_head(head, (0.0, y, -0.06), 0.014)
     out = _unit((out + np.array([0.0, 0.20 * high, 0.0]))[None])[0]
-    swept = _to_tie(head, head.some(950, 150), tie)
-    tail = _tail(head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 230, curl=rng.choice((0.0, 0.006)), pitch=0.10)
-    return Cut(together(swept, tail), 10, 0.002, across=2, extra=(_band(tie + out * 0.004, out, 0.011, head),))
+    swept = _to_tie(head, head.some(760, 140), tie)
+    tail = _tail(head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 160, curl=rng.choice((0.0, 0.006)), pitch=0.10)
+    band = _band(tie + out * 0.004, out, 0.011, head)
+    return Cut(swept, 11, 0.002, across=2, extra=(band,), more=((tail, 20), (_baby_hairs(head, tie), 4)))
 
 
 def _bun(head: Head) -> Cut:
@@ -729,40 +786,39 @@ def _bun(head: Head) -> Cut:
     y = rng.choice((0.60, 0.66, 0.735))
     y = min(float(y), head.ceiling - 0.025 if head.ceiling < 1.0 else 9.0)
     tie, out = _on_head(head, (0.0, y, -0.06 if y < 0.72 else -0.02), 0.010)
-    swept = _to_tie(head, head.some(1000, 150), tie)
-    # A rope wound into a dome.
-    size = rng.uniform(0.026, 0.034)
-    side = np.cross(out, np.array([0.0, 1.0, 0.1]))
-    side /= np.linalg.norm(side)
-    up = np.cross(side, out)
-    ropes = []
-    for strand in range(3 if head.full else 1):
-        points = 64 if head.full else 18
-        t = np.linspace(0, 1, points)
-        turn = 2 * np.pi * (2.6 * t + strand / 3) + rng.uniform(0, 6)
-        ring = size * (1.0 - 0.88 * t**1.3)
-        lift = 0.006 + size * 0.95 * np.sin(t * np.pi / 2) + rng.normal() * 0.001
-        line = tie + ring[:, None] * (np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * up) + lift[:, None] * out
-        radius = size * (0.36 if head.full else 0.5) * np.minimum(1, 8 * np.minimum(t, 1 - t) + 0.3)
-        ropes.append(tubes(line[None], radius[None], 8 if head.full else 4, np.array([strand * 2 + 1]), repeat=5))
-    core_turn = np.linspace(0, 1, 10 if head.full else 5)
-    core = tie + (core_turn * size * 1.5 - 0.006)[:, None] * out
-    ball = size * 1.02 * np.sqrt(np.clip(1 - core_turn**2.2, 0.0, 1))
-    ropes.append(tubes(core[None], ball[None], 12 if head.full else 6, np.array([2])))
-    return Cut(swept, 9, 0.002, across=2, extra=tuple(ropes))
+    swept = _to_tie(head, head.some(760, 140), tie)
+    # Strands wound round a ball, each on a circle of its own.
+    size = rng.uniform(0.028, 0.036)
+    count, points = (90, 16) if head.full else (20, 6)
+    axis = _unit(out + rng.normal(size=(count, 3)) * 0.42)
+    side = _unit(np.cross(axis, np.array([0.0, 1.0, 0.1])))
+    up = np.cross(side, axis)
+    height = rng.uniform(-0.75, 0.9, count)
+    turn = rng.uniform(0, 2 * np.pi, count)[:, None] + np.linspace(0, 1, points) * rng.uniform(2.2, 3.6, count)[:, None]
+    ring = np.cos(turn)[..., None] * side[:, None] + np.sin(turn)[..., None] * up[:, None]
+    away = np.sqrt(1 - height**2)[:, None, None] * ring + (height[:, None] * axis)[:, None]
+    middle = tie + 0.55 * size * out
+    lines = middle + size * rng.uniform(0.97, 1.08, count)[:, None, None] * away
+    width = np.full(count, 0.010 if head.full else 0.022)
+    wound = ribbons(
+        lines.astype(np.float32), away.astype(np.float32), width, rng.normal(size=count) * 0.1, np.full(count, 0.7),
+        locks(rng, count), 2,
+    )  # fmt: skip
+    along = np.linspace(0, np.pi, 11 if head.full else 5)
+    core = middle - 0.96 * size * np.cos(along)[:, None] * out
+    ball = tubes(core[None], 0.96 * size * np.sin(along)[None] + 0.0005, 14 if head.full else 6, np.array([2]))
+    return Cut(swept, 11, 0.002, across=2, extra=(ball, wound), more=((_baby_hairs(head, tie), 4),))
 
 
 def _plait(head: Head, line: Float[ndarray, "k 3"], away: Float[ndarray, "k 3"], width: float) -> tuple[Geometry, ...]:
     """Three strands crossing over each other along a line, and a loose end."""
-    from scipy.interpolate import CubicSpline
-
     steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
     arc = np.concatenate([[0], np.cumsum(steps)])
     points = int(np.clip(arc[-1] / (0.0055 if head.full else 0.02), 6, 90))
     at = np.linspace(0, arc[-1], points)
-    centre = CubicSpline(arc, line)(at)
+    centre = np.stack([np.interp(at, arc, line[:, axis]) for axis in range(3)], 1)
     along = _unit(np.gradient(centre, axis=0))
-    out = _unit(CubicSpline(arc, away)(at))
+    out = _unit(np.stack([np.interp(at, arc, away[:, axis]) for axis in range(3)], 1))
     side = _unit(np.cross(along, out))
     out = np.cross(side, along)
     t = at / arc[-1]
@@ -782,22 +838,22 @@ def _plait(head: Head, line: Float[ndarray, "k 3"], away: Float[ndarray, "k 3"],
     return (tubes(lines, radius, 7 if head.full else 4, np.array([1, 3, 5]), repeat=arc[-1] / 0.06),)
 
 
-def _two_ties(head: Head, y: float, z: float) -> tuple[Int[ndarray, "n"], Float[ndarray, "n 3"], list, list]:
-    """Roots parted in the middle, the tie each goes to, and the ties with their outward directions."""
-    chosen = head.some(1000, 160)
+def _two_ties(head: Head, y: float, z: float) -> tuple[Int[ndarray, "n"], Float[ndarray, "r 3"], list, list]:
+    """Roots parted in the middle, the tie each of the scalp's goes to, and the ties with their outward directions."""
+    chosen = head.some(760, 150)
     ties, outs = [], []
     for sign in (1.0, -1.0):
         tie, out = _on_head(head, (sign * 0.075, min(y, head.ceiling - 0.02 if head.ceiling < 1 else 9.0), z), 0.012)
         ties.append(tie)
         outs.append(out)
-    left = scalp().roots[chosen, 0] > 0
-    return chosen, np.where(left[:, None], ties[0], ties[1]), ties, outs
+    sides = np.where(scalp().roots[:, :1] > 0, ties[0], ties[1])
+    return chosen, sides, ties, outs
 
 
 def _braids(head: Head) -> Cut:
     rng = head.rng
-    chosen, goals, ties, outs = _two_ties(head, 0.592, 0.012)
-    swept = _to_tie(head, chosen, goals)
+    chosen, sides, ties, outs = _two_ties(head, 0.592, 0.012)
+    swept = _to_tie(head, chosen, sides[chosen])
     length = rng.uniform(0.24, 0.40)
     forward = rng.random() < 0.6
     extra, tails = [], []
@@ -807,27 +863,29 @@ def _braids(head: Head) -> Cut:
             tie[None], way, way, length=length, lift=0.0, gravity=0.5, comb=0.7, fade=0.03, hug=0.15, height=0.014,
             drift=0.35 if forward else -0.3, turn=0.7,
         )  # fmt: skip
-        line, away = grow(head.field, seed, 24)
+        line, away = grow(head.field, seed, 40)
         extra += _plait(head, line[0], away[0], 0.022)
         end = line[0, -1] - line[0, -2]
         tails.append(
             _tail(head, line[0, -1] + away[0, -1] * 0.004, _unit(end[None])[0], 0.05, 26, fade=0.5, height=0.008)
         )
-    return Cut(together(swept, *tails), 9, 0.002, across=2, extra=tuple(extra))
+    more = ((together(*tails), 6), (_baby_hairs(head, sides), 4))
+    return Cut(swept, 11, 0.002, across=2, extra=tuple(extra), more=more)
 
 
 def _pigtails(head: Head) -> Cut:
     rng = head.rng
-    chosen, goals, ties, outs = _two_ties(head, rng.uniform(0.655, 0.70), 0.005)
-    swept = _to_tie(head, chosen, goals)
+    chosen, sides, ties, outs = _two_ties(head, rng.uniform(0.655, 0.70), 0.005)
+    swept = _to_tie(head, chosen, sides[chosen])
     length = rng.uniform(0.12, 0.24)
     curl = rng.choice((0.0, 0.008))
     tails, bands = [], []
     for tie, out in zip(ties, outs, strict=True):
         way = _unit((out + np.array([0.0, 0.25, -0.1]))[None])[0]
-        tails.append(_tail(head, tie + way * 0.004, way, length, 130, curl=curl, pitch=0.08))
+        tails.append(_tail(head, tie + way * 0.004, way, length, 110, curl=curl, pitch=0.08))
         bands.append(_band(tie + way * 0.004, way, 0.010, head))
-    return Cut(together(swept, *tails), 10, 0.002, across=2, extra=tuple(bands))
+    more = ((together(*tails), 14), (_baby_hairs(head, sides), 4))
+    return Cut(swept, 11, 0.002, across=2, extra=tuple(bands), more=more)
 
 
 def _dreadlocks(head: Head) -> Cut:
@@ -845,7 +903,7 @@ def _dreadlocks(head: Head) -> Cut:
     )  # fmt: skip
     if not head.full:
         seeds.get("width")[:] = 0.018
-    return Cut(seeds, 14, 0.005, locks=True)
+    return Cut(seeds, 16, 0.005, locks=True)
 
 
 STYLES: dict[str, Callable[[Head], Cut]] = {

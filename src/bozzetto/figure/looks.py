@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
-from bozzetto.body.model import ShapedBody
-from bozzetto.figure.atlas import skin_atlas
+from bozzetto.body.model import Body, ShapedBody
+from bozzetto.figure.atlas import skin_atlas, skin_faces, skin_stop, skin_uvs
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Look
+from bozzetto.kept import kept
 from bozzetto.types import Material
 
 
@@ -49,7 +50,7 @@ PROPORTIONS: Mapping[Look, Proportions] = {
         nose=0.92,
     ),
     "anime": Proportions(
-        head=1.2, neck=0.9, trunk=(0.9, 0.97, 0.92), legs=(0.92, 1.03, 0.92), arms=0.97, eyes=1.42, nose=0.72
+        head=1.2, neck=0.9, trunk=(0.9, 0.97, 0.92), legs=(0.92, 1.03, 0.92), arms=0.97, eyes=1.62, nose=0.55
     ),
     "chibi": Proportions(
         head=1.95,
@@ -65,7 +66,7 @@ PROPORTIONS: Mapping[Look, Proportions] = {
     "clay": Proportions(head=1.22, neck=0.92, hands=1.2, feet=1.15, eyes=1.15),
     "low-poly": Proportions(head=1.1, hands=1.08),
     "skull": Proportions(head=1.03, neck=0.95, nose=0.6),
-    "snouted": Proportions(head=1.12, snout=0.042, nose=1.0),
+    "snouted": Proportions(head=1.12, snout=0.06, nose=0.85, eyes=1.15),
     "horned": Proportions(head=1.05, hands=1.08, trunk=(1.04, 1.0, 1.03)),
     "robot": Proportions(head=1.03, hands=1.06),
 }
@@ -321,20 +322,97 @@ def _toon(person: Person, pieces: list[Piece]) -> list[Piece]:
 
 
 def _low_poly(person: Person, pieces: list[Piece]) -> list[Piece]:
-    """Few flat facets, one colour each."""
-    return [_facets(person, piece) for piece in pieces if piece.name not in ("lashes", "tongue")]
+    """Few flat facets, one colour each; eyes stay whole."""
+    out = []
+    for piece in pieces:
+        if piece.name == "skin":
+            out.append(_flat(piece, *_coarse_skin(person, piece)))
+        elif piece.name in ("hair", "beard", "brows"):
+            out.append(_carved(person, piece))
+        elif piece.name == "eyes":
+            out.append(replace(piece, material=replace(piece.material, normal=None)))
+        elif piece.name not in ("lashes", "tongue"):
+            out.append(_flat(piece, *_clustered(piece, 0.02 if piece.name == "teeth" else 0.036)))
+    return out
 
 
-def _facets(person: Person, piece: Piece) -> Piece:
-    cell = {"eyes": 0.010, "skin": 0.030, "hair": 0.034, "brows": 0.010, "beard": 0.014, "teeth": 0.02}.get(
-        piece.name, 0.036
+@kept(lambda body: "few-facets")
+def _few_facets(body: Body) -> tuple[Int[ndarray, "f 3"], Int[ndarray, "f"]]:
+    """The skin in few triangles: corners among the body's vertices, and for each a face it came from.
+
+    Not inside the mouth or behind the eyes, where facets would come through the lips and lids.
+    """
+    import igl
+
+    faces = skin_faces(body)
+    middle = skin_uvs(body)[faces].mean(1)
+    faces = faces[~((middle > (0.32, 0.76)) & (middle < (0.47, 0.96))).all(1)]
+    points = body.template.numpy()[: skin_stop(body)].astype(np.float64)
+    neck = body.joint_template.numpy()[body.joint_names.index("neck02")]
+    points = np.where(points[:, 1:2] > neck[1], neck + 2.2 * (points - neck), points)  # finer faces on the head
+    used, corners = np.unique(body.parts["body"].faces[faces], return_inverse=True)
+    _, few, old_face, old_vertex = igl.qslim(points[used], corners.reshape(-1, 3), 3400)
+    return used[old_vertex][few.astype(np.int64)], faces[old_face.astype(np.int64)]
+
+
+def _coarse_skin(person: Person, piece: Piece) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
+    """``_few_facets`` where the piece still has skin."""
+    faces, source = _few_facets(person.body)
+    present = np.zeros(len(piece.vertices), bool)
+    present[piece.faces] = True
+    kept = present[faces].sum(1) > 1
+    return faces[kept], skin_uvs(person.body)[source[kept]]
+
+
+def _carved(person: Person, piece: Piece) -> Piece:
+    """Strands as one solid with facets of the strands' mean colours."""
+    import igl
+    from scipy.spatial import cKDTree
+
+    cell = {"brows": 0.0035, "beard": 0.007}.get(piece.name, 0.011) * person.spec.body.height / 1.7
+    cell *= 1.0 if person.detail == "full" else 2.2
+    used = np.unique(piece.faces)
+    points = piece.vertices[used].astype(np.float64)
+    corners = piece.vertices[piece.faces]
+    points = np.concatenate([points, corners.mean(1), corners[:, :2].mean(1)])
+    low = points.min(0) - 4 * cell
+    shape = (np.ceil((points.max(0) - low) / cell) + 5).astype(int)
+    filled = np.zeros(shape)
+    filled[tuple(((points - low) / cell).astype(int).T)] = 1.0
+    density = gaussian_filter(filled, 1.0)
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1).reshape(-1, 3)
+    order = np.lexsort(grid.T)
+    surface, faces, _ = igl.marching_cubes(
+        density.ravel()[order], low + (grid[order] + 0.5) * cell, *map(int, shape), 0.22
     )
-    cell *= person.spec.body.height / 1.7
-    eyes = person.joint("eye.L")[1]
-    fine = (piece.vertices[:, 1] > eyes - 0.14) & (np.abs(piece.vertices[:, 0]) < 0.14)
-    sizes = np.where(fine, cell * 0.42, cell)[:, None] if piece.name == "skin" else cell
-    keys = np.floor(piece.vertices / sizes).astype(np.int64) * 2 + (fine[:, None] if piece.name == "skin" else 0)
-    _, cluster = np.unique(keys, axis=0, return_inverse=True)
+    surface, faces, _, _ = igl.qslim(surface, faces, {"brows": 60, "beard": 240}.get(piece.name, 520))
+    volume = np.einsum("fd,fd->", surface[faces[:, 0]], np.cross(surface[faces[:, 1]], surface[faces[:, 2]]))
+    faces = (faces if volume > 0 else faces[:, ::-1]).astype(np.int64)
+    nearest = used[cKDTree(piece.vertices[used]).query(surface)[1]]
+    uv_of = np.zeros((len(piece.vertices), 2), np.float32)
+    uv_of[piece.faces] = piece.uvs
+    moves = {}
+    for name, (indices, offsets) in piece.expressions.items():
+        table = np.zeros((len(piece.vertices), 3), np.float32)
+        table[indices] = offsets
+        moves[name] = (np.arange(len(nearest)), table[nearest])
+    albedo = piece.material.albedo
+    seen = albedo[..., :3][albedo[..., 3] > 127] if albedo.shape[2] == 4 else albedo.reshape(-1, 3)
+    plain = np.full((2, 2, 3), seen.mean(0), np.uint8)
+    solid = replace(
+        piece,
+        vertices=surface.astype(np.float32),
+        skin_weights=piece.skin_weights[nearest],
+        skin_joints=piece.skin_joints[nearest],
+        material=replace(piece.material, albedo=plain),
+        expressions=moves,
+    )
+    return _flat(solid, faces, np.zeros((len(faces), 3, 2), np.float32))
+
+
+def _clustered(piece: Piece, cell: float) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
+    """Faces between the middles of a grid's cells, and their old texture coordinates."""
+    _, cluster = np.unique(np.floor(piece.vertices / cell).astype(np.int64), axis=0, return_inverse=True)
     cluster = cluster.ravel()
     centre = np.zeros((cluster.max() + 1, 3))
     np.add.at(centre, cluster, piece.vertices)
@@ -343,15 +421,15 @@ def _facets(person: Person, piece: Piece) -> Piece:
     order = np.lexsort((gap, cluster))
     first = order[np.r_[True, np.diff(cluster[order]) > 0]]
     faces = first[cluster[piece.faces]]
-    middle = piece.uvs.mean(1)
-    # Inside the mouth and behind the eyes there is nothing to see, and facets of it would come through.
-    inner = ((middle > (0.32, 0.76)) & (middle < (0.47, 0.96))).all(1) & (piece.name == "skin")
-    kept = ~inner & (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
-    _, unique = np.unique(np.sort(faces[kept], 1), axis=0, return_index=True)
-    rows = np.nonzero(kept)[0][unique]
-    faces = faces[rows]
+    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
+    _, unique = np.unique(np.sort(faces[whole], 1), axis=0, return_index=True)
+    rows = np.nonzero(whole)[0][unique]
+    return faces[rows], piece.uvs[rows]
+
+
+def _flat(piece: Piece, faces: Int[ndarray, "f 3"], uv: Float[ndarray, "f 3 2"]) -> Piece:
+    """The piece with these faces alone, flat, each of the colour that its old texture has there."""
     # One texel a face, the mean colour of its corners and middle in the old texture.
-    uv = piece.uvs[rows]
     samples = np.concatenate([uv, uv.mean(1, keepdims=True)], 1)
     albedo = piece.material.albedo[..., :3]
     height, width = albedo.shape[:2]
@@ -634,7 +712,7 @@ def _snouted(person: Person, pieces: list[Piece]) -> list[Piece]:
 
     def paint(albedo: ndarray, p: ndarray, _: float) -> ndarray:
         size = albedo.shape[0]
-        fur = 1 + 0.07 * _noise(rng, size, 1.2) + 0.05 * _noise(rng, size, 5)
+        fur = 1 + 0.05 * _noise(rng, size, 1.0) + 0.015 * _noise(rng, size, 5)
         light = np.maximum(
             _blob(p, (0.0, -1.15), (0.7, 0.75), 0.4) * (p[..., 2] > -0.1), _blob(p, (0.5, 0.05), (0.28, 0.26), 0.5)
         )

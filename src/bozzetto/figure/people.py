@@ -394,7 +394,7 @@ def _head(wishes: Wishes, body: BodySpec, draws: Draws) -> tuple[FaceSpec, HairS
         skin=skin,
         eyes=wishes.eyes or eye_colour(draws.weighted("eyes", eyes)),
         shape=wishes.shape or draws.choice("shape", get_args(FaceShape)),  # type: ignore[arg-type]
-        brows=wishes.brows or draws.weighted("brows", {"thin": 2, "medium": 5, "full": 3}),  # type: ignore[arg-type]
+        brows=wishes.brows or draws.weighted("brows", _brows(body)),  # type: ignore[arg-type]
         lips=wishes.lips or draws.weighted("lips", {"thin": 2.5, "medium": 5, "full": 2.5}),  # type: ignore[arg-type]
         lipstick=wishes.lipstick,
         eyeshadow=wishes.eyeshadow,
@@ -405,6 +405,15 @@ def _head(wishes: Wishes, body: BodySpec, draws: Draws) -> tuple[FaceSpec, HairS
     )
     style = wishes.hair_style or _hair_style(wishes, body, depth, draws)
     return face, HairSpec(style, wishes.hair_colour or _hair_colour(age, depth, draws))  # type: ignore[arg-type]
+
+
+def _brows(body: BodySpec) -> dict[str, float]:
+    """Children's brows are faint, men's the heaviest."""
+    if body.age < 13:
+        return {"thin": 5, "medium": 1}
+    if body.presentation == "woman":
+        return {"thin": 4, "medium": 5, "full": 1}
+    return {"thin": 1.5, "medium": 5, "full": 3}
 
 
 def _beard(wishes: Wishes, body: BodySpec, draws: Draws) -> str:

@@ -7,6 +7,7 @@ height. Two garments compare by their heights alone, which is what keeps one lay
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import igl
 import numba
@@ -438,6 +439,11 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
     return heights
 
 
+def chart_normals(here: Chart) -> Float[ndarray, "n 3"]:
+    """Of the mean person."""
+    return np.asarray(_normals(here.rest, here.faces))
+
+
 _UNSEEN = -1.0
 
 
@@ -476,8 +482,10 @@ def fit_chart(person: Person) -> Fit:
         share = here.mean @ seen
         skin = np.where(unseen & (share > 0), (here.mean @ (skin * seen)) / np.maximum(share, 1e-9), skin)
     skin = np.where(skin < 0, 0.85 * np.maximum(skin, -_LOOSE), skin)
-    for _ in range(2):
+    for _ in range(4):  # no hollows that cloth would not follow, no bumps of single vertices
         skin = np.maximum(skin, here.mean @ skin)
+    for _ in range(2):
+        skin = 0.5 * skin + 0.5 * (here.mean @ skin)
     return Fit(here, points, normals, np.minimum(skin, 0.02), person.spec.body.height / MEAN_HEIGHT)
 
 
@@ -566,7 +574,9 @@ class Shell:
     mix: sparse.csr_matrix
     """Vertices as mixtures of chart vertices."""
     inner: Float[ndarray, "v"]
-    """One on the hem's inside, zero on the cloth."""
+    """One on the hem's inside, zero on the cloth, between them on its round edge."""
+    edge: Int[ndarray, "e 2"]
+    """Vertices of that round edge, pair by pair along it with the cloth on the left seen from outside."""
     faces: Int[ndarray, "f 3"]
     uvs: Float[ndarray, "f 3 2"]
     """Pattern coordinates of each corner, metres on the mean person."""
@@ -584,6 +594,7 @@ class Shell:
     rest: Float[ndarray, "v 3"]
 
 
+@cache
 def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
     """The chart's skin weights, even below the waist: cloth that hangs there does not cling to each leg."""
     share = (smooth_step((0.10 - here.height) / 0.07) * (here.height > CROTCH - 0.1))[:, None]
@@ -597,6 +608,19 @@ def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
         even = 0.4 * even + 0.6 * (mean @ even + outside * own)
     weights = here.weights.copy()
     weights[np.ix_(near, used)] += share[near] * (even - own)
+    # In front it spans the groin: the middle follows both thighs as far as the sides follow each.
+    x, y, z = here.rest.T
+    middle = 1 - smooth_step((np.abs(np.arctan2(x, z - SIDE_Z)) - 0.75) / 0.45)
+    wanted = np.interp(y, (-0.08, -0.02, 0.01, 0.03, 0.05, 0.07, 0.11), (0.6, 0.55, 0.42, 0.36, 0.27, 0.18, 0.06))
+    names = load_body().joint_names
+    thighs = [names.index(f"upperleg01.{side}") for side in "LR"]
+    already = weights[:, [i for i, name in enumerate(names) if name.startswith("upperleg")]].sum(1)
+    more = np.maximum(wanted - already, 0) * middle * (here.arm == 0) * (y < 0.11)
+    more *= y > CROTCH - 0.03
+    left = smooth_step(0.5 + x / 0.2)
+    weights *= (1 - more)[:, None]
+    for thigh, side in zip(thighs, (left, 1 - left), strict=True):
+        weights[:, thigh] += more * side
     return weights
 
 
@@ -635,10 +659,12 @@ def make_shell(
     renumber[keep] = np.arange(outer_count)
     outer = renumber[faces]
     matrices, inner_faces, inner_parents = [mix[keep]], np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
+    folded, rounded, edge = 0, 0, np.zeros((0, 2), np.int64)
     if lining > 0:
         edges, share, _, (near, source) = slice_faces(faces, total - lining)
         wide = _extend(mix, edges, share)
         inside = np.unique(near)
+        folded = len(inside)
         number = np.full(wide.shape[0], -1)
         number[inside] = outer_count + np.arange(len(inside))
         matrices.append(wide[inside])
@@ -653,21 +679,61 @@ def make_shell(
             at_hem &= ~((values[-1][a] < 1e-9) & (values[-1][b] < 1e-9))
         # The chart's own rims (wrist, neck) count as hems too.
         a, b, by = a[at_hem], b[at_hem], owner[border][at_hem]
-        strip = np.concatenate(
-            [np.stack([renumber[b], renumber[a], number[a]], 1), np.stack([renumber[b], number[a], number[b]], 1)]
-        )
-        inner_faces = np.concatenate([inner_faces, strip])
-        inner_parents = np.concatenate([inner_parents, by, by])
+        rim_of, where = np.unique(np.concatenate([a, b]), return_inverse=True)
+        band, edge = _round_edge(where.reshape(2, -1).T, number[rim_of], outer_count + folded)
+        matrices += [mix[rim_of], mix[rim_of]]
+        rounded = len(rim_of)
+        inner_faces = np.concatenate([inner_faces, band])
+        inner_parents = np.concatenate([inner_parents, *[by] * 4])
     full = sparse.vstack(matrices).tocsr()
     all_faces, all_parents = np.concatenate([outer, inner_faces]), np.concatenate([parents, inner_parents])
     rest = full @ here.rest
     panels = np.where(here.sleeve[all_parents], SLEEVE, np.where(here.back[all_parents], BACK, FRONT))
     if legs:
         panels = np.where(here.rest[here.faces[all_parents], 0].mean(1) > 0, LEG_LEFT, LEG_RIGHT)
-    uvs = np.zeros((len(all_faces), 3, 2))
+    uvs = _pattern(rest, all_faces, panels)
+    weights, joints = steady_four(np.asarray(full @ (here.weights if legs else _loose_weights(here)), np.float32))
+    rim_vertices, closed = np.zeros(0, np.int64), False
+    if cut is not None:
+        rim_vertices, closed = _rim(outer, renumber, values[-1])
+    covered = np.zeros(n, bool)
+    covered[here.faces[np.unique(parents)]] = True
+    inner = np.zeros(full.shape[0])
+    inner[outer_count : outer_count + folded] = 1.0
+    inner[full.shape[0] - rounded :] = 0.5
+    inside = np.minimum.reduce([np.asarray(f) for f in fields])
+    return Shell(full, inner, edge, all_faces, uvs, panels, weights, joints, inside,
+                 rim_vertices, closed, covered, rest)  # fmt: skip
+
+
+def _round_edge(
+    pairs: Int[ndarray, "e 2"], below: Int[ndarray, "k"], start: int
+) -> tuple[Int[ndarray, "f 3"], Int[ndarray, "e 2"]]:
+    """Faces that close a rim of k vertices over vertices of their own, so that the cloth is shaded evenly up to it.
+
+    Args:
+        pairs: Edges of the rim, the cloth on their left.
+        below: The vertex inside of each rim vertex.
+        start: Number of the first new vertex: k on the rim, then k half way round.
+    """
+    a, b = pairs.T
+    top, middle = start + np.arange(len(below)), start + len(below) + np.arange(len(below))
+    faces = [
+        np.stack([one[b], one[a], two[a]], 1) if half == 0 else np.stack([one[b], two[a], two[b]], 1)
+        for one, two in ((top, middle), (middle, below))
+        for half in (0, 1)
+    ]
+    return np.concatenate(faces), middle[pairs]
+
+
+def _pattern(
+    rest: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], panels: Int[ndarray, "f"]
+) -> Float[ndarray, "f 3 2"]:
+    """Pattern coordinates of every face's corners on its panel."""
+    uvs = np.zeros((len(faces), 3, 2))
     for panel in np.unique(panels):
         chosen = panels == panel
-        corner = panel_coordinates(rest[all_faces[chosen]].reshape(-1, 3), int(panel)).reshape(-1, 3, 2)
+        corner = panel_coordinates(rest[faces[chosen]].reshape(-1, 3), int(panel)).reshape(-1, 3, 2)
         period = {SLEEVE: 2 * np.pi * 0.055, LEG_LEFT: 2 * np.pi * 0.085, LEG_RIGHT: 2 * np.pi * 0.085}.get(int(panel))
         if period:  # across the seam, follow the face's first corner, on its centre's side
             lead = corner[:, :1, 0]
@@ -675,16 +741,91 @@ def make_shell(
             middle = corner[:, :, 0].mean(1, keepdims=True)
             corner[:, :, 0] -= np.round(middle / period) * period
         uvs[chosen] = corner
-    weights, joints = steady_four(np.asarray(full @ (here.weights if legs else _loose_weights(here)), np.float32))
-    rim_vertices, closed = np.zeros(0, np.int64), False
-    if cut is not None:
-        rim_vertices, closed = _rim(outer, renumber, values[-1])
-    covered = np.zeros(n, bool)
-    covered[here.faces[np.unique(parents)]] = True
-    inner = (np.arange(full.shape[0]) >= outer_count).astype(np.float64)
-    inside = np.minimum.reduce([np.asarray(f) for f in fields])
-    return Shell(full, inner, all_faces, uvs, panels, weights, joints, inside,
-                 rim_vertices, closed, covered, rest)  # fmt: skip
+    return uvs
+
+
+def _locate(
+    corners: Float[ndarray, "t 3 2"], faces: Int[ndarray, "t 3"], at: Float[ndarray, "q 2"], count: int
+) -> sparse.csr_matrix:
+    """Points of a flat map as mixtures of its triangles' corners; outside, of the nearest triangle's."""
+    a, ab, ac = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
+    p = at[:, None] - a[None]
+    u = (p[..., 0] * ac[:, 1] - p[..., 1] * ac[:, 0]) / area
+    v = (ab[:, 0] * p[..., 1] - ab[:, 1] * p[..., 0]) / area
+    shares = np.stack([1 - u - v, u, v], 2)
+    best = shares.min(2).argmax(1)
+    share = np.maximum(shares[np.arange(len(at)), best], 0)
+    share /= share.sum(1, keepdims=True)
+    rows = np.repeat(np.arange(len(at)), 3)
+    return sparse.csr_matrix((share.ravel(), (rows, faces[best].ravel())), (len(at), count))
+
+
+def round_neck(here: Chart, turn: Float[ndarray, "*s"], down: Float[ndarray, "*s"]) -> sparse.csr_matrix:
+    """Chart points by the angle round the neck (zero in front, to the left) and the distance from the chin's rim."""
+    near = np.flatnonzero((here.neck < 0.2) & (here.arm < 0.02))
+    faces = here.faces[np.isin(here.faces, near).all(1)]
+    angle = np.arctan2(here.rest[:, 0], here.rest[:, 2] - 0.02)[faces]
+    angle = angle[:, :1] + (angle - angle[:, :1] + np.pi) % (2 * np.pi) - np.pi
+    corners = np.stack([0.07 * angle, here.neck[faces]], 2)
+    around = np.array([2 * np.pi * 0.07, 0.0])
+    corners, faces = np.concatenate([corners - around, corners, corners + around]), np.concatenate([faces] * 3)
+    at = np.stack([0.07 * np.broadcast_to(turn, down.shape).ravel(), down.ravel()], 1)
+    return _locate(corners, faces, at, len(here.rest))
+
+
+def on_front(here: Chart, x: Float[ndarray, "*s"], y: Float[ndarray, "*s"]) -> sparse.csr_matrix:
+    """Chart points in front by where they are seen from before."""
+    near = np.flatnonzero((here.rest[:, 2] > -0.02) & (here.arm < 0.02) & (here.rest[:, 1] > -0.05))
+    faces = here.faces[np.isin(here.faces, near).all(1)]
+    flat = here.rest[faces][..., :2]
+    facing = (flat[:, 1, 0] - flat[:, 0, 0]) * (flat[:, 2, 1] - flat[:, 0, 1]) - (flat[:, 1, 1] - flat[:, 0, 1]) * (
+        flat[:, 2, 0] - flat[:, 0, 0]
+    )
+    chosen = facing > 1e-7
+    return _locate(flat[chosen], faces[chosen], np.stack([x.ravel(), y.ravel()], 1), len(here.rest))
+
+
+def make_patch(
+    here: Chart, mix: sparse.csr_matrix, rise: Float[ndarray, "r c"], fold: bool, sides: str
+) -> tuple[Shell, Float[ndarray, "v"]]:
+    """A grid of cloth over the chart, rows downward and columns to the figure's left, with folded edges.
+
+    Args:
+        mix: The grid's vertices, row by row, as mixtures of chart vertices.
+        rise: Their heights above what the patch lies on.
+        fold: Whether the edges have thickness.
+        sides: Which edges are free: top, bottom, right and left of the picture, by first letter.
+
+    Returns:
+        The patch and the height of each of its vertices, those of its edges included.
+    """
+    rows, columns = rise.shape
+    grid = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = (grid[i : rows - 1 + i, j : columns - 1 + j].ravel() for i, j in ((0, 0), (1, 0), (1, 1), (0, 1)))
+    faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    inner, edge = np.zeros(rows * columns), np.zeros((0, 2), np.int64)
+    full, level = mix, rise.ravel()
+    if fold:
+        # Seen from outside the cloth lies on the left of each.
+        lines = {"b": grid[-1], "r": grid[::-1, -1], "t": grid[0, ::-1], "l": grid[:, 0]}
+        pairs = np.concatenate([np.stack([line[:-1], line[1:]], 1) for side, line in lines.items() if side in sides])
+        rim, where = np.unique(pairs, return_inverse=True)
+        k, n = len(rim), rows * columns
+        band, edge = _round_edge(where.reshape(-1, 2), n + np.arange(k), n + k)
+        faces = np.concatenate([faces, band])
+        full = sparse.vstack([mix, mix[rim], mix[rim], mix[rim]]).tocsr()
+        level = np.concatenate([level, *[level[rim]] * 3])
+        inner = np.concatenate([inner, np.ones(k), np.zeros(k), np.full(k, 0.5)])
+    rest = full @ here.rest
+    panels = np.where(rest[faces, 2].mean(1) < SIDE_Z, BACK, FRONT)
+    weights, joints = steady_four(np.asarray(full @ _loose_weights(here), np.float32))
+    covered = np.zeros(len(here.rest), bool)
+    covered[mix.indices] = True
+    shell = Shell(full, inner, edge, faces, _pattern(rest, faces, panels), panels, weights, joints,
+                  np.zeros(len(here.rest)), np.zeros(0, np.int64), False, covered, rest)  # fmt: skip
+    return shell, level
 
 
 def _rim(faces: ndarray, renumber: ndarray, cut_field: ndarray) -> tuple[Int[ndarray, "k"], bool]:
@@ -705,9 +846,31 @@ def _rim(faces: ndarray, renumber: ndarray, cut_field: ndarray) -> tuple[Int[nda
 
 
 def raise_shell(
-    fit: Fit, shell: Shell, heights: Float[ndarray, "n"], thickness: Float[ndarray, "n"]
+    fit: Fit,
+    shell: Shell,
+    heights: Float[ndarray, "n"],
+    thickness: Float[ndarray, "n"],
+    more: Float[ndarray, "v"] | None = None,
 ) -> Float[ndarray, "v 3"]:
-    """The shell's vertices on a person, its folded edge thinner by the cloth's thickness."""
+    """The shell's vertices on a person, its folded edge thinner by the cloth's thickness.
+
+    Args:
+        more: Height of each vertex above that.
+    """
     outside = shell.mix @ (fit.points + heights[:, None] * fit.normals)
     inward = shell.mix @ (thickness[:, None] * fit.normals)
-    return outside - inward * shell.inner[:, None]
+    points = outside - inward * shell.inner[:, None]
+    if more is not None:
+        points += more[:, None] * (shell.mix @ fit.normals)
+    if len(shell.edge):
+        a, b = shell.edge.T
+        out = np.cross(points[b] - points[a], inward[a])
+        total = np.zeros_like(points)
+        for k in range(3):
+            total[:, k] = np.bincount(a, out[:, k], len(points)) + np.bincount(b, out[:, k], len(points))
+        middle = np.unique(a)
+        middle = np.union1d(middle, b)
+        direction = total[middle] / (np.linalg.norm(total[middle], axis=1, keepdims=True) + 1e-12)
+        depth = np.minimum(np.linalg.norm(inward[middle], axis=1, keepdims=True), 0.004)
+        points[middle] += 0.5 * depth * direction
+    return points

@@ -24,6 +24,7 @@ from bozzetto.figure.fitted import (
     mean_person,
     noise,
     normal_map,
+    outside,
     sheet,
     slab,
     smooth_normals,
@@ -73,6 +74,8 @@ class Last:
     """Heights of the opening above the foot's underside at heel, ankle and instep."""
     throat: float = 0.0
     """Where a pump's opening ends; 0 is an opening around the ankle."""
+    sock: float = -1.0
+    """Behind this the upper follows a smooth sock, not the skin: a shaft, or where the skin is creased."""
     heel: float = 0.0
     """Where the heel block ends; 0 has none."""
     heel_tip: float = 0.95
@@ -85,14 +88,14 @@ LASTS = {
     ),
     "boots": Last(
         pitch=4.5, toe=0.11, sole=0.012, slab=0.012, wall=0.004, welt=0.005, toe_room=0.009, longer=0.01, back=0.225,
-        side=0.225, front=0.225, heel=0.27,
+        side=0.225, front=0.225, sock=2.0, heel=0.27,
     ),
     "shoes": Last(
         pitch=4.0, toe=0.06, sole=0.008, slab=0.008, wall=0.003, toe_room=0.006, point=0.25, longer=0.014, heel=0.27,
     ),
     "heels": Last(
         pitch=25.0, toe=0.034, sole=0.004, slab=0.004, wall=0.001, welt=0.0003, room=0.003, toe_room=0.001, point=0.8,
-        longer=0.022, back=0.052, side=0.03, front=0.03, throat=0.69, heel=0.26, heel_tip=0.17,
+        longer=0.022, back=0.052, side=0.03, front=0.03, throat=0.69, sock=0.2, heel=0.26, heel_tip=0.17,
     ),
     "sandals": Last(sole=0.018, slab=0.018, wall=0.008, welt=0.0, longer=0.004),
 }  # fmt: skip
@@ -164,6 +167,8 @@ class Foot:
     origin: Float[ndarray, "3"]
     sock: Surface
     """The smooth helper surface around foot and leg."""
+    skin: Surface
+    """The foot and leg themselves: what an opening lies on."""
     anchors: ndarray
     """Helper vertices of this foot and leg."""
     length: float
@@ -200,14 +205,17 @@ def _foot(degrees: float) -> Foot:
     local = (vertices[leg] - [ankle[0], 0.0, ankle[2]]) @ to_world
     rear = local[:, 2][local[:, 1] < ankle[1]].min()
     origin = np.array([ankle[0], 0.0, ankle[2]]) + z * rear
-    faces = part.faces[leg[part.faces].all(1)]
     local = (vertices - origin) @ to_world
+    body = person.body.parts["body"].faces
+    shin = (vertices[:, 0] > 0) & (vertices[:, 1] < ankle[1] + 0.27)
+    bare = surface(local, body[shin[body].all(1)])
+    faces = part.faces[leg[part.faces].all(1)]
     foot = leg & (vertices[:, 1] < ankle[1])
     sole = local[foot]
     heel = sole[sole[:, 2] < 0.3 * np.ptp(sole[:, 2]), 1].min()
     ball = float(((person.joint("toe2-1.L") - origin) @ to_world)[2])
     return Foot(
-        person, to_world, origin, surface(local, faces), np.flatnonzero(leg), float(np.ptp(sole[:, 2])), ball,
+        person, to_world, origin, surface(local, faces), bare, np.flatnonzero(leg), float(np.ptp(sole[:, 2])), ball,
         max(float(heel) + 0.003, 0.0) if degrees else 0.0,
     )  # fmt: skip
 
@@ -291,8 +299,8 @@ def _left(kind: str, low: bool) -> Left:
     grid = _upper(foot, last, ring, rows)
     shapes.append(sheet(grid, UPPER, closed=True))
     inside = grid[::-1][: max(2, rows // 3)].copy()
-    close, away = foot.sock.nearest(inside.reshape(-1, 3))
-    inside = (close + away * 0.001).reshape(inside.shape)
+    close, away = _covered(foot, inside, last.sock)
+    inside = close + away * 0.001
     lip = (grid[-1] + inside[0]) / 2 + [0, 0.0012, 0]
     shapes.append(sheet(np.concatenate([grid[-1:], lip[None], inside]), LINING, closed=True))
     if not low and kind in ("sneakers", "shoes"):
@@ -316,7 +324,8 @@ def _sole(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], normal: Float[nda
     top = base + wall + rocker * 0.6
     bevel = min(0.0018, last.slab * 0.3)
     out = last.welt
-    rows = [row(-0.006, top), row(out - bevel, top), row(out, top - bevel), row(out + 0.0004, (top + under) / 2)]
+    bed = row(-0.006, np.minimum(base + 0.005, top))
+    rows = [bed, row(-0.006, top), row(out - bevel, top), row(out, top - bevel), row(out + 0.0004, (top + under) / 2)]
     rows += [row(out, under + bevel), row(out - bevel, under)]
     edge = sheet(np.stack(rows), SOLE, closed=True, flip=True)
     shapes = [edge]
@@ -367,11 +376,7 @@ def _heel(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Shape:
     tip = rows[-1].copy()
     rows.append(tip + (np.array([centre[0], ground, centre[1]]) - tip) * 0.06 - [0, 0.0008, 0])
     tip = np.repeat(np.array([[centre[0], ground - 0.0008, centre[1]]]), len(loop), 0)
-    block = sheet(np.stack([*rows, tip]), UPPER_PLAIN if last.throat else SOLE, closed=True)
-    middle = block.vertices - block.vertices.mean(0)
-    if (smooth_normals(block.vertices, block.faces) * middle).sum() < 0:
-        block = replace(block, faces=block.faces[:, ::-1], uvs=block.uvs[:, ::-1])
-    return block
+    return outside(sheet(np.stack([*rows, tip]), UPPER_PLAIN if last.throat else SOLE, closed=True))
 
 
 UPPER_PLAIN: Box = (0.02, 0.1, 0.06, 0.3)
@@ -405,9 +410,8 @@ def _upper(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], rows: int) -> Fl
             smooth = (grid[:-2] + grid[2:]) / 2 * 0.6 + around[1:-1] * 0.4
             slack = 1 - 0.9 * step(0.8, 0.97, grid[1:-1, :, 2:] / foot.length)
             grid[1:-1] += 0.6 * slack * (smooth - grid[1:-1])
-        close, normal = foot.sock.nearest(grid.reshape(-1, 3))
-        close, normal = close.reshape(grid.shape), normal.reshape(grid.shape)
         along = grid[..., 2] / foot.length
+        close, normal = _covered(foot, grid, last.sock)
         up = np.clip(normal[..., 1], 0, 1)
         want = last.room + last.toe_room * step(0.55, 1.0, along) * (0.35 + 0.65 * up)
         distance = np.einsum("rcd,rcd->rc", grid - close, normal)
@@ -416,6 +420,22 @@ def _upper(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], rows: int) -> Fl
         pull[0] = pull[-1] = 0
         grid = grid + normal * pull[..., None] * (0.7 if turn < 34 else 0.5)
     return grid
+
+
+def _covered(
+    foot: Foot, points: Float[ndarray, "*n 3"], rear: float = -1.0
+) -> tuple[Float[ndarray, "*n 3"], Float[ndarray, "*n 3"]]:
+    """The closest point of what a shoe lies on, and its normal: of the skin, but of the smooth sock about the toes.
+
+    Args:
+        rear: Share of the foot behind which it is the sock again.
+    """
+    flat = points.reshape(-1, 3)
+    along = flat[:, 2:] / foot.length
+    sock = step(0.58, 0.76, along) + 1 - step(rear - 0.08, rear + 0.08, along)
+    (skin_point, skin_normal), (sock_point, sock_normal) = foot.skin.nearest(flat), foot.sock.nearest(flat)
+    close, normal = (a + sock.clip(0, 1) * (b - a) for a, b in ((skin_point, sock_point), (skin_normal, sock_normal)))
+    return close.reshape(points.shape), unit(normal).reshape(points.shape)
 
 
 def _bezier(a: ndarray, b: ndarray, c: ndarray, t: Float[ndarray, "r"]) -> Float[ndarray, "r c 3"]:
@@ -440,7 +460,8 @@ def _ankle_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float
     y += (height[0] - height[1]) * np.clip(-forward, 0, 1) ** 2
     origins = np.stack([np.full(len(ring), ankle[0]), y, np.full(len(ring), ankle[2])], 1)
     directions = np.stack([direction[:, 0], np.zeros(len(ring)), direction[:, 1]], 1)
-    found = _cast(foot.sock, origins, directions, last.room, 0.14)
+    around, room = (foot.sock, last.room) if last.sock > 1 else (foot.skin, 0.0025)
+    found = _cast(around, origins, directions, room, 0.14)
     return gaussian_filter1d(found, 1.0, axis=0, mode="wrap")
 
 
@@ -452,18 +473,21 @@ def _pump_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float[
     rise = last.side + (last.back - last.side) * (1 - step(0.0, 0.4 * foot.length, z))
     rise = rise * (1 - 0.25 * step(0.35 * foot.length, throat, z))
     start = np.stack([ring[:, 0], foot.base(z) + rise, z], 1)
-    close, normal = foot.sock.nearest(start)
+    close, normal = _covered(foot, start)
     points = close + normal * last.room
-    first = int(np.argmax(z[:half] > throat - 0.02))
+    first = int(np.argmax(z[:half] > throat - 0.035))
     front = np.arange(first, len(ring) - first + 1)
     a, b = points[front[0] - 1], points[front[-1] + 1]
-    across = (np.arange(len(front)) + 1) / (len(front) + 1)
-    seen = a + (b - a) * across[:, None]
-    seen[:, 2] += (throat + 0.02 - seen[:, 2]) * np.sin(np.pi * across)
+    turn = np.linspace(0, np.pi, len(front) + 2)[1:-1]
+    # Half an ellipse about the toes' roots, seen from above.
+    seen = (a + b) / 2 + (a - b) / 2 * np.cos(turn)[:, None]
+    seen[:, 2] += (throat + 0.012 - (a[2] + b[2]) / 2) * np.sin(turn)
     seen[:, 1] = 0
-    points[front] = _cast(foot.sock, seen, np.tile([0.0, 1.0, 0.0], (len(front), 1)), last.room, 0.16)
-    close, normal = foot.sock.nearest(gaussian_filter1d(points, 3.0, axis=0, mode="wrap"))
-    return close + normal * last.room
+    points[front] = _cast(foot.skin, seen, np.tile([0.0, 1.0, 0.0], (len(front), 1)), last.room, 0.16)
+    close, normal = _covered(foot, gaussian_filter1d(points, 4.0, axis=0, mode="wrap"))
+    points = close + normal * (last.room + 0.0015)
+    points[:, 1] = gaussian_filter1d(points[:, 1], 4.0, mode="wrap")
+    return points
 
 
 def _straps(foot: Foot, low: bool) -> list[Shape]:
@@ -497,17 +521,9 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
         height = 0.052 + across * 0.015 - 0.028 * (1 - np.cos(turn)) / 1.37
         middle = np.stack([np.full(count, ankle[0]), height, np.full(count, ankle[2])], 1)
         away = np.stack([-np.sin(turn), np.zeros(count), -np.cos(turn)], 1)
-        rows.append(_cast(foot.sock, middle, away, 0.0012, 0.12))
+        rows.append(_cast(foot.skin, middle, away, 0.0012, 0.12))
     shapes.append(thick(np.stack(rows)[::-1]))
-    return [_outside(shape) for shape in shapes]
-
-
-def _outside(shape: Shape) -> Shape:
-    """A closed shape with its faces looking out."""
-    a, b, c = (shape.vertices[shape.faces[:, k]] for k in range(3))
-    if np.einsum("nd,nd->", np.cross(a, b), c) < 0:
-        return replace(shape, faces=shape.faces[:, ::-1], uvs=shape.uvs[:, ::-1])
-    return shape
+    return [outside(shape) for shape in shapes]
 
 
 def _laces(foot: Foot, grid: Float[ndarray, "r c 3"], kind: str) -> list[Shape]:

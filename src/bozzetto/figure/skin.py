@@ -26,8 +26,8 @@ _SLOPE = np.float32(32767)
 _MASKS = (
     "mottle_red", "mottle_dark", "mottle_light", "upper_face", "lower_face", "flush", "lid", "bag", "palm", "cavity",
     "age_spots", "freckles_small", "freckles_large", "blush", "shadow_of_moustache", "shadow_of_chin",
-    "shadow_of_jaw", "scalp", "brow", "eyeshadow", "lips", "lip_line", "waterline", "lash_line", "nail", "lunula",
-    "wrinkle", "mouth",
+    "shadow_of_jaw", "scalp", "brow", "eyeshadow", "lips", "lipstick", "lip_line", "waterline", "lash_line", "nail",
+    "lunula", "wrinkle", "mouth",
 )  # fmt: skip
 """In the order they are laid over the plain skin."""
 
@@ -154,11 +154,11 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
     def between(dark: Float[ndarray, "3"], bright: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
         return dark + (bright - dark) * pale
 
-    lips = between(tint(0.98, 0.74, 0.76), tint(0.87, 0.60, 0.60))
-    lip_strength = 0.62 + 0.08 * rng.random()
-    if face.lipstick is not None:
-        lips, lip_strength = 255 * np.array(face.lipstick.srgb), 0.88
-    beard = {"none": 0.16 if man else 0.0, "stubble": 0.55}.get(face.beard, 0.5)
+    lips = between(tint(1.0, 0.74, 0.76), tint(0.88, 0.60, 0.61))
+    lip_strength = {"man": 0.42, "androgynous": 0.5, "woman": 0.6}[spec.body.presentation] + 0.08 * rng.random()
+    lip_strength = float(np.interp(age, (9, 16, 50, 80), (0.45, lip_strength, lip_strength, 0.7 * lip_strength)))
+    lipstick = lips if face.lipstick is None else 255 * np.array(face.lipstick.srgb)
+    beard = {"none": 0.12 if man else 0.0, "stubble": 0.55}.get(face.beard, 0.5)
     if age < 15:
         beard = 0.0
     moustache = beard if face.beard in ("none", "stubble", "moustache", "goatee", "short", "full", "long") else 0.0
@@ -174,13 +174,13 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
         "mottle_dark": (tint(0.93, 0.90, 0.87), 0.4 + 0.3 * rng.random()),
         "mottle_light": (np.clip(plain * 1.05 + 4, 0, 255), 0.5),
         "upper_face": (tint(1.02, 1.01, 0.95), 0.5),
-        "lower_face": (tint(0.96, 0.97, 0.98), 0.7 if man else 0.2),
+        "lower_face": (tint(0.96, 0.97, 0.98), 0.7 if man else 0.2 * (age > 15)),
         "flush": (between(tint(1.08, 0.84, 0.80), tint(1.02, 0.76, 0.72)), 0.42 + 0.2 * rng.random()),
         "lid": (between(tint(0.84, 0.80, 0.80), tint(0.90, 0.79, 0.76)), 0.55),
-        "bag": (tint(0.86, 0.78, 0.80), 0.25 + 0.3 * old),
+        "bag": (tint(0.86, 0.78, 0.80), float(np.interp(age, (10, 25, 50, 80), (0.08, 0.22, 0.35, 0.6)))),
         "palm": (between(np.array((196.0, 148.0, 120.0)), tint(1.02, 0.93, 0.91)), 0.62),
         "cavity": (between(tint(0.55, 0.42, 0.40), tint(0.66, 0.42, 0.36)), 0.75),
-        "age_spots": (tint(0.76, 0.68, 0.62), 0.75 * old),
+        "age_spots": (tint(0.74, 0.64, 0.56), 0.85 * old),
         "freckles_small": (tint(0.80, 0.64, 0.52), 0.75 * min(1.0, 1.6 * face.freckles)),
         "freckles_large": (tint(0.78, 0.61, 0.50), 0.7 * max(0.0, 1.6 * face.freckles - 0.6)),
         "blush": (between(tint(1.12, 0.66, 0.66), tint(1.0, 0.64, 0.65)), 0.55 * face.blush),
@@ -191,12 +191,13 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
         "brow": (brow, {"thin": 0.34, "medium": 0.44, "full": 0.52}[face.brows]),
         "eyeshadow": (255 * np.array(face.eyeshadow.srgb) if face.eyeshadow else plain, 0.7 if face.eyeshadow else 0.0),
         "lips": (lips, lip_strength),
-        "lip_line": (lips * np.array((0.55, 0.42, 0.42)), 0.8),
+        "lipstick": (lipstick, 0.0 if face.lipstick is None else 0.88),
+        "lip_line": (lipstick * np.array((0.55, 0.42, 0.42)), 0.8),
         "waterline": (between(tint(1.25, 0.95, 0.92) + 12, tint(1.05, 0.80, 0.77)), 0.8),
         "lash_line": (np.clip(hair * 0.22 + (18, 12, 10), 0, 62), 0.8 if spec.body.presentation == "woman" else 0.62),
         "nail": (between(tint(1.3, 1.1, 1.08) + 22, tint(1.06, 0.95, 0.93) + 4), 0.75),
         "lunula": (between(tint(1.5, 1.35, 1.3) + 25, tint(1.1, 1.05, 1.05) + 10), 0.5),
-        "wrinkle": (between(tint(0.74, 0.66, 0.64), tint(0.78, 0.64, 0.60)), 0.34 * old),
+        "wrinkle": (between(tint(0.74, 0.66, 0.64), tint(0.78, 0.64, 0.60)), 0.5 * old),
         "mouth": (np.array((96.0, 32.0, 32.0)), 1.0),
     }
     colours = np.array([np.clip(paints[name][0], 0, 255) for name in _MASKS], np.float32)
@@ -276,13 +277,21 @@ def _places(body: Body) -> _Places:
         upper_lid=_spline(eye[:9]),
         lower_lid=_spline(np.concatenate([eye[8:], eye[:1]])),
         brow=_spline(contours["left_brow"][:, :2], closed=True),
-        lips=np.concatenate([_spline(lips[:11])[:-1], _spline(np.concatenate([lips[10:], lips[:1]]))[:-1]]),
+        lips=np.concatenate([_spline(lips[:11])[:-1], _lower_lip(lips)]),
         mouth_line=_spline((line[:11] + np.concatenate([line[:1], line[:9:-1]])) / 2),
         nose=front[front[:, 2].argmax()],
         mouth=lips.mean(0),
         chin=float(contours["oval"][18, 1]),
         hairline=float(contours["oval"][0, 1]),
     )
+
+
+def _lower_lip(rim: Float[ndarray, "n 2"]) -> Float[ndarray, "m 2"]:
+    """The lower lip's border, from the left corner to the right: a bow, where the faces of the mask make a box."""
+    middle, corner = rim[10:].mean(0) * (0, 1) + (0, rim[10:, 1].min() - rim[10:, 1].mean() - 0.0007), rim[10]
+    along = np.linspace(1, -1, 49)[:-1]
+    height = middle[1] + (corner[1] - middle[1]) * np.abs(along) ** 2.3
+    return np.stack([along * corner[0], height], 1)
 
 
 def _spline(points: Float[ndarray, "n 2"], closed: bool = False) -> Float[ndarray, "m 2"]:
@@ -309,7 +318,7 @@ def _skin_masks(body: Body, size: int) -> _SkinMasks:
     chosen = np.flatnonzero(face & (np.abs(p[:, 0]) < 0.055))
     chosen = chosen[:: max(1, len(chosen) // 900)]
     rough = 0.56 + 0.10 * (_noise(p, 400.0, 5) - 0.5) - 0.10 * masks["t_zone"]
-    rough += (0.36 - rough) * masks["lips"] + (0.30 - rough) * masks["nail"] * (1 - masks["lips"])
+    rough += (0.40 - rough) * masks["lipstick"] + (0.30 - rough) * masks["nail"] * (1 - masks["lipstick"])
     rough += (0.25 - rough) * masks["waterline"]
     rough += (0.75 - rough) * np.maximum(masks["mouth"], masks["lip_line"])
     empty = np.zeros((1, 1, 2), np.int16)
@@ -355,8 +364,8 @@ def _draw(body: Body, atlas: Atlas) -> dict[str, Float[ndarray, "n"]]:
     _draw_head(place, p[front], looks[front], mirrored[front], front, masks)
     if atlas.size >= 512:
         masks["grain"] = _grain(p, hand | foot)
-        lips = masks["lips"]
-        masks["grain"] += lips * (1.4e-4 * _ramp(_noise(p * (1.0, 0.12, 0.3), 900.0, 12), 0.3, 0.7) - masks["grain"])
+        lips = masks["lipstick"]
+        masks["grain"] += lips * (0.7e-4 * _ramp(_noise(p * (1.0, 0.12, 0.3), 1200.0, 12), 0.3, 0.7) - masks["grain"])
     return masks
 
 
@@ -465,11 +474,13 @@ def _draw_head(
     inside_lips = _inside(p[:, :2], place.lips)
     near_mouth = (np.hypot(x, y - place.mouth[1]) < 0.04) & (z > 0.11)
     lip_edge = _to_curve(p[:, :2], place.lips, 0.02)
-    # The painted mask stops a little short of the lower lip's rim.
-    lower = _ramp(place.mouth[1] - y, 0.002, 0.005) * _ramp(-x, -0.02, -0.012)
-    signed = np.where(inside_lips, lip_edge, -lip_edge) + 0.0013 * lower
+    signed = np.where(inside_lips, lip_edge, -lip_edge)
     lips = near_mouth * _ramp(signed, -0.0007, 0.0007)
-    put("lips", lips)
+    put("lipstick", lips)
+    put(
+        "lips",
+        near_mouth * _ramp(signed + 0.0008 * (wobble - 0.5), -0.0012, 0.0022) * (0.8 + 0.4 * _noise(p, 420.0, 15)),
+    )
     line = np.exp(-((_to_curve(p[:, :2], place.mouth_line, 0.02) / 0.0008) ** 2))
     inward = 1 - _ramp(looks[:, 2], 0.0, 0.3)
     put("lip_line", near_mouth * np.maximum(0.85 * line, lips * inward * (np.abs(y - place.mouth[1]) < 0.008)))
@@ -553,8 +564,10 @@ def _furrows(
 def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     """The skin's grain, and wrinkles as the years bring them."""
     age = person.spec.body.age
-    old = np.float32(np.interp(age, (28, 45, 65, 85), (0.0, 0.2, 0.5, 0.8)))
-    grain = np.float32(np.interp(age, (8, 20, 70), (0.35, 0.8, 1.2)))
+    old = np.float32(np.interp(age, (28, 45, 65, 85), (0.0, 0.2, 0.7, 1.3)))
+    grain = np.float32(np.interp(age, (12, 20, 50, 85), (0.15, 0.6, 0.9, 1.7)))
+    if person.spec.body.presentation == "woman":
+        grain *= np.float32(0.7)
     out = np.empty((*masks.pores.shape[:2], 3), np.uint8)
     _encode_slope(masks.pores, masks.wrinkles, grain / _SLOPE, old / _SLOPE, out)
     return out

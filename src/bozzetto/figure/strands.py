@@ -15,8 +15,15 @@ from bozzetto.types import Material
 
 COLUMNS = 16
 """Strand variants in the texture, side by side."""
+DENSE = 11
+"""The first so many are full locks, the next has no gaps, and the others are a few fine hairs each."""
 CAP_ROWS = 0.375
 """The texture's upper part is the under-layer's, unrolled round the crown; the rest holds the strands."""
+
+
+def cap_row(inside: Float[ndarray, "*n"]) -> Float[ndarray, "*n"]:
+    """Where, from 0 to 1 down the under-layer's texture, a height above the hairline is found: half is its edge's."""
+    return np.interp(inside, (-0.016, 0.024, 0.21), (0.999, 0.5, 0.002))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +85,22 @@ def surface(
     low: Float[ndarray, "3"],
     high: Float[ndarray, "3"],
     cell: float,
+    sweeps: int = 3,
 ) -> Surface:
-    """The field of points with outward normals inside a box."""
+    """The field of points with outward normals inside a box.
+
+    Args:
+        sweeps: Each time through the grid finds more of the nearest points.
+    """
     size = np.ceil((high - low) / cell).astype(np.int64) + 1
     nearest = np.full(tuple(size), -1, np.int32)
     points, normals = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(normals, np.float32)
-    _spread(points, low.astype(np.float32), np.float32(cell), nearest)
+    _spread(points, low.astype(np.float32), np.float32(cell), nearest, sweeps)
     return Surface(points, normals, low.astype(np.float32), cell, nearest)
 
 
 @numba.njit(cache=True, fastmath=True)
-def _spread(points, origin, cell, nearest):
+def _spread(points, origin, cell, nearest, sweeps):
     nx, ny, nz = nearest.shape
     best = np.full(nearest.shape, np.float32(1e9))
     for n in range(len(points)):
@@ -103,7 +115,7 @@ def _spread(points, origin, cell, nearest):
             )
             if far < best[i, j, k]:
                 best[i, j, k], nearest[i, j, k] = far, n
-    for _ in range(3):
+    for _ in range(sweeps):
         for step in (1, -1):
             for i0 in range(nx):
                 i = i0 if step > 0 else nx - 1 - i0
@@ -225,11 +237,17 @@ def together(*several: Strands) -> Strands:
     )
 
 
-def grow(field: Surface, seeds: Strands, points: int) -> tuple[Float[ndarray, "s k 3"], Float[ndarray, "s k 3"]]:
-    """Centre lines of hairs grown around a surface, and the directions away from it along them."""
+def grow(
+    field: Surface, seeds: Strands, points: int, step: float = 0.009
+) -> tuple[Float[ndarray, "s k 3"], Float[ndarray, "s k 3"]]:
+    """Centre lines of hairs grown around a surface, and the directions away from it along them.
+
+    Args:
+        step: Metres at a time, where hair is long.
+    """
     lines = np.empty((len(seeds.roots), points, 3), np.float32)
     longest = float(seeds.get("length").max()) if len(lines) else 0.0
-    steps = int(np.clip(longest / 0.009, points, 72))
+    steps = int(np.clip(longest / step, points, 72))
     _grow(
         seeds.roots, seeds.normals, seeds.combs, seeds.how,
         field.points, field.normals, field.origin, field.cell, field.nearest, steps, lines,
@@ -255,7 +273,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
     for s in range(len(roots)):
         length, lift, gravity, comb, fade, hug = how[s, 0], how[s, 1], how[s, 2], how[s, 3], how[s, 4], how[s, 5]
         height, cut, aimed, turn, drift, veil = how[s, 6], how[s, 7], how[s, 8], how[s, 9], how[s, 10], how[s, 11]
-        ceiling = how[s, 21]
+        phase, ceiling = how[s, 14], how[s, 21]
         x, y, z = roots[s, 0], roots[s, 1], roots[s, 2]
         cx, cy, cz = combs[s, 0], combs[s, 1], combs[s, 2]
         if aimed > 0:
@@ -291,11 +309,12 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 side = 1.0 if x > 0 else -1.0
                 if abs(x) < wide:
                     x += side * min(wide - abs(x), 0.8 * step)
-                    dx, dz = dx + side * 0.5, dz - 0.5
-            if y < 0.60 and drift != 0 and abs(x) > 0.09:
+                    dx, dz = dx + side * 0.4, dz - 0.9
+            wide = 0.082 + 0.022 * np.sin(7.0 * phase) - 0.3 * min(max(0.58 - y, 0.0), 0.05) * (z < 0.05)
+            if y < 0.60 and drift != 0 and abs(x) > wide:
                 # No wider than the foot of the neck.
                 side = 1.0 if x > 0 else -1.0
-                x -= side * min(abs(x) - 0.09, 0.22 * step)
+                x -= side * min(abs(x) - wide, 0.25 * step)
                 dx = dx - max(dx * side, 0.0) * side
                 if abs(x) > 0.11 and ny > 0.6 and far < 0.012:
                     path[m, 0], path[m, 1], path[m, 2] = x, y, z
@@ -320,7 +339,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if y < 0.57 and drift != 0 and far < 0.018:
                 # In front of or behind the shoulders, not on top.
                 tz += drift
-                tx -= 9.0 * (max(x - 0.07, 0.0) + min(x + 0.07, 0.0))
+                tx -= 9.0 * (max(x - wide, 0.0) + min(x + wide, 0.0))
             error = (far - goal) / 0.01
             grip = hug
             if aimed > 0:
@@ -329,7 +348,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                     ty, tz = ty + 0.35, tz - 0.6
             else:
                 # What hangs free does not follow the nape and the chin inwards.
-                grip = hug * min(max((ny + 0.12) / 0.25, 0.0), 1.0)
+                grip = hug * min(max((ny + 0.12) / 0.25, 0.3), 1.0)
             back = -grip * min(error, 2.0) if error > 0 else min(-error, 1.5)
             tx, ty, tz = tx + back * nx, ty + back * ny, tz + back * nz
             dx, dy, dz = dx + rate * tx, dy + rate * ty, dz + rate * tz
@@ -416,7 +435,7 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):
                 tx, ty, tz = tx / size, ty / size, tz / size
                 bx, by, bz = ty * nz - tz * ny, tz * nx - tx * nz, tx * ny - ty * nx
                 turn = 2 * np.pi * arc / pitch + phase
-                grip = curl * min(arc / 0.04, 1.0)
+                grip = curl * min(arc / min(0.04, pitch), 1.0) if pitch < 0.08 else curl * min(arc / 0.14, 1.0)
                 c, d = grip * np.cos(turn), 0.6 * grip * np.sin(turn)
                 x, y, z = x + c * bx + d * nx, y + c * by + d * ny, z + c * bz + d * nz
             if k > 0:
@@ -556,10 +575,10 @@ def tubes(
     index = np.arange(count * points * sides).reshape(count, points, sides)
     corner = np.concatenate([index, index[:, :, :1]], 2)
     uv = np.empty((count, points, sides + 1, 2), np.float32)
-    uv[..., 0] = ((column[:, None] % (COLUMNS // 2)) * 2 + np.linspace(0.05, 1.95, sides + 1))[:, None] / COLUMNS
-    wave = np.abs((np.linspace(0, repeat, points) + 1) % 2 - 1)  # 0, 1, 0, ...
-    # Only the first part of the texture's strands: their tips are frayed.
-    uv[..., 1] = (CAP_ROWS + 0.03 + wave * 0.35 * (1 - CAP_ROWS))[None, :, None]
+    around = 0.5 + 0.4 * np.abs(np.linspace(-1, 1, sides + 1)) * np.where(column % 2 > 0, 1, -1)[:, None]
+    uv[..., 0] = ((DENSE + around) / COLUMNS)[:, None]
+    wave = np.abs((np.linspace(0, repeat, points) + column[:, None] * 0.37 + 1) % 2 - 1)  # 0, 1, 0, ...
+    uv[..., 1] = (CAP_ROWS + (0.12 + wave * 0.32) * (1 - CAP_ROWS))[:, :, None]
     flat_index = np.arange(count * points * (sides + 1)).reshape(count, points, sides + 1)
 
     def quads(grid: Int[ndarray, "s k a"]) -> Int[ndarray, "f 3"]:
@@ -574,7 +593,19 @@ def tubes(
     )
 
 
-def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bumps: bool = True) -> Material:
+def locks(rng: np.random.Generator, count: int) -> Int[ndarray, "n"]:
+    """Columns of full locks, some mirrored."""
+    return rng.integers(0, DENSE, count) + COLUMNS * rng.integers(0, 2, count)
+
+
+def wisps(rng: np.random.Generator, count: int) -> Int[ndarray, "n"]:
+    """Columns of a few fine hairs each."""
+    return rng.integers(DENSE + 1, COLUMNS, count)
+
+
+def hair_material(
+    colour: Float[ndarray, "3"], size: int, grey: bool = False, bumps: bool = True, coily: bool = False
+) -> Material:
     """The texture of strands and under-layer in a colour, its mean that colour.
 
     Args:
@@ -582,8 +613,9 @@ def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bu
         size: Texels a side, a power of two of at most 1024.
         grey: White strands among dark ones.
         bumps: With a normal map.
+        coily: Every strand is tightly curled.
     """
-    shade, mix, cover, normal = _patterns(size)
+    shade, mix, cover, normal = _patterns(size, coily)
     # Pale hair lets light through: its shadows are shallow.
     depth = float(np.interp(colour.mean(), (0.30, 0.70), (1.0, 0.42)))
     depth = min(depth, 0.6) if grey else depth
@@ -603,7 +635,7 @@ def hair_material(colour: Float[ndarray, "3"], size: int, grey: bool = False, bu
     else:
         albedo[..., :3] = _shades(colour, weights, depth)[shade]
     albedo[..., 3] = cover
-    return Material(albedo, normal if bumps else None, roughness=0.52, double_sided=True, alpha="mask")
+    return Material(albedo, normal if bumps else None, roughness=0.6, double_sided=True, alpha="mask")
 
 
 def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], depth: float) -> UInt8[ndarray, "256 3"]:
@@ -618,64 +650,137 @@ def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], depth: fl
     return (np.clip(table, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-@kept(lambda size: f"strand-patterns-{size}")
+@kept(lambda size, coily: f"strand-patterns-{size}{'-coily' if coily else ''}")
 def _patterns(
-    size: int,
+    size: int, coily: bool
 ) -> tuple[UInt8[ndarray, "n n"], Float[ndarray, "n n"], UInt8[ndarray, "n n"], UInt8[ndarray, "n n 3"]]:
     """Brightness, a number in [0, 1] per fine hair, coverage, and normals of the strand texture."""
     if size < 1024:
         k = 1024 // size
-        shade, hair, cover, normal = _patterns(1024)
+        shade, hair, cover, normal = _patterns(1024, coily)
         shade = shade.reshape(size, k, size, k).mean((1, 3)).astype(np.uint8)
-        cover = np.where(cover.reshape(size, k, size, k).mean((1, 3)) > 110, 255, 0).astype(np.uint8)
+        cover = np.clip(cover.reshape(size, k, size, k).mean((1, 3)) * 1.25, 0, 255).astype(np.uint8)
         return shade, hair[k // 2 :: k, k // 2 :: k], cover, normal[k // 2 :: k, k // 2 :: k]
-    from scipy.ndimage import gaussian_filter1d
+    from scipy.ndimage import gaussian_filter
 
     rng = np.random.default_rng(5)
-    full = 1024
-    split = int(full * CAP_ROWS)
-    level = np.zeros((full, full))
-    hair = np.zeros((full, full))
+    split = int(size * CAP_ROWS)
+    level, hair = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    cover = np.zeros((size, size), np.float32)
+    wide = size // COLUMNS
+    for column in range(COLUMNS):
+        here = np.s_[split:, column * wide : (column + 1) * wide]
+        hairs = _wisps(rng) if column > DENSE else _coils(rng) if coily and column < DENSE else _lock(rng)
+        level[here], hair[here], cover[here] = _drawn(rng, hairs, size - split, wide)
+    cover[split:, DENSE * wide : (DENSE + 1) * wide] = 1
+    if coily:
+        noise = gaussian_filter(rng.normal(size=(split, size)), (1.6, 1.6), mode="wrap")
+        level[:split] = 0.10 * noise / noise.std() - 0.08
+    else:
+        for low, sigma in ((0.08, (30, 0.8)), (0.04, (60, 2.5)), (0.03, (90, 9))):
+            noise = gaussian_filter(rng.normal(size=(split, size)), sigma, mode="wrap")
+            level[:split] += low * noise / noise.std()
+        level[:split] -= 0.07
+    hair[:split] = (np.argsort(np.argsort(rng.normal(size=size // 2))) / (size // 2)).repeat(2)[None]
+    # The under-layer ends in single hairs, ever fewer.
+    cover[:split] = _stippled(rng, split, size)
+    slope_y, slope_x = np.gradient(gaussian_filter(level, 0.7))
+    bump = np.stack([-slope_x * 1.7, slope_y * (1.7 if coily else 0.0), np.ones_like(slope_x)], -1)
+    bump /= np.linalg.norm(bump, axis=-1, keepdims=True)
+    shade = np.clip(128 * (1 + level), 24, 250).astype(np.uint8)
+    return shade, hair, (cover * 255 + 0.5).astype(np.uint8), (bump * 127 + 128).astype(np.uint8)
 
-    def streaks(rows: int, long: float, wide: float) -> Float[ndarray, "r n"]:
-        """Noise drawn out along the strands, of unit variance: made coarse and stretched."""
-        few = rows // 16
-        coarse = gaussian_filter1d(rng.normal(size=(few, full)), wide, axis=1, mode="wrap")
-        coarse = gaussian_filter1d(coarse, long / 16, axis=0, mode="wrap")
-        at = np.linspace(0, few - 1.001, rows)
-        first = at.astype(int)
-        share = (at - first)[:, None]
-        noise = coarse[first] * (1 - share) + coarse[first + 1] * share
-        return noise / noise.std()
 
-    for low, high in ((0, split), (split, full)):
-        rows = high - low
-        level[low:high] = 0.17 * streaks(rows, 60, 0.7) + 0.07 * streaks(rows, 30, 0.5) + 0.10 * streaks(rows, 120, 4)
-        ranks = np.argsort(np.argsort(rng.normal(size=full))) / full
-        hair[low:high] = ranks[(np.arange(full) // 2 * 2)][None]
-    column = rng.normal(size=COLUMNS) * 0.10
-    t = np.linspace(0, 1, full - split)[:, None]
-    level[split:] += np.repeat(column, full // COLUMNS)[None]
-    level[split:] += -0.30 * np.exp(-t / 0.10) + 0.10 * t
-    # Each strand's edges are darker: the gaps between locks.
-    inside = np.abs((np.arange(full) % (full // COLUMNS) + 0.5) / (full // COLUMNS) * 2 - 1)
-    level[split:] -= 0.20 * np.clip((inside - 0.72) / 0.28, 0, 1)[None] ** 2
-    level[:split] -= 0.22
-    cover = np.full((full, full), 255, np.uint8)
-    # Tips fray into single hairs, and gaps open between them.
-    ends = gaussian_filter1d(rng.normal(size=full), 0.9)
-    ends = np.argsort(np.argsort(ends)) / full
-    stop = 0.60 + 0.42 * ends**0.7 - 0.30 * np.clip((inside - 0.4) / 0.6, 0, 1) ** 2
-    cover[split:][t > stop[None]] = 0
-    # The under-layer's edge: row 1 - 0.05 is the hairline.
-    row = np.linspace(0, 1, split)[:, None]
-    jag = gaussian_filter1d(rng.normal(size=full), 0.8, mode="wrap")
-    jag = np.argsort(np.argsort(jag)) / full
-    slow = gaussian_filter1d(rng.normal(size=full), 22, mode="wrap")
-    edge = 0.935 + 0.05 * jag + 0.008 * slow / slow.std()
-    cover[:split][row > edge[None]] = 0
-    slope_x = np.gradient(gaussian_filter1d(level, 0.6, axis=1), axis=1) * 2.2
-    normal = np.stack([-slope_x, np.zeros_like(slope_x), np.ones_like(slope_x)], -1)
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    shade = np.clip(128 * (1 + level), 24, 250)
-    return shade.astype(np.uint8), hair.astype(np.float32), cover, (normal * 127 + 128).astype(np.uint8)
+@dataclass(frozen=True, eq=False)
+class _Hairs:
+    """Hairs side by side in a column of the texture; across in columns' widths, along from 0 to 1."""
+
+    middle: Float[ndarray, "h"]
+    half: Float[ndarray, "h"]
+    """Width."""
+    start: Float[ndarray, "h"]
+    end: Float[ndarray, "h"]
+    rise: float
+    """Over which the root's point opens."""
+    fall: float
+    """Over which the tip closes."""
+    sway: float
+    turns: float
+    bright: Float[ndarray, "h"]
+
+
+def _lock(rng: np.random.Generator) -> _Hairs:
+    """A full strand: its outer hairs begin later and end sooner."""
+    count = 22
+    middle = 0.07 + 0.86 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    outer = np.abs(2 * middle - 1)
+    start = rng.uniform(0, 0.06, count) + 0.05 * outer**2
+    end = 1.0 - 0.26 * rng.uniform(0, 1, count) ** 1.3 - 0.12 * outer**2
+    return _Hairs(
+        middle, rng.uniform(0.026, 0.052, count), start, end, 0.07, 0.22, 0.012, 1.2, rng.normal(size=count) * 0.085
+    )
+
+
+def _wisps(rng: np.random.Generator) -> _Hairs:
+    """A few fine hairs apart from each other."""
+    count = 7
+    middle = 0.10 + 0.80 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    end = rng.uniform(0.55, 1.0, count)
+    return _Hairs(
+        middle, rng.uniform(0.018, 0.030, count), rng.uniform(0, 0.1, count), end, 0.1, 0.6, 0.03, 0.9,
+        rng.normal(size=count) * 0.06,
+    )  # fmt: skip
+
+
+def _coils(rng: np.random.Generator) -> _Hairs:
+    """Tight curls seen from the side."""
+    count = 10
+    middle = 0.20 + 0.60 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    end = rng.uniform(0.72, 1.0, count)
+    return _Hairs(
+        middle, rng.uniform(0.022, 0.036, count), rng.uniform(0, 0.03, count), end, 0.03, 0.10, 0.13, 6.5,
+        rng.normal(size=count) * 0.10,
+    )  # fmt: skip
+
+
+def _drawn(
+    rng: np.random.Generator, hairs: _Hairs, rows: int, wide: int
+) -> tuple[Float[ndarray, "r w"], Float[ndarray, "r w"], Float[ndarray, "r w"]]:
+    """Brightness, number of the topmost hair, and coverage: smooth across each hair's edge."""
+    t, x = np.linspace(0, 1, rows)[:, None], (np.arange(wide) + 0.5)[None] / wide
+    level, number = np.full((rows, wide), -0.12), np.zeros((rows, wide))
+    cover, top = np.zeros((rows, wide)), np.full((rows, wide), -1.0)
+    for i in rng.permutation(len(hairs.middle)):
+        turn = 2 * np.pi * (hairs.turns * rng.uniform(0.8, 1.2) * t + rng.uniform())
+        middle = hairs.middle[i] + hairs.sway * np.sin(turn) * np.clip(t / 0.1, 0, 1)
+        opened = np.clip((t - hairs.start[i]) / hairs.rise, 0, 1) ** 0.7
+        half = hairs.half[i] * opened * np.clip((hairs.end[i] - t) / hairs.fall, 0, 1) ** 0.8
+        inside = half - np.abs(x - middle)
+        cover = np.maximum(cover, np.where(half > 0, np.clip(0.48 + 0.45 * wide * inside, 0, 1), 0))
+        round_ = np.clip(inside / hairs.half[i], 0, 1)
+        height = round_ + rng.uniform(0, 0.5) + np.where(inside > 0, 0, -9)
+        above = height > top
+        level = np.where(above, hairs.bright[i] + 0.10 * (round_ - 0.5) + 0.04 * np.cos(turn), level)
+        number, top = np.where(above, rng.uniform(), number), np.where(above, height, top)
+    level = level + 0.06 * (t - 0.5) - 0.10 * np.exp(-t / 0.07)
+    return level.astype(np.float32), number.astype(np.float32), cover.astype(np.float32)
+
+
+def _stippled(rng: np.random.Generator, rows: int, size: int) -> Float[ndarray, "r n"]:
+    """Coverage of the under-layer: whole well inside, single tapered hairs at the hairline."""
+    cover = np.zeros((rows, size), np.float32)
+    edge, solid = cap_row(np.array([0.0, 0.013])) * rows
+    cover[: int(solid)] = 1
+    along = np.arange(-27, 28)[:, None]
+    across = np.arange(-18, 19)[None]
+    for _ in range(8000):
+        x = rng.uniform(0, size)
+        y = solid + (edge + 6 - solid) * rng.uniform() ** 1.5
+        long, lean, half = rng.uniform(10, 26), rng.normal() * 0.15 - 0.3, rng.uniform(0.4, 0.85)
+        r, c = int(y) + along, (int(x) + across) % size
+        width = half * np.clip(1 - (along / long), 0, 1) ** 0.7 * (along > -long)
+        line = np.clip(0.5 + width - np.abs(across - (x % 1) - lean * along), 0, 1) * (width > 0.05)
+        inside = ((r >= 0) & (r < rows)).ravel()
+        at = np.ix_(r.ravel()[inside], c.ravel())
+        cover[at] = np.maximum(cover[at], line[inside])
+    return cover

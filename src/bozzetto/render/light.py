@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from bozzetto.render.cameras import view_directions
 
@@ -39,12 +41,15 @@ class Light:
 
     def turned(self, degrees: float) -> "Light":
         """The same lamps carried around the vertical: `turned(azimuth)` keeps them fixed to an orbiting camera."""
-        angle = np.radians(degrees)
-        cos, sin = float(np.cos(angle)), float(np.sin(angle))
+        cos, sin = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+        return self.rotated(np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]]))
+
+    def rotated(self, rotation: Float[ndarray, "3 3"]) -> "Light":
+        """The same lamps elsewhere; the sky stays above."""
 
         def turn(lamp: Lamp) -> Lamp:
-            x, y, z = lamp.direction
-            return replace(lamp, direction=(cos * x + sin * z, y, cos * z - sin * x))
+            x, y, z = (rotation @ lamp.direction).tolist()
+            return replace(lamp, direction=(x, y, z))
 
         return replace(self, key=turn(self.key), fill=turn(self.fill), rim=turn(self.rim))
 

@@ -23,7 +23,7 @@ from bozzetto.types import Cameras
 
 FOV_DEGREES = 24.0
 """A short telephoto lens, as portraits want."""
-_FLOOR_PIXELS = 256
+_FLOOR_PIXELS = 384
 
 
 def preview(
@@ -44,14 +44,60 @@ def preview(
     shots: list[UInt8[ndarray, "h w 3"]] = []
     for azimuth in (0.0, 38.0, 90.0, 180.0, None):
         if azimuth is None:
-            close = frame(np.asarray(head_box), 18.0, 2.0, FOV_DEGREES, size, 0.06)
-            shots.append(studio_picture(scene, close, light.turned(18.0), None))
+            shots.append(portrait(scene, head_box, size))
         else:
             whole = frame(points, azimuth, 4.0, FOV_DEGREES, size, 0.05)
             shots.append(studio_picture(scene, whole, light.turned(azimuth), floor))
         if progress is not None:
             progress(len(shots) / 5)
     return contact_sheet(shots, len(shots))
+
+
+def portrait(scene: Scene, head_box: Float[ndarray, "2 3"], size: int) -> UInt8[ndarray, "h w 3"]:
+    """The face close up, from a little aside of where it looks; upright even where the figure lies.
+
+    Args:
+        head_box: Lowest and highest corner of the head, posed.
+        size: Pixels of a side.
+    """
+    low, high = np.asarray(head_box, np.float64)
+    middle, half = (low + high) / 2, (high - low) / 2
+    looks = _head_axes(scene, middle)
+    turn = np.radians(18.0)
+    towards = looks @ [np.sin(turn), 0.035, np.cos(turn)]
+    upright = looks[1, 1] > 0.6
+    up = np.array([0.0, 1.0, 0.0]) if upright else looks[:, 1]
+    right = np.cross(up, towards)
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(towards, right), towards])
+    corners = middle + half * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    x, y, z = axes @ (corners - middle).T
+    reach = np.tan(np.radians(FOV_DEGREES) / 2) * 0.82
+    distance = float((np.maximum(np.abs(x), np.abs(y)) / reach + z).max())
+    cameras = perspective(middle + distance * towards, middle, up, FOV_DEGREES, size, size)
+    return studio_picture(scene, cameras, studio().rotated(axes.T), None)
+
+
+def _head_axes(scene: Scene, middle: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
+    """The directions, as columns, of the head's left, its crown and where it faces; the world's without eyes or teeth.
+
+    Args:
+        middle: Of the head, behind the eyes.
+    """
+    if not {"eyes", "teeth"} <= set(scene.names):
+        return np.eye(3)
+    eyes, teeth = (
+        scene.vertices[np.unique(scene.faces[scene.layer == scene.names.index(name)])].astype(np.float64)
+        for name in ("eyes", "teeth")
+    )
+    centre = eyes.mean(0)
+    left = np.linalg.svd(eyes - centre, full_matrices=False)[2][0]
+    up = centre - teeth.mean(0)
+    up -= left * (up @ left)
+    up /= np.linalg.norm(up)
+    face = np.cross(left, up)
+    face *= np.sign(face @ (centre - middle)) or 1.0
+    return np.stack([np.cross(up, face), up, face], 1)
 
 
 def with_sky(scene: Scene) -> Scene:
@@ -88,7 +134,7 @@ def turntable(
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
     writer = imageio_ffmpeg.write_frames(
         str(unfinished), (size, size), fps=24, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-        macro_block_size=2, quality=7, output_params=["-movflags", "+faststart"],
+        macro_block_size=2, quality=7, output_params=["-preset", "veryfast", "-movflags", "+faststart"],
     )  # fmt: skip
 
     def picture(index: int) -> UInt8[ndarray, "h w 3"]:
@@ -192,7 +238,7 @@ def contact_shadow(scene: Scene) -> Floor | None:
     if len(scene.faces) == 0:
         return None
     low, high = scene.vertices.min(0).astype(np.float64), scene.vertices.max(0).astype(np.float64)
-    centre, tall = (low + high) / 2, high[1] - low[1]
+    centre, tall = (low + high) / 2, float((high - low).max())
     reach = float(max(high[0] - low[0], high[2] - low[2])) / 2 + 0.25 * tall + 1e-3
     # Seen from far below, so that perspective hardly matters: the distance to the ground is how high a thing hangs.
     far = 50.0 * reach
@@ -202,7 +248,7 @@ def contact_shadow(scene: Scene) -> Floor | None:
     fragments = rasterize(scene.vertices, scene.faces, below, scene.coverage._replace(flags=scene.surfaces.flags | 1))
     height = np.where(fragments.face[0] >= 0, fragments.depth[0] - far, np.inf)
     shade = np.zeros((_FLOOR_PIXELS, _FLOOR_PIXELS))
-    for reach_up, strength in ((0.025, 0.50), (0.10, 0.30), (0.45, 0.28)):
+    for reach_up, strength in ((0.007, 0.55), (0.03, 0.45), (0.10, 0.40), (0.45, 0.34)):
         cover = np.exp(-np.maximum(height, 0.0) / (reach_up * tall)) * 255
         blur = ImageFilter.GaussianBlur(float(reach_up * tall * 0.6 / (2 * reach) * _FLOOR_PIXELS))
         blurred = Image.fromarray(cover.astype(np.uint8)).filter(blur)

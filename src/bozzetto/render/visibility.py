@@ -66,7 +66,7 @@ def lamp_visibility(scene: Scene, lamp: Lamp, directions: int = 12, size: int = 
 
 
 def turning_visibility(
-    scene: Scene, lamp: Lamp, degrees: Float[ndarray, "n"], columns: int = 40, rows: int = 3, size: int = 384
+    scene: Scene, lamp: Lamp, degrees: Float[ndarray, "n"], columns: int = 36, rows: int = 2, size: int = 384
 ) -> Float32[ndarray, "n v"]:
     """`lamp_visibility` for a lamp carried around the vertical by each of these angles, from one ring of depth maps.
 

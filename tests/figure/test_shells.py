@@ -1,0 +1,35 @@
+import numpy as np
+
+from bozzetto.figure import shells
+
+
+def test_points_on_the_front_are_where_they_are_asked_for():
+    here = shells.chart("low")
+    x, y = np.meshgrid(np.linspace(-0.08, 0.08, 5), np.linspace(0.4, 0.1, 7))
+    found = shells.on_front(here, x, y) @ here.rest
+    np.testing.assert_allclose(found[:, :2], np.stack([x.ravel(), y.ravel()], 1), atol=1e-6)
+    assert found[:, 2].min() > 0.02
+
+
+def test_points_round_the_neck_are_where_they_are_asked_for():
+    here = shells.chart("low")
+    turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    mix = shells.round_neck(here, turn, np.full(16, 0.04))
+    np.testing.assert_allclose(mix @ here.neck, 0.04, atol=1e-6)
+    p = mix @ here.rest
+    away = np.angle(np.exp(1j * (np.arctan2(p[:, 0], p[:, 2] - 0.02) - turn)))
+    assert np.abs(away).max() < 0.06
+
+
+def test_a_patch_has_folded_edges_on_its_free_sides_alone():
+    here = shells.chart("low")
+    x, y = np.meshgrid(np.linspace(-0.05, 0.05, 6), np.linspace(0.3, 0.2, 4))
+    mix, rise = shells.on_front(here, x, y), np.full(x.shape, 0.003)
+    plain, _ = shells.make_patch(here, mix, rise, False, "tblr")
+    assert len(plain.rest) == 24 and len(plain.faces) == 30
+    whole, level = shells.make_patch(here, mix, rise, True, "tblr")
+    assert len(whole.edge) == 16 and len(whole.rest) == 24 + 3 * 16 == len(level)
+    lower, _ = shells.make_patch(here, mix, rise, True, "b")
+    assert len(lower.edge) == 5
+    p = whole.rest[whole.faces[:30]]
+    assert (np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])[:, 2] > 0).all()  # it faces outwards
