@@ -28,11 +28,13 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 import bozzetto
+from bozzetto.prior.command import Imagine
 from bozzetto.recipes import RECIPES
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
+    import bozzetto.doctor
     import bozzetto.recipes
     import bozzetto.render.scene
     import bozzetto.runs
@@ -169,18 +171,31 @@ class Export:
 class Doctor:
     """Check that everything bozzetto needs is here, and say what to do where it is not."""
 
-    def run(self) -> int:
-        from bozzetto.doctor import examine
+    prior: str | None = None
+    """Check a diffusion prior instead, by what it predicts: embedded, a preset (sd15, sd21), a folder or a hub id."""
+    device: str = "cpu"
+    """Where the prior is checked: cpu or cuda."""
 
-        checks = tuple(examine())
-        for check in checks:
+    def run(self) -> int:
+        failed = False
+        for check in self.checks():
             say(f"{check.verdict:<4}  {check.name}: {check.found}")
             if check.verdict != "pass":
                 say(f"      {check.remedy}")
-        return 1 if any(check.verdict == "FAIL" for check in checks) else 0
+            failed |= check.verdict == "FAIL"
+        return 1 if failed else 0
+
+    def checks(self) -> "Iterator[bozzetto.doctor.Check]":
+        if self.prior is None:
+            from bozzetto.doctor import examine
+
+            return examine()
+        from bozzetto.prior.check import examine as examine_prior
+
+        return examine_prior(self.prior, self.device)
 
 
-VERBS = ("generate", "export", "doctor")
+VERBS = ("generate", "imagine", "export", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -242,6 +257,7 @@ def parse(arguments: list[str]) -> Verb:
     generate: Any = Generate[type(RECIPES[recipe_name(arguments)])]
     verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
         Annotated[generate, subcommand("generate")],
+        Annotated[Imagine, subcommand("imagine")],
         Annotated[Export, subcommand("export")],
         Annotated[Doctor, subcommand("doctor")],
     ]
