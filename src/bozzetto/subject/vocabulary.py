@@ -74,9 +74,7 @@ def split_phrases(words: str) -> list[str]:
 
 def lemma(word: str) -> str:
     """The word as a dictionary has it. To open the dictionary costs half a second, so what needs none goes without."""
-    if not word.isalpha() or word in lexicon.STOP or word in MODIFIERS or find_colour(word):
-        return word
-    if (word,) in vocabulary() and not word.endswith("s"):
+    if not word.isalpha() or word in lexicon.STOP or word in MODIFIERS or find_colour(word) or (word,) in vocabulary():
         return word
     return simplemma.lemmatize(word, lang="en")
 
