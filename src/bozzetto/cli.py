@@ -30,6 +30,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 import bozzetto
 from bozzetto.prior.command import Imagine
 from bozzetto.recipes import RECIPES
+from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -195,7 +196,7 @@ class Doctor:
         return examine_prior(self.prior, self.device)
 
 
-VERBS = ("generate", "imagine", "export", "doctor")
+VERBS = ("generate", "imagine", "export", "doctor", "train-prior")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -260,6 +261,7 @@ def parse(arguments: list[str]) -> Verb:
         Annotated[Imagine, subcommand("imagine")],
         Annotated[Export, subcommand("export")],
         Annotated[Doctor, subcommand("doctor")],
+        Annotated[TrainPrior, subcommand("train-prior")],
     ]
     errors = io.StringIO()
     try:
@@ -306,8 +308,8 @@ def one_paragraph(message: str, arguments: Sequence[str]) -> str:
     text = ". ".join(each.rstrip(".") for each in kept)
     text = re.sub(r"invalid literal for int\(\) with base 10: ('[^']*')", r"\1 is not a whole number", text)
     text = re.sub(r"Error parsing __tyro\S*:", "In the options,", text)
-    text = re.sub(r"Missing from bozzetto (\w+): (\S+) (?=--)", r"bozzetto \1 needs \2 and ", text)
-    text = re.sub(r"Missing from bozzetto (\w+): ", r"bozzetto \1 needs ", text)
+    text = re.sub(r"Missing from bozzetto ([\w-]+): (\S+) (?=--)", r"bozzetto \1 needs \2 and ", text)
+    text = re.sub(r"Missing from bozzetto ([\w-]+): ", r"bozzetto \1 needs ", text)
     verb = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
     return f"{text}. See: bozzetto{verb} --help"
 

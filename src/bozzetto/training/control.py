@@ -1,0 +1,252 @@
+"""Training the control network: a copy of the U-Net's encoder that is shown pictures; the U-Net itself stays.
+
+One network for every kind of picture and any subset of them (Zhang et al. 2023, arXiv:2302.05543, with the kinds side
+by side as channels). Pictures to edit are one of the kinds: their samples' words are an instruction, and what should
+come out is the same person in the same pose and light with one thing changed.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers.models.controlnets.controlnet import ControlNetModel
+from jaxtyping import Float, Int
+from numpy import ndarray
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.prior.denoiser import CONTROLS, Conditions, Prior, Roles
+from bozzetto.prior.sample import Guidance, imagine
+from bozzetto.training.diffusion import PREVIEW, Known, Store, as_prior, base_loss, captions_of, schedule, times
+from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.sheets import save_sheet
+from bozzetto.training.text import tokens
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control network's recipe."""
+
+    embedding: tuple[int, ...] = (16, 32, 64, 96)
+    """Channels of the layers that make the pictures as small as the latents."""
+    shown: float = 0.4
+    """Share of samples that are shown each kind."""
+    edits: float = 0.25
+    """Share of samples that edit a picture."""
+    batch: int = 32
+    learning_rate: float = 5e-4
+    warmup_steps: int = 100
+    without_text: float = 0.1
+    snr_limit: float = 5.0
+    seed: int = 0
+
+
+def visible_edits(data: Store, least: float = 1.0) -> Int[ndarray, "n"]:
+    """Pictures whose source differs from them to the eye, by ``least`` of 255 in the mean."""
+    found = []
+    for index, record in enumerate(data.records):
+        if "source" in record:
+            before = data.pictures[_source(data, index)].astype(np.int16)
+            if np.abs(before - data.pictures[index]).mean() >= least:
+                found.append(index)
+    return np.array(found, np.int64)
+
+
+def _source(data: Store, index: int) -> int:
+    """Where the picture is that this one is an edit of."""
+    return index - data.shards[index][1] + int(data.records[index]["source"])
+
+
+def control_pictures(
+    data: Store, indices: Int[ndarray, "b"], edited: int, shown: float, rng: np.random.Generator
+) -> Float[Tensor, "b k s s"]:
+    """Subsets of the control pictures in the order of ``CONTROLS``, zeros for what is absent.
+
+    Args:
+        data: Where the pictures are.
+        indices: Which.
+        edited: So many of the first are shown the picture they are an edit of.
+        shown: The probability of each other kind.
+        rng: Draws the subsets.
+    """
+    size = data.pictures.shape[1]
+    out = np.zeros((len(indices), len(CONTROLS), size, size, 3), np.float32)
+    for row, index in enumerate(indices):
+        kinds = [name for name in CONTROLS if name != "source" and rng.random() < (shown if row >= edited else 0.1)]
+        if row < edited:
+            out[row, CONTROLS.index("source")] = data.pictures[_source(data, int(index))] / np.float32(255)
+        shard, place = data.shards[index]
+        for name, picture in shard.controls(place, kinds, size).items():
+            out[row, CONTROLS.index(name)] = picture / np.float32(255)
+    return torch.from_numpy(out).permute(0, 1, 4, 2, 3).reshape(len(indices), -1, size, size)
+
+
+def new_control(unet: nn.Module, recipe: Control) -> ControlNetModel:
+    """The U-Net's encoder, shown five pictures, saying nothing yet."""
+    torch.manual_seed(recipe.seed + 2)
+    return ControlNetModel.from_unet(
+        unet,  # type: ignore[arg-type]
+        conditioning_channels=3 * len(CONTROLS),
+        conditioning_embedding_out_channels=recipe.embedding,
+    )
+
+
+def train_control(
+    recipe: Control,
+    vae: PatchAutoencoder,
+    tokenizer: CLIPTokenizer,
+    base: Mapping[str, nn.Module],
+    data: Store,
+    held: Store,
+    folder: Path,
+    pace: Pace,
+    device: str = "cpu",
+    start: nn.Module | None = None,
+    seen: int = 0,
+) -> Generator[dict[str, float], None, Training]:
+    """Trains until the pace says stop.
+
+    Args:
+        recipe: Sizes and rates.
+        vae: Trained, on ``device``.
+        tokenizer: Of the captions.
+        base: The trained ``unet`` and ``text_encoder``, which stay as they are.
+        data: Pictures to learn from.
+        held: Pictures to measure on.
+        folder: Of checkpoint, log and sheets.
+        pace: When to stop and to write.
+        device: Where the networks live.
+        start: Weights to begin with where there is no checkpoint.
+        seen: Pictures they have seen.
+    """
+    unet, text = (nn.Module.to(base[name], device).eval().requires_grad_(False) for name in ("unet", "text_encoder"))
+    control = new_control(unet, recipe)
+    if start is not None:
+        control.load_state_dict({key: value.float() for key, value in start.state_dict().items()})
+    nn.Module.to(control, device).train()
+    optimizer = torch.optim.AdamW(control.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    training = Training(folder, {"controlnet": control}, optimizer, samples=seen)
+    training.load()
+    known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
+
+    def one_step(step: int) -> tuple[int, dict[str, float]]:
+        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        rng = draws(recipe.seed, 17, training.samples)
+        edited = int(rng.binomial(recipe.batch, recipe.edits)) if len(edits) else 0
+        indices = rng.integers(len(data), size=recipe.batch)
+        indices[:edited] = edits[rng.integers(max(len(edits), 1), size=edited)]
+        ids = captions_of(data, indices, tokenizer, recipe.without_text, rng)
+        if edited:
+            orders = [str(rng.choice(data.records[index]["instructions"])) for index in indices[:edited]]
+            told = rng.random(edited) >= 0.25  # the others are given a caption of what should come out
+            ids[:edited][torch.from_numpy(told)] = torch.from_numpy(tokens(tokenizer, orders))[torch.from_numpy(told)]
+        pictures = control_pictures(data, indices, edited, recipe.shown, rng).to(device)
+        channels = known(data, indices, 0.0, rng)
+        latents = torch.from_numpy(data.latents[indices]).float().to(device)
+        noise = normal_noise(tuple(latents.shape), recipe.seed, 17, training.samples, 1).to(device)
+        steps = times(recipe.batch, levels.steps, rng).to(device)
+        with torch.no_grad():
+            words = text(ids.to(device)).last_hidden_state
+        loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
+        loss.backward()
+        return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
+
+    def look() -> dict[str, float]:
+        mean = training.averages["controlnet"]
+        found = {
+            f"held_error_{name}": controlled_error(mean, base, vae, tokenizer, held, name, device)
+            for name in ("nothing", "pose", "normal", "silhouette")
+        }
+        save_sheet(_sheet(mean, base, vae, tokenizer, held), folder / f"controls-{training.samples:08d}.png", 8, 3)
+        return found
+
+    yield from train(training, one_step, pace, look)
+    return training
+
+
+def _loss(
+    unet: nn.Module,
+    control: nn.Module,
+    latents: Float[Tensor, "b c y x"],
+    known: Float[Tensor, "b k y x"],
+    words: Float[Tensor, "b n d"],
+    steps: Int[Tensor, "b"],
+    noise: Float[Tensor, "b c y x"],
+    pictures: Float[Tensor, "b p s s"],
+    limit: float,
+) -> tuple[Float[Tensor, ""], Float[Tensor, "b"]]:
+    levels = schedule()
+    assert levels.signal_power is not None
+    power = levels.signal_power.to(latents.device)[steps].view(-1, 1, 1, 1)
+    seen = torch.cat([power.sqrt() * latents + (1 - power).sqrt() * noise, known], 1)
+    down, middle = control(seen, steps, encoder_hidden_states=words, controlnet_cond=pictures, return_dict=False)
+    return base_loss(
+        unet, latents, known, words, steps, noise, levels, limit,
+        down_block_additional_residuals=down, mid_block_additional_residual=middle,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def controlled_error(
+    control: nn.Module,
+    base: Mapping[str, nn.Module],
+    vae: PatchAutoencoder,
+    tokenizer: CLIPTokenizer,
+    held: Store,
+    kind: str,
+    device: str,
+    count: int = 128,
+) -> float:
+    """Squared error of v on people never trained on, shown one kind of picture; "nothing" for none."""
+    picks = np.linspace(0, len(held) - 1, min(count, len(held))).astype(int)
+    rng = draws(98, 0)
+    ids = captions_of(held, picks, tokenizer, 0.0, rng).to(device)
+    channels = Known(vae, held.pictures.shape[1])(held, picks, 0.0, rng)
+    latents = torch.from_numpy(held.latents[picks]).float().to(device)
+    noise = normal_noise(tuple(latents.shape), 98, 0, 1).to(device)
+    steps = times(len(picks), schedule().steps, rng).to(device)
+    words = base["text_encoder"](ids).last_hidden_state
+    pictures = _only(held, picks, kind).to(device)
+    return float(_loss(base["unet"], control, latents, channels, words, steps, noise, pictures, 5.0)[1].mean())
+
+
+def _only(data: Store, indices: Int[ndarray, "b"], kind: str) -> Float[Tensor, "b k s s"]:
+    size = data.pictures.shape[1]
+    out = torch.zeros(len(indices), 3 * len(CONTROLS), size, size)
+    if kind != "nothing":
+        first = 3 * CONTROLS.index(kind)
+        for row, index in enumerate(indices):
+            shard, place = data.shards[index]
+            picture = torch.from_numpy(shard.controls(place, (kind,), size)[kind]).float() / 255
+            out[row, first : first + 3] = picture.movedim(-1, 0)
+    return out
+
+
+def _sheet(
+    control: nn.Module,
+    base: Mapping[str, nn.Module],
+    vae: PatchAutoencoder,
+    tokenizer: CLIPTokenizer,
+    held: Store,
+) -> Float[Tensor, "n 3 h w"]:
+    """Truth, control and result for eight people: normals, then poses."""
+    plain = as_prior(vae, base, tokenizer)
+    loaders = {f"control/{name}": lambda: control.eval() for name in CONTROLS}
+    prior = Prior("training", vae, plain.base, plain.text, Roles(loaders))
+    picks = np.linspace(0, len(held) - 1, len(PREVIEW)).astype(int)
+    prompts = [held.records[index]["captions"][0] for index in picks]
+    truth = torch.from_numpy(held.pictures[picks]).float().movedim(-1, 1) / 255
+    rows = [truth]
+    for kind in ("normal", "pose"):
+        first = 3 * CONTROLS.index(kind)
+        shown = _only(held, picks, kind)[:, first : first + 3]
+        made = imagine(
+            prior, prompts, steps=16, guidance=Guidance(4.0), conditions=Conditions({kind: shown.movedim(1, -1)})
+        )
+        rows += [shown, made.clamp(0, 1).movedim(-1, 1).cpu()]
+    return torch.cat(rows)

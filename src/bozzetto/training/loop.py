@@ -1,0 +1,223 @@
+"""What every training here shares: checkpoints that survive a kill, averages of weights, budgets, logs.
+
+A step draws everything from its own number, so a run that was stopped and resumed equals one that was not.
+"""
+
+import csv
+import json
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from bozzetto.files import atomic_path
+from bozzetto.types import UserError
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.csv"
+
+
+@dataclass(eq=False)
+class Training:
+    """Networks on their way: weights, their averages, the optimiser's memory and the counters."""
+
+    folder: Path
+    modules: Mapping[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+    decay: float = 0.999
+    """Of the averages; less at first."""
+    step: int = 0
+    samples: int = 0
+    """Pictures seen, over every stretch."""
+    seconds: float = 0.0
+    averages: dict[str, nn.Module] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.averages = {name: deepcopy(module).requires_grad_(False).eval() for name, module in self.modules.items()}
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Moves the averages towards the weights."""
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        for name, module in self.modules.items():
+            for mean, now in zip(self.averages[name].parameters(), module.parameters(), strict=True):
+                mean.lerp_(now, 1 - decay)
+
+    def save(self) -> None:
+        """Writes the checkpoint, whole or not at all."""
+        tensors: dict[str, Tensor] = {}
+        for kind, modules in (("module", self.modules), ("average", self.averages)):
+            for name, module in modules.items():
+                for key, tensor in module.state_dict().items():
+                    tensors[f"{kind}/{name}/{key}"] = tensor.detach().cpu().contiguous()
+        for index, memory in self.optimizer.state_dict()["state"].items():
+            for key, tensor in memory.items():
+                tensors[f"optimizer/{index}/{key}"] = torch.as_tensor(tensor).cpu().contiguous()
+        counters = {"step": self.step, "samples": self.samples, "seconds": self.seconds}
+        # Tensors that share memory (tied weights) are stored once each.
+        tensors = {key: tensor.clone() for key, tensor in tensors.items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.folder / CHECKPOINT) as path:
+            save_file(tensors, path, {"counters": json.dumps(counters)})
+
+    def load(self) -> bool:
+        """Goes on from the checkpoint; False where there is none.
+
+        Raises:
+            UserError: There is one, of other networks or damaged.
+        """
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return False
+        try:
+            tensors = load_file(path)
+            with safe_open(path, "pt") as file:
+                counters = json.loads(file.metadata()["counters"])
+            for kind, modules in (("module", self.modules), ("average", self.averages)):
+                for name, module in modules.items():
+                    module.load_state_dict(_under(tensors, f"{kind}/{name}/"))
+            state = self.optimizer.state_dict()
+            memory: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in _under(tensors, "optimizer/").items():
+                index, name = key.split("/")
+                memory.setdefault(int(index), {})[name] = tensor
+            self.optimizer.load_state_dict({**state, "state": memory})
+        except Exception as error:
+            raise UserError(
+                f"The checkpoint {path} does not fit: {str(error).splitlines()[0]} "
+                "It is of another size or damaged. Move it away, or ask for the size it was made with."
+            ) from None
+        self.step, self.samples, self.seconds = counters["step"], counters["samples"], counters["seconds"]
+        return True
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to go on, and how often to write."""
+
+    seconds: float = float("inf")
+    """Of this stretch."""
+    samples: int | None = None
+    """In all, over every stretch."""
+    checkpoint_seconds: float = 300.0
+    log_steps: int = 50
+    sample_seconds: float = 900.0
+
+
+def train(
+    training: Training,
+    one_step: Callable[[int], tuple[int, dict[str, float]]],
+    pace: Pace,
+    look: Callable[[], dict[str, float]] | None = None,
+) -> Iterator[dict[str, float]]:
+    """Steps until the pace says stop, or a signal does; yields what it logs.
+
+    Args:
+        training: What is trained; saved as it goes and at the end.
+        one_step: Given the step's number, computes gradients; returns pictures seen and what to log.
+        pace: When to stop and to write.
+        look: Makes sheets and measures; called now and then and at the end.
+    """
+    start, before = time.monotonic(), training.seconds
+    saved, looked = start, start
+    means: dict[str, list[float]] = {}
+    with _stop_signal() as stopped:
+        while True:
+            now = time.monotonic()
+            training.seconds = before + now - start
+            done = stopped() or now - start >= pace.seconds
+            done = done or (pace.samples is not None and training.samples >= pace.samples)
+            if done or now - saved > pace.checkpoint_seconds:
+                training.save()
+                saved = time.monotonic()
+            if look is not None and (done or now - looked > pace.sample_seconds):
+                found = look()
+                looked = time.monotonic()
+                yield _log(training, found)
+            if done:
+                return
+            training.optimizer.zero_grad(set_to_none=True)
+            seen, values = one_step(training.step)
+            norm = torch.nn.utils.clip_grad_norm_(training.parameters, 1.0)
+            values["gradient"] = float(norm)
+            if np.isfinite(values["gradient"]):
+                training.optimizer.step()
+                training.average()
+            training.step += 1
+            training.samples += seen
+            for name, value in values.items():
+                means.setdefault(name, []).append(value)
+            if training.step % pace.log_steps == 0:
+                training.seconds = before + time.monotonic() - start
+                yield _log(training, {name: float(np.mean(found)) for name, found in means.items()})
+                means = {}
+
+
+def _log(training: Training, values: Mapping[str, float]) -> dict[str, float]:
+    row = {"step": training.step, "samples": training.samples, "seconds": round(training.seconds, 1), **values}
+    training.folder.mkdir(parents=True, exist_ok=True)
+    with (training.folder / LOG).open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for name, value in values.items():
+            writer.writerow([row["step"], row["samples"], row["seconds"], name, f"{value:.6g}"])
+    return row
+
+
+@contextmanager
+def _stop_signal() -> Iterator[Callable[[], bool]]:
+    """Whether someone asked to stop (SIGINT or SIGTERM) while the block ran: a step is always finished first."""
+    asked: list[int] = []
+    previous: dict[signal.Signals, Any] = {}
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            previous[name] = signal.signal(name, lambda number, _: asked.append(number))
+        except ValueError:  # not the main thread
+            break
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+
+
+def draws(seed: int, *where: int) -> np.random.Generator:
+    """The random numbers of one step and purpose."""
+    return np.random.default_rng([seed, *where])
+
+
+def normal_noise(shape: tuple[int, ...], seed: int, *where: int) -> Tensor:
+    """Gaussian noise of one step and purpose; the same on every device."""
+    number = int(np.random.default_rng([seed, *where]).integers(2**62))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(number))
+
+
+def seconds_of(text: str) -> float:
+    """ "90s", "20m", "2h" or "1h30m" in seconds.
+
+    Raises:
+        UserError: No such text.
+    """
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip().lower())
+    if match is None or not any(match.groups()):
+        raise UserError(f"{text!r} is no time; write it like 90s, 20m, 2h or 1h30m.")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds

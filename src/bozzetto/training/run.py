@@ -1,0 +1,228 @@
+"""``bozzetto train-prior``: one part after another, in stretches that a kill does not lose."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from filelock import FileLock, Timeout
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from bozzetto.kept import folder as cache_folder
+from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.training.codec import Codec, train_codec
+from bozzetto.training.command import Part, TrainPrior
+from bozzetto.training.control import Control, train_control
+from bozzetto.training.data import Shard, Split, default_folder, make_shards, shards
+from bozzetto.training.diffusion import Base, Store, scheduler, store, train_base
+from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
+from bozzetto.training.loop import CHECKPOINT, Pace, Training, seconds_of
+from bozzetto.training.text import train_tokenizer, words
+from bozzetto.training.vision import Vision, train_vision
+from bozzetto.types import UserError
+
+MEASURED = 20
+"""Shards of people that are only measured on."""
+
+
+def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None:
+    """Trains what the options ask for and exports it.
+
+    Raises:
+        UserError: A checkpoint is in the way, another training works in the folder, or an earlier part is missing.
+    """
+    seconds = seconds_of(options.budget)
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("There is no CUDA device here. Leave --device out to train on the processor.")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    work = options.work or cache_folder() / "prior"
+    work.mkdir(parents=True, exist_ok=True)
+    parts = (options.part,) if options.part else get_args(Part)
+    try:
+        with FileLock(work / ".lock", timeout=0):
+            for part in parts:
+                _PARTS[part](options, work, seconds, say)
+    except Timeout:
+        raise UserError(f"Another training works in {work}. Wait for it, or give another --work.") from None
+
+
+def _data(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    start = time.monotonic()
+    for path, have in make_shards(options.data or default_folder(), options.pictures):
+        say(f"{path.name}: {have:,} of {options.pictures:,} pictures")
+        if time.monotonic() - start > seconds:
+            return
+
+
+def _vae(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / f"vae-{options.size}"
+    _check_resume(folder, options)
+    recipe = Codec(size=options.size, seed=options.seed)
+    found, held = _shards(options, "train"), _shards(options, "held")
+    training = train_codec(recipe, found, held, folder, Pace(seconds), options.device)
+    done, quality = _finish(training, say)
+    export_model(done.averages["vae"], options.export / "vae")
+    _card(options, "vae", recipe, done, quality, found)
+
+
+def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / f"base-{options.size}"
+    _check_resume(folder, options)
+    recipe = Base(size=options.size, seed=options.seed)
+    vae, found, data, held = _learnt(options, work, say)
+    tokenizer = _tokenizer(options.export)
+    start, seen = {}, 0
+    if options.resume and not (folder / CHECKPOINT).exists() and (options.export / "unet" / "config.json").exists():
+        start, seen = _exported_base(options.export), read_card(options.export)["base"]["samples"]
+        say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
+    training = train_base(recipe, vae, tokenizer, data, held, folder, Pace(seconds), options.device, start, seen)
+    done, quality = _finish(training, say)
+    scheduler().save_pretrained(options.export / "scheduler")
+    export_model(done.averages["text_encoder"], options.export / "text_encoder")
+    export_model(done.averages["unet"], options.export / "unet")
+    _card(options, "base", recipe, done, quality, found)
+
+
+def _control(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / f"control-{options.size}"
+    _check_resume(folder, options)
+    recipe = Control(seed=options.seed)
+    base = _exported_base(options.export)
+    vae, found, data, held = _learnt(options, work, say)
+    tokenizer = _tokenizer(options.export)
+    start, seen = None, 0
+    if (
+        options.resume
+        and not (folder / CHECKPOINT).exists()
+        and (options.export / "controlnet" / "config.json").exists()
+    ):
+        start = ControlNetModel.from_pretrained(options.export / "controlnet", torch_dtype=torch.float32)
+        seen = read_card(options.export)["control"]["samples"]
+        say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
+    training = train_control(
+        recipe, vae, tokenizer, base, data, held, folder, Pace(seconds), options.device, start, seen
+    )
+    done, quality = _finish(training, say)
+    export_model(done.averages["controlnet"], options.export / "controlnet")
+    _card(options, "control", recipe, done, quality, found)
+
+
+def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / f"vision-{options.size}"
+    _check_resume(folder, options)
+    recipe = Vision(seed=options.seed)
+    text = _exported_base(options.export)["text_encoder"]
+    _, found, data, held = _learnt(options, work, say)
+    training = train_vision(recipe, text, _tokenizer(options.export), data, held, folder, Pace(seconds), options.device)
+    done, quality = _finish(training, say)
+    export_towers(done.averages["towers"], options.export / "vision_encoder")
+    _card(options, "vision", recipe, done, quality, found)
+
+
+_PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
+    "data": _data,
+    "vae": _vae,
+    "base": _base,
+    "control": _control,
+    "vision": _vision,
+}
+
+
+def _learnt(
+    options: TrainPrior, work: Path, say: Callable[[str], None]
+) -> tuple[PatchAutoencoder, list[Shard], Store, Store]:
+    """The autoencoder, and the pictures to learn from and to measure on with their latents."""
+    vae = exported_vae(options.export, options.device)
+    found, held = _shards(options, "train"), _shards(options, "held")
+    data = store(found, vae, options.size, work / "latents")
+    tests = store(held[:MEASURED], vae, options.size, work / "latents")
+    say(f"{len(data):,} pictures to learn from, {len(tests):,} to measure on")
+    return vae, found, data, tests
+
+
+def _check_resume(folder: Path, options: TrainPrior) -> None:
+    if (folder / CHECKPOINT).exists() and not options.resume:
+        raise UserError(
+            f"{folder} holds a checkpoint of an earlier stretch. Add --resume to go on from it, or move it away."
+        )
+
+
+def _shards(options: TrainPrior, split: Split) -> list[Shard]:
+    folder = options.data or default_folder()
+    found = shards(folder, split)
+    if not found:
+        raise UserError(
+            f"There are no pictures to learn from in {folder}. Make them with: bozzetto train-prior --part data"
+        )
+    return found
+
+
+def _finish(
+    rows: Generator[dict[str, float], None, Training], say: Callable[[str], None]
+) -> tuple[Training, dict[str, float]]:
+    """Runs the training to its end; what it measured last."""
+    quality: dict[str, float] = {}
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration as end:
+            return end.value, quality
+        say(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
+        quality |= {name: round(value, 4) for name, value in row.items() if name.startswith("held")}
+
+
+def _card(
+    options: TrainPrior, part: str, recipe: Any, done: Training, quality: dict[str, float], found: list[Shard]
+) -> None:
+    write_card(
+        options.export,
+        part,
+        samples=done.samples,
+        hours=round(done.seconds / 3600, 3),
+        seed=options.seed,
+        recipe=asdict(recipe),
+        data={"pictures": sum(len(shard.records) for shard in found), "people": sum(len(s.people) for s in found)},
+        quality=quality,
+    )
+
+
+def exported_vae(export: Path, device: str) -> PatchAutoencoder:
+    """The finished autoencoder.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not (export / "vae" / "config.json").exists():
+        raise UserError("The autoencoder comes first. Make it with: bozzetto train-prior --part vae")
+    vae = PatchAutoencoder.from_pretrained(export / "vae", torch_dtype=torch.float32)
+    torch.nn.Module.to(vae, device)
+    return vae.eval().requires_grad_(False)
+
+
+def _tokenizer(export: Path) -> CLIPTokenizer:
+    """The exported tokenizer; the first training makes it."""
+    folder = export / "tokenizer"
+    if not folder.exists():
+        tokenizer = train_tokenizer()
+        with atomic_folder(folder) as partial:
+            tokenizer.save_pretrained(partial)
+            (partial / "words.txt").write_text("\n".join(words()) + "\n", encoding="utf-8")
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def _exported_base(export: Path) -> dict[str, Any]:
+    """The finished U-Net and text encoder.
+
+    Raises:
+        UserError: There are none.
+    """
+    if not (export / "unet" / "config.json").exists():
+        raise UserError("The U-Net and its text encoder come first. Make them with: bozzetto train-prior --part base")
+    unet = UNet2DConditionModel.from_pretrained(export / "unet", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(export / "text_encoder", dtype=torch.float32)
+    return {"unet": unet, "text_encoder": text}

@@ -1,0 +1,217 @@
+"""The U-Net's training at toy size: deterministic, resumable, and what it exports is a prior."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.prior.load import load
+from bozzetto.prior.score import load_likeness
+from bozzetto.prior.text import TextEncoder
+from bozzetto.training import control as control_module
+from bozzetto.training import diffusion
+from bozzetto.training.control import Control, control_pictures, new_control, train_control, visible_edits
+from bozzetto.training.data import CONTOUR_LENGTHS, Shard
+from bozzetto.training.diffusion import Base, Known, loss_weights, random_mask, scheduler, store, times, train_base
+from bozzetto.training.export import export_model, export_towers, read_card, write_card
+from bozzetto.training.loop import Pace
+from bozzetto.training.text import END, tokens, train_tokenizer
+from bozzetto.training.vision import Vision, pixels, pooled, train_vision
+
+torch.set_num_threads(1)
+TINY = Base(size=32, channels=(32,), heads=(1,), text_width=64, text_layers=1, batch=4, warmup_steps=2)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(people=3, vocabulary=700)
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(0)
+    model = PatchAutoencoder(4, (8, 8), (1, 1), (1, 1))
+    images = torch.rand(8, 3, 32, 32) * 2 - 1
+    model.start_from_components(images)
+    model.normalise(images)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    """Six coloured squares; the last is an edit of the first."""
+    rng = np.random.default_rng(0)
+    rgb = np.full((6, 64, 64, 3), 255, np.uint8)
+    layer = np.zeros((6, 64, 64), np.uint8)
+    for picture, ids in zip(rgb, layer, strict=True):
+        picture[16:48, 16:48] = rng.integers(0, 255, 3)
+        ids[16:48, 16:48] = 1
+    arrays = {
+        "rgb": rgb,
+        "normal": np.full_like(rgb, 128),
+        "alpha": (layer * 255).astype(np.uint8),
+        "layer": layer,
+        "keypoints": rng.uniform(5, 60, (6, 21, 2)).astype(np.float32),
+        "visible": np.ones((6, 21), bool),
+        "contours": rng.uniform(5, 60, (6, sum(CONTOUR_LENGTHS), 2)).astype(np.float32),
+    }
+    record = {"captions": ["a woman in a red coat"], "view": "front view", "crop": "body", "flat": False}
+    records = [dict(record) for _ in range(6)]
+    records[5] |= {"source": 0, "instructions": ["make the coat blue"]}
+    path = tmp_path_factory.mktemp("shards") / "train-00000.safetensors"
+    save_file(arrays, path, {"pictures": json.dumps(records), "people": "[]"})
+    return Shard(path)
+
+
+@pytest.fixture(scope="module")
+def data(shard, vae, tmp_path_factory):
+    return store([shard], vae, 32, tmp_path_factory.mktemp("cache"))
+
+
+def base(folder, data, vae, tokenizer, samples):
+    rows = train_base(TINY, vae, tokenizer, data, data, folder, Pace(samples=samples, log_steps=1))
+    while True:
+        try:
+            next(rows)
+        except StopIteration as end:
+            return end.value
+
+
+def weights(training):
+    return [p for part in (training.modules, training.averages) for m in part.values() for p in m.state_dict().values()]
+
+
+def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, vae, tokenizer, monkeypatch):
+    monkeypatch.setattr(diffusion, "preview", lambda *_: torch.zeros(8, 8, 8, 3))
+    whole = base(tmp_path / "whole", data, vae, tokenizer, 16)
+    base(tmp_path / "parts", data, vae, tokenizer, 8)
+    parts = base(tmp_path / "parts", data, vae, tokenizer, 16)
+    assert whole.samples == parts.samples == 16
+    assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+
+    export = tmp_path / "export"
+    export_model(vae, export / "vae")
+    for name, module in whole.averages.items():
+        export_model(module, export / name)
+    tokenizer.save_pretrained(export / "tokenizer")
+    scheduler().save_pretrained(export / "scheduler")
+    control = new_control(whole.averages["unet"], Control(embedding=(16, 16, 16, 16)))
+    export_model(control, export / "controlnet")
+    prior = load(export)
+    assert (prior.native_size, prior.latent_channels, prior.factor) == (32, 4, 8)
+    assert {"base", "inpaint", "control/normal", "control/source"} <= set(prior.roles)
+    assert prior.signal(torch.ones(1))[0].item() == pytest.approx(0, abs=1e-3)
+
+
+def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokenizer, monkeypatch):
+    monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
+    monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
+    unet, text = diffusion.new_unet(TINY, 4), diffusion.new_text(TINY, tokenizer)
+    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1)
+    modules = {"unet": unet, "text_encoder": text}
+
+    def go(folder, samples):
+        rows = train_control(recipe, vae, tokenizer, modules, data, data, folder, Pace(samples=samples))
+        while True:
+            try:
+                next(rows)
+            except StopIteration as end:
+                return end.value
+
+    control = new_control(unet, recipe)
+    down, middle = control(
+        torch.zeros(1, 9, 4, 4), torch.tensor([3]), torch.zeros(1, 48, 64), torch.ones(1, 15, 32, 32), return_dict=False
+    )
+    assert not any(part.any() for part in (*down, middle))
+    whole = go(tmp_path / "whole", 12)
+    go(tmp_path / "parts", 4)
+    parts = go(tmp_path / "parts", 12)
+    assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+
+
+def test_editing_is_shown_the_picture_before(data):
+    assert visible_edits(data).tolist() == [5]
+    shown = control_pictures(data, np.array([5, 2]), 1, 1.0, np.random.default_rng(0))
+    source = torch.from_numpy(data.pictures[0]).movedim(-1, 0) / 255
+    assert torch.allclose(shown[0, 12:], source) and not shown[1, 12:].any()
+    assert all(shown[1, 3 * kind : 3 * kind + 3].any() for kind in range(4))
+
+
+def test_times_cover_every_noise_level_evenly():
+    drawn = torch.cat([times(8, 1000, np.random.default_rng(seed)) for seed in range(200)])
+    assert drawn.min() >= 0 and drawn.max() <= 999
+    assert torch.histc(drawn.float(), 8, 0, 1000).tolist() == [200.0] * 8
+
+
+def test_loss_weights_are_min_snr_where_there_is_signal_and_one_in_noise():
+    power = torch.tensor([0.0, 0.5, 0.9, 0.99])
+    snr = power / (1 - power)
+    assert loss_weights(power, 5.0).tolist() == pytest.approx(torch.clamp(5 / (snr + 1), max=1).tolist())
+    assert loss_weights(power, 5.0)[0] == 1
+
+
+def test_from_nothing_is_ones_and_grey(data, vae):
+    known = Known(vae, 32)(data, np.array([0, 1]), 0.0, np.random.default_rng(0))
+    grey = vae.encode(torch.zeros(1, 3, 32, 32)).latent_dist.mean[0]
+    assert known[:, 0].eq(1).all() and torch.allclose(known[0, 1:], grey)
+    painted = Known(vae, 32)(data, np.array([0, 1]), 1.0, np.random.default_rng(0))
+    assert set(painted[:, 0].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_masks_are_zeros_and_ones_and_never_nothing():
+    layers = np.zeros((64, 64), np.uint8)
+    layers[20:40, 20:40] = 2
+    masks = [random_mask(layers, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(set(np.unique(mask)) <= {0.0, 1.0} and mask.shape == (64, 64) for mask in masks)
+    assert np.mean([mask.any() for mask in masks]) > 0.9
+
+
+def test_any_text_survives_the_tokenizer(tokenizer):
+    ids = tokens(tokenizer, ["A naïve 日本 T-shirt!", "word " * 100])
+    assert ids.shape == (2, 48)
+    assert tokenizer.decode(ids[0], skip_special_tokens=True).replace(" ", "") == "anaïve日本t-shirt!"
+    assert ids[1, -1] == tokenizer.convert_tokens_to_ids(END)
+
+
+def test_the_card_keeps_other_parts(tmp_path):
+    write_card(tmp_path, "vae", samples=10, hours=0.1, seed=0, quality={"held_psnr": 31.0})
+    write_card(tmp_path, "base", samples=2000, hours=1.5, seed=0, quality={}, recipe=asdict(TINY))
+    card = read_card(tmp_path)
+    assert card["vae"]["samples"] == 10 and card["base"]["recipe"]["batch"] == 4
+    assert "| base | 2,000 | 1.50 |" in (tmp_path / "card.md").read_text()
+
+
+def test_a_vision_tower_learns_resumably_and_scores(tmp_path, data, tokenizer):
+    text = diffusion.new_text(TINY, tokenizer)
+    recipe = Vision(width=32, layers=1, projection=16, batch=2)
+
+    def go(folder, samples):
+        rows = train_vision(recipe, text, tokenizer, data, data, folder, Pace(samples=samples))
+        while True:
+            try:
+                next(rows)
+            except StopIteration as end:
+                return end.value
+
+    whole = go(tmp_path / "whole", 3)
+    go(tmp_path / "parts", 1)
+    parts = go(tmp_path / "parts", 3)
+    assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+
+    towers = whole.averages["towers"]
+    export_towers(towers, tmp_path / "vision_encoder")
+    words = TextEncoder([tokenizer], [text])
+    likeness = load_likeness(tmp_path / "vision_encoder", words, _loaded, torch.device("cpu"))
+    prompts = ["a woman in a red coat", "a man"]
+    ids = torch.from_numpy(tokens(tokenizer, prompts))
+    scores = towers(pixels(data, np.array([0, 1])), pooled(text, ids)).diagonal() / towers.log_scale.exp()
+    shown = torch.from_numpy(data.pictures[:2]).float() / 255
+    assert torch.allclose(likeness(shown, prompts), scores, atol=0.01)
+
+
+def _loaded(kind, folder, dtype):
+    return kind.from_pretrained(folder, dtype=dtype).eval()

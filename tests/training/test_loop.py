@@ -1,0 +1,101 @@
+"""Stretches of training: stopped and resumed equals never stopped; a kill loses nothing that was saved."""
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from bozzetto.training.loop import CHECKPOINT, LOG, Pace, Training, draws, normal_noise, seconds_of, train
+from bozzetto.types import UserError
+
+
+def start(folder, width=4):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, width), nn.Tanh(), nn.Linear(width, 1))
+    training = Training(folder, {"net": net}, torch.optim.AdamW(net.parameters(), 1e-2))
+    training.load()
+
+    def one_step(step):
+        x = normal_noise((8, 3), 0, step)
+        loss = (net(x) - x.sum(1, keepdim=True) * draws(0, step).random()).square().mean()
+        loss.backward()
+        return 8, {"loss": float(loss.detach())}
+
+    return training, one_step
+
+
+def run(folder, samples, **pace):
+    training, one_step = start(folder)
+    rows = list(train(training, one_step, Pace(samples=samples, log_steps=2, **pace)))
+    return training, rows
+
+
+def state(training):
+    return {
+        key: tensor.clone()
+        for part in (training.modules, training.averages)
+        for module in part.values()
+        for key, tensor in module.state_dict().items()
+    } | {f"{i}": memory["exp_avg"] for i, memory in training.optimizer.state_dict()["state"].items()}
+
+
+def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
+    whole, _ = run(tmp_path / "whole", 80)
+    run(tmp_path / "parts", 24)
+    parts, _ = run(tmp_path / "parts", 80)
+    assert (parts.step, parts.samples) == (whole.step, whole.samples) == (10, 80)
+    one, two = state(whole), state(parts)
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_averages_follow_the_weights(tmp_path):
+    training, _ = run(tmp_path, 400)
+    now, mean = (list(modules["net"].parameters()) for modules in (training.modules, training.averages))
+    moved = [(a - b).abs().max() for a, b in zip(now, mean, strict=True)]
+    assert 0 < max(moved) < 0.1
+
+
+def test_a_kill_while_saving_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    run(tmp_path, 16)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, 32)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name not in (CHECKPOINT, LOG)] == []
+
+
+def test_a_signal_ends_the_stretch_after_the_step(tmp_path):
+    training, one_step = start(tmp_path)
+
+    def interrupted(step):
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return one_step(step)
+
+    list(train(training, interrupted, Pace()))
+    assert training.step == 4
+    again, _ = start(tmp_path)
+    assert again.step == 4
+
+
+def test_other_networks_are_refused(tmp_path):
+    run(tmp_path, 8)
+    with pytest.raises(UserError, match="another size or damaged"):
+        start(tmp_path, width=5)
+    (tmp_path / CHECKPOINT).write_bytes(b"cut short")
+    with pytest.raises(UserError, match="another size or damaged"):
+        start(tmp_path)
+
+
+def test_time_as_people_write_it():
+    assert [seconds_of(text) for text in ("90s", "20m", "2h", "1h30m", "45", "0s")] == [90, 1200, 7200, 5400, 45, 0]
+    for text in ("", "soon", "2d", "h"):
+        with pytest.raises(UserError, match="no time"):
+            seconds_of(text)
