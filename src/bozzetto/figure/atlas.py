@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from bozzetto.body.model import Body
+from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
 
 _ISLANDS = (
@@ -138,16 +139,6 @@ def skin_atlas(body: Body, size: int) -> Atlas:
         island=_islands(body)[face].astype(np.int8),
         face=face.astype(np.int32),
     )
-
-
-def vertex_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float[ndarray, "v 3"]:
-    """Area-weighted normals; zero for vertices that no face uses."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    out = np.stack(
-        [np.bincount(faces.T.ravel(), np.tile(normal[:, d], 3), minlength=len(vertices)) for d in range(3)], 1
-    )
-    return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 @numba.njit(cache=True)

@@ -27,7 +27,6 @@ from bozzetto.figure.fitted import (
     rigid_weights,
     sheet,
     slab,
-    smooth_normals,
     step,
     surface,
     tube,
@@ -37,6 +36,7 @@ from bozzetto.figure.garments import is_tucked
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.shells import FRONT
 from bozzetto.figure.spec import ExtraKind, FigureSpec, Garment
+from bozzetto.geometry import vertex_normals
 from bozzetto.types import Material
 
 CLOTH: Box = (0.0, 0.0, 1.0, 0.75)
@@ -585,7 +585,7 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
             lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
             lens[..., 2] += 0.003 * (1 - shrink**2)
             shape = sheet(lens, (0.27, 0.78, 0.48, 0.98), closed=True)
-            look = smooth_normals(shape.vertices, shape.faces)[:, 2].mean()
+            look = vertex_normals(shape.vertices, shape.faces)[:, 2].mean()
             front = shape if look > 0 else Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
             back = Shape(front.vertices - [0, 0, 0.0008], front.faces[:, ::-1], front.uvs[:, ::-1])
             frame += [front, back]
@@ -970,7 +970,7 @@ def _gloves() -> Thing:
     faces = part.faces[inside[part.faces].all(1)]
     used, inverse = np.unique(faces, return_inverse=True)
     triangles = inverse.reshape(-1, 3)
-    normals = smooth_normals(v[used], triangles)
+    normals = vertex_normals(v[used], triangles)
     edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
     pairs, seen = np.unique(edges, axis=0, return_counts=True)
     rim = np.unique(pairs[seen == 1])

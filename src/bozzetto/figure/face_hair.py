@@ -23,9 +23,9 @@ from bozzetto.figure.strands import (
     locks,
     merge,
     ribbons,
-    vertex_normals,
     wisps,
 )
+from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
 
 

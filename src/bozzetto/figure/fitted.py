@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from bozzetto.body.model import Body, ShapedBody, load_body
 from bozzetto.figure.piece import Person, top_four
 from bozzetto.figure.spec import FigureSpec
+from bozzetto.geometry import vertex_normals
 
 Box = tuple[float, float, float, float]
 """A rectangle of a texture: left, top, right, bottom."""
@@ -186,17 +187,7 @@ def surface(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], rounds:
     if rounds:
         points, triangles = igl.loop(points, triangles, rounds)
     triangles = np.ascontiguousarray(triangles, np.int64)
-    return Surface(points, triangles, smooth_normals(points, triangles))
-
-
-def smooth_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float[ndarray, "v 3"]:
-    """Area-weighted vertex normals."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    total = np.stack(
-        [np.bincount(faces.ravel(), np.repeat(normal[:, k], 3), minlength=len(vertices)) for k in range(3)], 1
-    )
-    return unit(total)
+    return Surface(points, triangles, vertex_normals(points, triangles))
 
 
 # ------------------------------------------------------------------------------------------------- carrying

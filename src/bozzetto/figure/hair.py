@@ -33,9 +33,9 @@ from bozzetto.figure.strands import (
     surface,
     together,
     tubes,
-    vertex_normals,
     wisps,
 )
+from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
 
 NAPE, CROWN = 0.572, 0.752

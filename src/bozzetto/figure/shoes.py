@@ -27,7 +27,6 @@ from bozzetto.figure.fitted import (
     outside,
     sheet,
     slab,
-    smooth_normals,
     step,
     surface,
     tube,
@@ -35,6 +34,7 @@ from bozzetto.figure.fitted import (
 )  # fmt: skip
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.spec import FigureSpec, Garment
+from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
 from bozzetto.types import Material
 
@@ -529,7 +529,7 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
 def _laces(foot: Foot, grid: Float[ndarray, "r c 3"], kind: str) -> list[Shape]:
     """Bars across the instep and a bow."""
     cover = sheet(grid, UPPER, closed=True)
-    skin_of = Surface(cover.vertices, cover.faces.astype(np.int64), smooth_normals(cover.vertices, cover.faces))
+    skin_of = Surface(cover.vertices, cover.faces.astype(np.int64), vertex_normals(cover.vertices, cover.faces))
     front = grid[-1, np.argmax(grid[-1, :, 2])]
     bars = 5 if kind == "sneakers" else 4
     reach = 0.018 if kind == "sneakers" else 0.012

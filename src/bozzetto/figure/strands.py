@@ -48,26 +48,6 @@ def fit_frame(template: Float[ndarray, "n 3"], points: Float[ndarray, "n 3"]) ->
     return Frame(scale, (here - middle * scale).astype(np.float32))
 
 
-@numba.njit(cache=True)
-def vertex_normals(vertices, faces):
-    """Unit normals of the vertices that the faces use, each the area-weighted mean of its faces'."""
-    out = np.zeros_like(vertices)
-    for f in range(len(faces)):
-        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, az = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1], vertices[j, 2] - vertices[i, 2]
-        bx, by, bz = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1], vertices[k, 2] - vertices[i, 2]
-        nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        for v in (i, j, k):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
-    for v in range(len(out)):
-        size = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
-        if size > 0:
-            out[v] /= size
-    return out
-
-
 @dataclass(frozen=True, eq=False)
 class Surface:
     """Signed distance to oriented points: in each grid corner, the nearest of them."""
