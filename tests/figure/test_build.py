@@ -12,6 +12,7 @@ from bozzetto.evaluate.figures import poke_through, standard_poses
 from bozzetto.figure.build import build_figure, posed, spec_posture
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.spec import BodySpec, FigureSpec, Look
+from bozzetto.subject.words import read_words
 
 PLAIN = replace(random_spec(12), look="realistic")
 
@@ -112,3 +113,8 @@ def test_a_posed_figure_stands_on_the_ground_with_limbs_where_the_pose_says():
 def test_an_unknown_pose_is_refused():
     with pytest.raises(ValueError, match="somersault"):
         spec_posture(replace(PLAIN, pose="somersault"))
+
+
+def test_a_belt_that_a_coat_hides_leaves_no_empty_layer():
+    figure = build_figure(read_words("a pirate with dreadlocks and a brown long coat", seed=8).spec)
+    assert all(len(layer.mesh.faces) for layer in figure.avatar.layers)

@@ -67,7 +67,8 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     for piece in pieces:
         if piece.hides is not None:
             hidden |= piece.hides
-    pieces = restyle(person, [skin_piece(person, hidden), *pieces])
+    worn = [piece for piece in pieces if len(piece.faces)]  # a belt that a coat hides has none
+    pieces = restyle(person, [skin_piece(person, hidden), *worn])
     bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
     # Pictures of 128 px need the one face that is shown, not all that the figure could make.
     shown = resting_expression(spec.face) if detail == "low" else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Part: TypeAlias = Literal["data", "vae", "base", "control", "vision"]
+Part: TypeAlias = Literal["data", "vae", "base", "control", "together", "vision"]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
 
@@ -13,7 +13,8 @@ class TrainPrior:
     """Train the embedded prior: pictures, autoencoder, U-Net with text encoder, control network, vision tower."""
 
     part: Part | None = None
-    """Which; without it all of them, one after another, with the budget for each."""
+    """Which; without it all of them, one after another, with the budget for each. "together" trains base and control at
+    once: where time is short it draws people sooner."""
     budget: str = "1h"
     """Time of this stretch: 90s, 20m, 2h, 1h30m. Ctrl-C ends it early, and nothing is lost."""
     resume: bool = False

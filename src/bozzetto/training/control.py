@@ -1,4 +1,5 @@
-"""Training the control network: a copy of the U-Net's encoder that is shown pictures; the U-Net itself stays.
+"""Training the control network: a copy of the U-Net's encoder that is shown pictures; the U-Net itself stays, or, where
+there is too little time for one after the other, both learn together.
 
 One network for every kind of picture and any subset of them (Zhang et al. 2023, arXiv:2302.05543, with the kinds side
 by side as channels). Pictures to edit are one of the kinds: their samples' words are an instruction, and what should
@@ -41,6 +42,15 @@ class Control:
     warmup_steps: int = 100
     without_text: float = 0.1
     snr_limit: float = 5.0
+    together: bool = False
+    """Whether the U-Net and the text encoder learn along. A control tells where things are, which leaves less to learn
+    from each picture; so that the U-Net can also do without, some samples are shown nothing."""
+    alone: float = 0.35
+    """Share of samples that are shown nothing, when together."""
+    inpainted: float = 0.25
+    """Share of samples that are partly known, when together."""
+    tire_samples: int = 100_000
+    """From here on the learning rate falls with the square root of the pictures seen."""
     seed: int = 0
 
 
@@ -113,7 +123,7 @@ def train_control(
         recipe: Sizes and rates.
         vae: Trained, on ``device``.
         tokenizer: Of the captions.
-        base: The trained ``unet`` and ``text_encoder``, which stay as they are.
+        base: The trained ``unet`` and ``text_encoder``; they stay as they are unless the recipe says together.
         data: Pictures to learn from.
         held: Pictures to measure on.
         folder: Of checkpoint, log and sheets.
@@ -122,18 +132,25 @@ def train_control(
         start: Weights to begin with where there is no checkpoint.
         seen: Pictures they have seen.
     """
-    unet, text = (nn.Module.to(base[name], device).eval().requires_grad_(False) for name in ("unet", "text_encoder"))
+    unet, text = (nn.Module.to(base[name], device).eval() for name in ("unet", "text_encoder"))
+    for network in (unet, text):
+        network.train(recipe.together).requires_grad_(recipe.together)
     control = new_control(unet, recipe)
     if start is not None:
         control.load_state_dict({key: value.float() for key, value in start.state_dict().items()})
     nn.Module.to(control, device).train()
-    optimizer = torch.optim.AdamW(control.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
-    training = Training(folder, {"controlnet": control}, optimizer, samples=seen)
+    learning: dict[str, nn.Module] = {"controlnet": control}
+    if recipe.together:
+        learning |= {"unet": unet, "text_encoder": text}
+    every = [parameter for network in learning.values() for parameter in network.parameters()]
+    optimizer = torch.optim.AdamW(every, recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    training = Training(folder, learning, optimizer, samples=seen)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
+        rate *= min(1.0, (recipe.tire_samples / max(training.samples, 1)) ** 0.5)
         for group in optimizer.param_groups:
             group["lr"] = rate
         rng = draws(recipe.seed, 17, training.samples)
@@ -145,24 +162,26 @@ def train_control(
             orders = [str(rng.choice(data.records[index]["instructions"])) for index in indices[:edited]]
             told = rng.random(edited) >= 0.25  # the others are given a caption of what should come out
             ids[:edited][torch.from_numpy(told)] = torch.from_numpy(tokens(tokenizer, orders))[torch.from_numpy(told)]
-        pictures = control_pictures(data, indices, edited, recipe.shown, rng).to(device)
-        channels = known(data, indices, 0.0, rng)
+        alone = int(recipe.alone * recipe.batch) if recipe.together else 0
+        pictures = control_pictures(data, indices[: recipe.batch - alone], edited, recipe.shown, rng)
+        pictures = torch.cat([pictures, pictures.new_zeros(alone, *pictures.shape[1:])]).to(device)
+        channels = known(data, indices, recipe.inpainted if recipe.together else 0.0, rng)
         latents = torch.from_numpy(data.latents[indices]).float().to(device)
         noise = normal_noise(tuple(latents.shape), recipe.seed, 17, training.samples, 1).to(device)
         steps = times(recipe.batch, levels.steps, rng).to(device)
-        with torch.no_grad():
+        with torch.set_grad_enabled(recipe.together):
             words = text(ids.to(device)).last_hidden_state
         loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
         loss.backward()
         return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
 
     def look() -> dict[str, float]:
-        mean = training.averages["controlnet"]
+        mean, networks = training.averages["controlnet"], {**base, **training.averages}
         found = {
-            f"held_error_{name}": controlled_error(mean, base, vae, tokenizer, held, name, device)
+            f"held_error_{name}": controlled_error(mean, networks, vae, tokenizer, held, name, device)
             for name in ("nothing", "pose", "normal", "silhouette")
         }
-        save_sheet(_sheet(mean, base, vae, tokenizer, held), folder / f"controls-{training.samples:08d}.png", 8, 3)
+        save_sheet(_sheet(mean, networks, vae, tokenizer, held), folder / f"controls-{training.samples:08d}.png", 8, 3)
         return found
 
     yield from train(training, one_step, pace, look)

@@ -42,7 +42,7 @@ def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None
         torch.set_num_threads(options.threads)
     work = options.work or cache_folder() / "prior"
     work.mkdir(parents=True, exist_ok=True)
-    parts = (options.part,) if options.part else get_args(Part)
+    parts = (options.part,) if options.part else tuple(part for part in get_args(Part) if part != "together")
     try:
         with FileLock(work / ".lock", timeout=0):
             for part in parts:
@@ -88,10 +88,16 @@ def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     _card(options, "base", recipe, done, quality, found)
 
 
-def _control(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
-    folder = work / f"control-{options.size}"
+def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    _control(options, work, seconds, say, together=True)
+
+
+def _control(
+    options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None], together: bool = False
+) -> None:
+    folder = work / f"{'together' if together else 'control'}-{options.size}"
     _check_resume(folder, options)
-    recipe = Control(seed=options.seed)
+    recipe = Control(seed=options.seed, together=together, learning_rate=1e-3 if together else 5e-4)
     base = _exported_base(options.export)
     vae, found, data, held = _learnt(options, work, say)
     tokenizer = _tokenizer(options.export)
@@ -102,14 +108,15 @@ def _control(options: TrainPrior, work: Path, seconds: float, say: Callable[[str
         and (options.export / "controlnet" / "config.json").exists()
     ):
         start = ControlNetModel.from_pretrained(options.export / "controlnet", torch_dtype=torch.float32)
-        seen = read_card(options.export)["control"]["samples"]
+        seen = read_card(options.export).get("together" if together else "control", {}).get("samples", 0)
         say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
     training = train_control(
         recipe, vae, tokenizer, base, data, held, folder, Pace(seconds), options.device, start, seen
     )
     done, quality = _finish(training, say)
-    export_model(done.averages["controlnet"], options.export / "controlnet")
-    _card(options, "control", recipe, done, quality, found)
+    for name, network in done.averages.items():
+        export_model(network, options.export / name)
+    _card(options, "together" if together else "control", recipe, done, quality, found)
 
 
 def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -129,6 +136,7 @@ _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], No
     "vae": _vae,
     "base": _base,
     "control": _control,
+    "together": _together,
     "vision": _vision,
 }
 
