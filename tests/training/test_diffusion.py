@@ -107,14 +107,17 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
     assert prior.signal(torch.ones(1))[0].item() == pytest.approx(0, abs=1e-3)
 
 
-def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokenizer, monkeypatch):
+@pytest.mark.parametrize("together", [False, True])
+def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokenizer, monkeypatch, together):
     monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
     monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
-    unet, text = diffusion.new_unet(TINY, 4), diffusion.new_text(TINY, tokenizer)
-    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1)
-    modules = {"unet": unet, "text_encoder": text}
+    unet = diffusion.new_unet(TINY, 4)
+    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1, together=together)
+    trained = []
 
     def go(folder, samples):
+        modules = {"unet": diffusion.new_unet(TINY, 4), "text_encoder": diffusion.new_text(TINY, tokenizer)}
+        trained.append(modules["unet"])
         rows = train_control(recipe, vae, tokenizer, modules, data, data, folder, Pace(samples=samples))
         while True:
             try:
@@ -131,6 +134,8 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
     go(tmp_path / "parts", 4)
     parts = go(tmp_path / "parts", 12)
     assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+    stayed = all(torch.equal(a, b) for a, b in zip(unet.parameters(), trained[0].parameters(), strict=True))
+    assert stayed is not together
 
 
 def test_editing_is_shown_the_picture_before(data):

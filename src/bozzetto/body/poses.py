@@ -89,7 +89,7 @@ class Posture:
 LIMITS: Mapping[str, tuple[float, float]] = {
     "down": (-85, 90), "swing": (-60, 180), "forward": (-40, 130), "arm.twist": (-90, 90), "elbow": (0, 145),
     "roll": (-90, 90), "wrist": (-70, 80), "curl": (-5, 85), "index": (-85, 60), "aside": (-30, 25),
-    "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 50),
+    "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 60),
     "bend": (-30, 90), "lean": (-35, 35), "twist": (-45, 45), "nod": (-45, 50), "tilt": (-35, 35),
     "turn": (-75, 75), "pitch": (-180, 180),
 }  # fmt: skip
@@ -155,9 +155,12 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
             curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -5.0), 85.0)
             for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
                 out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * curl * part * share)
-        for bone, part in ((1, 0.25), (2, 0.35), (3, 0.4)):
+        # Half closed, the thumb faces the fingers; a fist has it folded across them.
+        fist = min(max((arm.curl - 45) / 25, 0.0), 1.0)
+        for bone, part, (across, under) in ((1, 0.25, (37, -1)), (2, 0.35, (27, 5)), (3, 0.4, (4, -21))):
+            open_ = arm.curl * part * (1 - fist)
             out[f"finger1-{bone}.{side}"] = _then(
-                _turn("y", sign * arm.curl * part), _turn("z", -sign * arm.curl * part * 0.5)
+                _turn("y", sign * (open_ + across * fist)), _turn("z", -sign * (open_ * 0.5 + under * fist))
             )
         out[f"upperleg01.{side}"] = _then(
             _turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn)
@@ -241,12 +244,12 @@ BASE: Mapping[str, Posture] = {
     "crouching": _both(
         Arm(down=56, swing=58, elbow=60, curl=25), Leg(flex=102, out=22, turn=18, knee=127, foot=-22), bend=26, nod=-20
     ),
-    "kneeling": _both(Arm(down=74, swing=12, elbow=22, curl=18), Leg(flex=2, out=6, knee=92, foot=42)),
+    "kneeling": _both(Arm(down=74, swing=12, elbow=22, curl=18), Leg(flex=2, out=6, knee=98, foot=55)),
     "kneeling on one knee": Posture(
-        Arm(down=74, swing=2, twist=-19, elbow=88, roll=-68, wrist=-8, curl=7, aside=-8),
+        Arm(down=74, swing=6, twist=-19, elbow=98, roll=-68, wrist=-8, curl=7, aside=-8),
         HANG,
-        Leg(flex=88, out=8, knee=90),
-        Leg(flex=-4, out=6, knee=92, foot=-20),
+        Leg(flex=103, out=8, knee=102),
+        Leg(flex=-2, out=6, knee=113, foot=-20),
         bend=8,
     ),
     "lying on the back": _both(Arm(down=58, elbow=12, curl=18), Leg(out=7, foot=28), pitch=-90),
@@ -272,17 +275,17 @@ BASE: Mapping[str, Posture] = {
     "pointing": Posture(HANG, Arm(down=2, forward=78, elbow=4, curl=66, index=-71), Leg(out=4), Leg(out=6), turn=-10),
     "thinking": Posture(
         Arm(down=76, swing=36, twist=-86, elbow=97, roll=90, curl=24),
-        Arm(down=76, swing=48, twist=-55, elbow=144, roll=49, wrist=-28, curl=62, index=-40, aside=3),
+        Arm(down=72, swing=64, twist=-39, elbow=118, roll=28, wrist=25, curl=58, index=-30, aside=15),
         Leg(out=3),
         Leg(out=6, flex=6, knee=10),
-        nod=6,
+        nod=9,
         tilt=-5,
     ),
     "praying": _both(Arm(down=69, swing=21, twist=-57, elbow=106, roll=-36, wrist=-69, curl=1, aside=17), nod=16),
     "reading": _both(Arm(down=75, swing=3, twist=-25, elbow=91, roll=67, wrist=20, curl=28, aside=20), nod=26),
     "fighting": Posture(
-        Arm(down=54, swing=56, elbow=108, curl=75),
-        Arm(down=56, swing=44, elbow=124, curl=75),
+        Arm(down=54, swing=56, elbow=104, curl=75),
+        Arm(down=56, swing=48, elbow=112, curl=75),
         Leg(flex=26, out=10, knee=30),
         Leg(flex=-10, out=12, knee=20, turn=22, foot=6),
         bend=8,
@@ -388,6 +391,10 @@ TOUCHING = frozenset({
 """Poses in which the hands are somewhere for a reason: their variations keep the arms and move the rest less."""
 
 
+KNEELING = frozenset({"kneeling", "kneeling on one knee"})
+"""Poses in which knees and toes are on the floor: their variations keep the legs."""
+
+
 def posture_to_dict(posture: Posture) -> dict[str, Any]:
     """Plain numbers, zero and default values left out."""
     out: dict[str, Any] = {}
@@ -422,11 +429,14 @@ def mirrored(posture: Posture) -> Posture:
     )  # fmt: skip
 
 
-def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0, arms: bool = True) -> Posture:
+def varied(
+    posture: Posture, rng: np.random.Generator, degrees: float = 7.0, arms: bool = True, legs: bool = True
+) -> Posture:
     """A seeded variation of a pose, within limits; half of them mirrored.
 
     Args:
         arms: Whether they vary too.
+        legs: Whether they vary too.
     """
 
     def jitter(name: str, value: float, kind: str = "") -> float:
@@ -439,7 +449,7 @@ def varied(posture: Posture, rng: np.random.Generator, degrees: float = 7.0, arm
     values: dict[str, Any] = {}
     for field in fields(posture):
         value = getattr(posture, field.name)
-        if isinstance(value, Arm) and not arms:
+        if (isinstance(value, Arm) and not arms) or (isinstance(value, Leg) and not legs):
             values[field.name] = value
         elif isinstance(value, Arm | Leg):
             kind = "arm" if isinstance(value, Arm) else "leg"
@@ -633,7 +643,8 @@ def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
     while len(kept) < total:
         name = bases[tries % len(bases)]
         tries += 1
-        posture = varied(BASE[name], rng, 3.0, arms=False) if name in TOUCHING else varied(BASE[name], rng)
+        still = name in TOUCHING
+        posture = varied(BASE[name], rng, 3.0 if still else 7.0, not still, name not in KNEELING)
         if depth(posture) <= tolerance:
             counts[name] += 1
             kept[f"{name} {counts[name]}"] = posture

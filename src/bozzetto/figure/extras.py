@@ -7,7 +7,14 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.ndimage import binary_closing, binary_erosion, gaussian_filter1d, map_coordinates, minimum_filter
+from scipy.ndimage import (
+    binary_closing,
+    binary_erosion,
+    gaussian_filter1d,
+    map_coordinates,
+    maximum_filter,
+    minimum_filter,
+)
 from scipy.spatial import cKDTree
 
 from bozzetto.figure.cloth import Scale, pattern_share
@@ -65,8 +72,8 @@ def hat_cover(spec: FigureSpec) -> float | None:
 def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     """The hair pressed inside its hats and around their rims, without what lies deep under them.
 
-    A face goes when one of its corners, seen from the middle of the head, is covered and lies within 25 mm inside
-    the hat or 50 mm outside.
+    A face goes when two of its corners, or one far from the rim, seen from the middle of the head, are covered and
+    lie within 25 mm inside the hat or 50 mm outside; under a brim only what would come through.
     """
     middle = (person.joint("eye.L") + person.joint("eye.R")) / 2 - np.array(
         [0, 0, 0.08]
@@ -82,7 +89,9 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     covered = np.pad(nearest < 9, ((0, 0), (8, 8)), mode="wrap")
     # A headband, narrower than twice the margin, only presses.
     margin = 3 if all(hat.name == "headband" for hat in hats) else 2
-    covered = binary_erosion(binary_closing(covered, iterations=2), iterations=margin, border_value=1)[:, 8:-8]
+    covered = binary_erosion(binary_closing(covered, iterations=2), iterations=margin, border_value=1)
+    deep = binary_erosion(covered, iterations=3, border_value=1)[:, 8:-8]
+    covered = covered[:, 8:-8]
     cells = np.stack(np.meshgrid(np.arange(1.0 * _ROWS), np.arange(1.0 * _COLUMNS), indexing="ij"))
     at, radius = _directions(person.vertices[_skull()] - middle)
     _, near = cKDTree(_towards(at)).query(_towards(cells.reshape(2, -1)), k=4)
@@ -90,15 +99,21 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     # Metres above the scalp; beyond the rim hair swells again.
     room = minimum_filter(np.maximum(nearest - scalp, 0.003), 3, mode=("nearest", "wrap")) - 0.002
     for _ in range(8):
-        room = np.minimum(room, minimum_filter(room, 3, mode=("nearest", "wrap")) + 0.007)
+        room = np.minimum(room, minimum_filter(room, 3, mode=("nearest", "wrap")) + 0.004)
+    at, radius = _directions(person.vertices[_ears()] - middle)
+    ears = np.zeros_like(scalp)
+    np.maximum.at(ears, tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]]), radius)
+    ears = maximum_filter(ears, 3, mode=("nearest", "wrap"))
+    room = np.where(nearest < 9, room, np.maximum(room, ears - scalp + 0.003))
     at, radius = _directions(hair.vertices - middle)
     inside = tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]])
     beyond = radius - nearest[inside]
-    gone = covered[inside] & (beyond > -0.025) & (beyond < 0.05)
+    brim = (nearest - scalp)[inside] > 0.035  # seen from below: hair goes on up to the crown
+    gone = covered[inside] & (beyond > np.where(brim, -0.003, -0.025)) & (beyond < 0.05)
     over = np.clip(radius - map_coordinates(scalp + room, at, order=1, mode="grid-wrap"), 0, None)
     over = np.where(over < 0.06, over, 0)  # what hangs or stands far off is not held by a rim
     vertices = hair.vertices - (hair.vertices - middle) * (over / np.maximum(radius, 1e-9))[:, None]
-    faces = ~gone[hair.faces].any(1)
+    faces = (gone[hair.faces].sum(1) < 2) & ~(gone & deep[inside])[hair.faces].any(1)
     return replace(hair, vertices=vertices.astype(np.float32), faces=hair.faces[faces], uvs=hair.uvs[faces])
 
 
@@ -287,7 +302,7 @@ def _hang(vertices: Float[ndarray, "v 3"], rows: Int[ndarray, "v"]) -> Float[nda
     np.maximum.at(front, rows[inside], vertices[inside, 2])
     hung = front.copy()
     for k in range(1, count):
-        hung[k] = max(front[k], hung[k - 1] - 0.15 * (y[k - 1] - y[k]))
+        hung[k] = max(front[k], hung[k - 1] - 0.4 * (y[k - 1] - y[k]))
     shift = gaussian_filter1d(hung - front, 1.0, mode="nearest")
     out = vertices.copy()
     out[inside, 2] += shift[rows[inside]]
@@ -300,7 +315,7 @@ def _rest_on_nose(person: Person, vertices: Float[ndarray, "v 3"], touch: "Touch
     depth = vertices[touch.vertices, None] - skin
     close = np.hypot(depth[..., 0], depth[..., 1]) < 0.006
     behind = np.where(close, skin[..., 2] + 0.0012 - vertices[touch.vertices, None, 2], -1).max()
-    forward = float(np.clip(behind, -0.003, 0.02))
+    forward = float(np.clip(behind, -0.02, 0.02))
     out = vertices.copy()
     out[:, 2] += touch.share * forward
     return out
@@ -557,9 +572,9 @@ def _glasses(kind: str, variant: int, low: bool) -> Thing:
     """Two rims, a bridge with pads, and temples over the ears; dark lenses for sunglasses."""
     person = mean_person()
     sun = kind == "sunglasses"
-    wide, high, power = (0.0235, 0.0200, 2.1) if variant == 0 else (0.0255, 0.0175, 4.0)
+    wide, high, power = (0.0225, 0.0195, 2.1) if variant == 0 else (0.0238, 0.0170, 4.0)
     if sun:
-        wide, high = wide * 1.1, high * 1.12
+        wide, high = wide * 1.06, high * 1.12
     thick = 0.0014 if variant == 0 and not sun else 0.0023
     count, sides = (16, 4) if low else (40, 8)
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
@@ -745,14 +760,15 @@ def _strip(
 def _tie(low: bool, band: bool) -> Thing:
     """A necktie, with its band round the neck where no collar hides it."""
     body, point = (8, 4) if low else (26, 8)
-    y = np.concatenate([np.linspace(1.545, 1.163, body), np.linspace(1.163, 1.126, point)[1:]])
+    knotted = 1.553 if band else 1.572  # on a collar's band, not under it
+    y = np.concatenate([np.linspace(knotted - 0.008, 1.163, body), np.linspace(1.163, 1.126, point)[1:]])
     t = (y[0] - y) / (y[0] - y[body - 1])
     half = np.where(t <= 1, 0.0135 + 0.0205 * np.minimum(t, 1) ** 0.8, 0.034 * (y - y[-1]) / (y[body - 1] - y[-1]))
     centre = np.stack([0 * y, y, 0 * y], 1)
     strip, ids = _strip(centre, np.maximum(half, 0.0008), 5 if low else 11, 0.0020, 0.0, (0.0, 0.0, 0.14, 0.74), 0.0025)
     x, down = strip.vertices[:, 0], 1.530 - strip.vertices[:, 1]
     strip.vertices[:, 2] -= 0.005 * np.exp(-((x / 0.0045) ** 2) - (down / 0.045) ** 2)
-    top = _front(1.553)
+    top = _front(knotted)
     knot = [top + np.array([0, d, 0.006]) for d in (0.011, 0.008, -0.004, -0.018, -0.022)]
     knot_shape = tube(
         np.array(knot),
@@ -777,7 +793,7 @@ def _front(y: float) -> ndarray:
 
 def _bow_tie(low: bool, band: bool) -> Thing:
     """A bow tie, with its band round the neck where no collar hides it."""
-    centre = _front(1.556) + np.array([0, 0, 0.008])
+    centre = _front(1.556 if band else 1.570) + np.array([0, 0, 0.008])
     shapes = []
     columns = np.linspace(0, 1, 6 if low else 12)
     for sign in (1, -1):

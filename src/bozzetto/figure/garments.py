@@ -671,7 +671,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
     jeans = kind == "jeans" or (kind == "shorts" and v == 1)
     stitch = hem + 0.02
     make = Make("denim" if jeans else "twill", 1.0, hems=(stitch,) if kind == "shorts" else (), jeans=jeans, variant=v)
-    slip = {"jeans": (0.30, 0.20, 0.42)[v], "trousers": (0.12, 0.18, 0.06)[v], "shorts": 0.05}[kind]
+    slip = {"jeans": (0.30, 0.20, 0.42)[v], "trousers": (0.12, 0.18, 0.06)[v], "shorts": 0.2}[kind]
     ease = 0.0015 + 0.003 * smooth_step((CROTCH - 0.05 - y) / 0.1)
     trims = [band]
     for at in (0.05, 0.115):  # belt loops

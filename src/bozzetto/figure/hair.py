@@ -6,6 +6,7 @@ shorter. Under all strands lies a hair-coloured layer, so that no skin shines th
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,7 +15,7 @@ from numpy import ndarray
 from bozzetto.body.model import load_body
 from bozzetto.figure.face_hair import face_hair_pieces as face_hair_pieces
 from bozzetto.figure.face_hair import is_grey
-from bozzetto.figure.piece import Person, Piece
+from bozzetto.figure.piece import Person, Piece, top_four
 from bozzetto.figure.strands import (
     CAP_ROWS,
     Frame,
@@ -307,11 +308,13 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
         rim = (solid[:, 2] - solid[place.ears, 2].mean()) / 0.02
         bulge = _unit(np.stack([np.sign(solid[:, 0]), np.full(len(rim), 0.25), rim], 1))
         around = np.where(place.ears[:, None], bulge, around)
-        solid = solid - 0.007 * bulge * place.ears[:, None]  # hair presses them down
-    chin_to_chest = np.clip((template[place.outside][:, 1] - 0.485) / 0.03, 0, 1)
+        pressed = 0.005 if style in _TIED else -0.001  # tight hair presses them down
+        solid = solid - pressed * bulge * place.ears[:, None]
+    coat = person.spec.outer is not None  # its collar stands up at the neck
+    chin_to_chest = np.clip((template[place.outside][:, 1] - (0.515 if coat else 0.485)) / 0.03, 0, 1)
     if style in _SHORT:
         chin_to_chest = chin_to_chest[~place.ears]
-    cloth = 0.024 if person.spec.outer is not None else 0.015
+    cloth = 0.024 if coat else 0.011
     solid = solid + around * ((1 - chin_to_chest) * cloth / frame.scale)[:, None]
     short = style in _SHORT
     low = np.array([-0.22, 0.48 if short else 0.08, -0.20])
@@ -352,19 +355,49 @@ def hanging_weights(
     Args:
         points: In the template's measure.
     """
-    names = ("head", "neck02", "spine01", "spine02")
-    heights = [0.56, float(frame.to_head(person.joint("neck01"))[1]), 0.0, 0.0]
-    shoulder = float(frame.to_head(person.joint("shoulder01.L"))[1])
-    chest = float(frame.to_head(person.joint("spine01"))[1])
-    heights[2], heights[3] = shoulder - 0.03, min(chest - 0.12, shoulder - 0.1)
-    heights = np.array(heights)
-    y = points[:, 1]
-    weights = np.zeros((len(y), 4), np.float32)
-    for i in range(4):
-        peak = np.eye(4)[i][::-1]
-        weights[:, i] = np.interp(y, heights[::-1], peak)
-    joints = np.array([person.body.joint_names.index(name) for name in names])
-    return weights, np.tile(joints, (len(y), 1))
+    root, shoulder = (float(frame.to_head(person.joint(name))[1]) for name in ("neck01", "shoulder01.L"))
+    chest = min(float(frame.to_head(person.joint("spine01"))[1]) - 0.12, shoulder - 0.1)
+    names, lies, surface_weights = _trunk()
+    heights = {"head": 0.56, "neck02": root, "spine01": shoulder - 0.03, "spine02": chest}
+    low = np.flatnonzero(points[:, 1] < 0.56)
+    dense = np.zeros((len(low), len(names)), np.float32)
+    known = list(heights.values())[::-1]
+    for i, name in enumerate(heights):
+        dense[:, names.index(name)] = np.interp(points[low, 1], known, np.eye(4)[i][::-1])
+    # What lies on the back or the chest goes with the skin there.
+    far, near = _nearest(frame.to_head(person.vertices[lies]), points[low])
+    share = 1 / (far + 0.01)
+    local = np.einsum("vk,vkj->vj", share / share.sum(1, keepdims=True), surface_weights[near])
+    lying = _step(root, shoulder - 0.03, points[low, 1])[:, None]
+    weights, joints = np.zeros((len(points), 4), np.float32), np.zeros((len(points), 4), np.int64)
+    weights[:, 0], every = 1, np.array([person.body.joint_names.index(name) for name in names])
+    joints[:] = every[0]
+    weights[low], found = top_four(dense + lying * (local - dense))
+    joints[low] = every[found]
+    return weights, joints
+
+
+def _nearest(
+    among: Float[ndarray, "n 3"], points: Float[ndarray, "v 3"]
+) -> tuple[Float[ndarray, "v 6"], Int[ndarray, "v 6"]]:
+    from scipy.spatial import cKDTree
+
+    return cKDTree(among).query(points, k=6)
+
+
+@cache
+def _trunk() -> tuple[list[str], Int[ndarray, "n"], Float[ndarray, "n j"]]:
+    """Joints of head and upper trunk, the vertices of the smooth suit that they move, and their weights there."""
+    body = load_body()
+    starts = ("head", "neck", "spine", "clavicle")
+    names = ["head", *(name for name in body.joint_names if name.startswith(starts) and name != "head")]
+    part = body.parts["tights"]
+    suit = np.arange(part.start, part.stop)
+    dense = np.zeros((len(suit), len(body.joint_names)), np.float32)
+    np.add.at(dense, (np.arange(len(suit))[:, None], body.skin_joints[suit]), body.skin_weights[suit])
+    dense = dense[:, [body.joint_names.index(name) for name in names]]
+    keep = (dense.sum(1) > 0.3) & (body.template.numpy()[suit, 1] > 0.0)
+    return names, suit[keep], dense[keep] / dense[keep].sum(1, keepdims=True)
 
 
 def _swell(inside: Float[ndarray, "n"], over: float = 0.045) -> Float[ndarray, "n"]:
@@ -466,7 +499,7 @@ def _short(head: Head) -> Cut:
         head, chosen, combs, 260, length=length, lift=0.08 + 0.20 * top, height=0.005 + 0.010 * top, gravity=0.15,
         hug=0.5, clump=0.08 + 0.22 * top, width=0.0068, mess=0.10, fade=0.05,
     )  # fmt: skip
-    return Cut(seeds, 7, 0.003, across=2)
+    return Cut(seeds, 7, 0.0045, across=2)
 
 
 def _side_part(head: Head) -> Cut:
@@ -486,7 +519,7 @@ def _side_part(head: Head) -> Cut:
         height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.10 + 0.2 * top, width=0.0068,
         mess=0.05,
     )  # fmt: skip
-    return Cut(seeds, 8, 0.003, across=2)
+    return Cut(seeds, 8, 0.0045, across=2)
 
 
 def _slicked(head: Head) -> Cut:
@@ -501,7 +534,7 @@ def _slicked(head: Head) -> Cut:
         head, chosen, combs, 150, length=length, lift=0.03 + 0.18 * front, height=0.004 + 0.007 * top + 0.003 * front,
         gravity=0.12, hug=1.0, clump=0.3, width=0.008, mess=0.03,
     )  # fmt: skip
-    return Cut(seeds, 10, 0.003, across=2)
+    return Cut(seeds, 10, 0.0045, across=2)
 
 
 def _spiky(head: Head) -> Cut:
@@ -536,7 +569,7 @@ def _pixie(head: Head) -> Cut:
         head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
         height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.12 + 0.22 * top, width=0.0072, mess=0.09, cut=cut,
     )  # fmt: skip
-    return Cut(seeds, 8, 0.003, across=2)
+    return Cut(seeds, 8, 0.0045, across=2)
 
 
 def _curtain(
@@ -570,7 +603,7 @@ def _curtain(
     length = np.where(bangs, 0.12, (x[:, 1] - end) * 1.15 + 0.10)
     values = {
         "length": np.clip(length, 0.03, reach), "cut": cut, "lift": 0.06 + 0.12 * top,
-        "height": np.where(bangs, 0.009, 0.006 + 0.012 * inner * (0.4 + 0.6 * top)),
+        "height": np.where(bangs, 0.009, 0.006 + 0.009 * inner * (0.4 + 0.6 * top)),
         "gravity": np.where(bangs, 0.5, 0.55), "fade": np.where(bangs, 0.05, 0.09), "hug": 0.55, "clump": 0.28,
         "drift": np.where(x[:, 2] + rng.normal(size=len(x)) * 0.012 > before, 0.6, -0.6),
         "veil": np.where(bangs, 0.0, 1.0), "width": 0.0095,
@@ -587,7 +620,7 @@ def _bob(head: Head) -> Cut:
     rng = head.rng
     end = rng.uniform(0.530, 0.562)
     part = rng.choice((0.0, -0.025, 0.025))
-    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 950, -0.15, blunt=0.8), 13, 0.0035, across=2)
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 950, -0.15, blunt=0.8), 13, 0.0055, across=2)
 
 
 def _shoulder(head: Head) -> Cut:
@@ -596,7 +629,7 @@ def _shoulder(head: Head) -> Cut:
     part = rng.choice((0.0, -0.028, 0.028))
     wave = rng.uniform(0.0, 0.005)
     seeds = _curtain(head, end, 0.05, bool(rng.random() < 0.35), part, 800, curl=wave, pitch=0.10, width=0.0105)
-    return Cut(seeds, 15, 0.0035, across=2)
+    return Cut(seeds, 15, 0.0055, across=2)
 
 
 def _long_straight(head: Head) -> Cut:
@@ -604,7 +637,7 @@ def _long_straight(head: Head) -> Cut:
     end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.09, 0.24)
     part = rng.choice((0.0, 0.0, -0.025, 0.025))
     seeds = _curtain(head, end, 0.10, bool(rng.random() < 0.25), part, 700, width=0.0115)
-    return Cut(seeds, 17, 0.003, across=2)
+    return Cut(seeds, 17, 0.005, across=2)
 
 
 def _long_wavy(head: Head) -> Cut:
@@ -617,7 +650,7 @@ def _long_wavy(head: Head) -> Cut:
     )  # fmt: skip
     phase = seeds.get("phase")[seeds.get("leader").astype(int)]
     seeds.get("phase")[:] = phase + rng.normal(size=len(phase)) * 0.25
-    return Cut(seeds, 20, 0.004, across=2)
+    return Cut(seeds, 20, 0.0055, across=2)
 
 
 def _curly(head: Head) -> Cut:
@@ -738,7 +771,7 @@ def _tail(
     combs = _unit(out + spread * 0.35)
     values = {
         "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.85, "comb": 0.8, "fade": 0.035,
-        "hug": 0.0, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
+        "hug": 0.25, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
         "clump": 0.50, "leader": np.zeros(count), "column": locks(rng, count),
         "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
     }  # fmt: skip
@@ -928,3 +961,4 @@ STYLES: dict[str, Callable[[Head], Cut]] = {
 }
 _SHORT = {"buzz", "short", "side part", "slicked back", "spiky", "pixie", "mohawk", "afro"}
 """Styles that leave the ears free and do not reach the shoulders."""
+_TIED = {"ponytail", "bun", "braids", "pigtails"}

@@ -414,6 +414,8 @@ def _upper(foot: Foot, last: Last, ring: Float[ndarray, "n 2"], rows: int) -> Fl
         close, normal = _covered(foot, grid, last.sock)
         up = np.clip(normal[..., 1], 0, 1)
         want = last.room + last.toe_room * step(0.55, 1.0, along) * (0.35 + 0.65 * up)
+        if not last.throat:  # the ankle bends
+            want = want + 0.0025 * step(0.25, 0.1, along) + 0.001 * step(0.6, 0.45, along)
         distance = np.einsum("rcd,rcd->rc", grid - close, normal)
         inwards = step(0.15, 0.45, share) * (1 - step(0.74, 0.93, along)) * (turn < 34)
         pull = np.clip(want - distance, 0, None) + np.clip(want - distance, None, 0) * inwards
@@ -460,7 +462,7 @@ def _ankle_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float
     y += (height[0] - height[1]) * np.clip(-forward, 0, 1) ** 2
     origins = np.stack([np.full(len(ring), ankle[0]), y, np.full(len(ring), ankle[2])], 1)
     directions = np.stack([direction[:, 0], np.zeros(len(ring)), direction[:, 1]], 1)
-    around, room = (foot.sock, last.room) if last.sock > 1 else (foot.skin, 0.0025)
+    around, room = (foot.sock, last.room) if last.sock > 1 else (foot.skin, 0.0042)
     found = _cast(around, origins, directions, room, 0.14)
     return gaussian_filter1d(found, 1.0, axis=0, mode="wrap")
 
@@ -604,7 +606,8 @@ def _pair(kind: str, detail: str) -> Fitted:
             np.concatenate([shape.faces, shape.faces[:, ::-1] + count]),
             np.concatenate([shape.uvs, shape.uvs[:, ::-1]]),
         ),
-        np.concatenate([foot.anchors, right_anchors]), carry, weights, joints, _hidden(foot, left),
+        np.concatenate([foot.anchors, right_anchors]), carry, weights, joints,
+        _hidden(foot, left, 0.016 if last.throat else 0.011),
     )  # fmt: skip
 
 
@@ -628,7 +631,7 @@ def _weights(
     keep = [i for i, name in enumerate(names) if name in ("foot.L", "lowerleg01.L", "lowerleg02.L")]
     dense[:, [i for i in range(len(names)) if i not in keep]] = 0
     # The sole and everything near it never follows the leg.
-    grounded = 1 - step(0.03, 0.075, local[:, 1] - foot.base(local[:, 2]))
+    grounded = 1 - step(0.02, 0.05, local[:, 1] - foot.base(local[:, 2]))
     leg = dense[:, [i for i in keep if i != ankle]].sum(1)
     dense[:, [i for i in keep if i != ankle]] *= (1 - grounded)[:, None]
     dense[:, ankle] += leg * grounded
@@ -639,10 +642,15 @@ def _weights(
     return dense / dense.sum(1, keepdims=True)
 
 
-def _hidden(foot: Foot, left: Left) -> Bool[ndarray, "b"] | None:
-    """Faces of both feet that lie deep inside."""
+def _hidden(foot: Foot, left: Left, margin: float) -> Bool[ndarray, "b"] | None:
+    """Faces of both feet that lie deep inside, or on a sandal's sole."""
+    body = foot.person.body
+    part = body.parts["body"]
+    points = (foot.person.vertices[: part.stop] - foot.origin) @ foot.to_world
+    beside = (points[:, 0] > -0.12) & (points[:, 0] < 0.12)
     if left.grid is None:
-        return None
+        under = vertex_normals(points, part.faces)[:, 1] < -0.5
+        return _on_both(body, beside & under & (points[:, 1] < foot.base(points[:, 2]) + 0.012))
     grid = left.grid
     opening = grid[-1]
     fill = opening[None] + (opening.mean(0) - opening)[None] * np.linspace(0, 1, 12)[:, None, None]
@@ -650,14 +658,17 @@ def _hidden(foot: Foot, left: Left) -> Bool[ndarray, "b"] | None:
     under = sheet(grid[:1] * 1.0, UPPER).vertices
     floor = (under[None] + (under.mean(0) - under)[None] * np.linspace(0, 1, 12)[:, None, None]).reshape(-1, 3)
     solid = np.concatenate([wall, floor])
-    body = foot.person.body
-    part = body.parts["body"]
-    points = (foot.person.vertices[: part.stop] - foot.origin) @ foot.to_world
-    near = (points[:, 0] > -0.12) & (points[:, 0] < 0.12) & (points[:, 1] < opening[:, 1].max())
+    near = beside & (points[:, 1] < opening[:, 1].max())
     to_solid, _ = cKDTree(solid).query(points)
     to_air, _ = cKDTree(fill.reshape(-1, 3)).query(points)
-    covered = near & (to_solid < 0.07) & (to_air > 0.016) & ((to_solid < to_air) | (to_air > 0.03))
-    both = covered | np.where(body.mirror[: part.stop] >= 0, covered[body.mirror[: part.stop]], False)
+    covered = near & (to_solid < 0.07) & (to_air > margin) & ((to_solid < to_air) | (to_air > 0.03))
+    return _on_both(body, covered)
+
+
+def _on_both(body: Body, chosen: Bool[ndarray, "v"]) -> Bool[ndarray, "b"]:
+    """Faces all of whose corners are chosen, on either side."""
+    part = body.parts["body"]
+    both = chosen | np.where(body.mirror[: part.stop] >= 0, chosen[body.mirror[: part.stop]], False)
     return both[part.faces].all(1)
 
 

@@ -273,7 +273,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             x, y, z = x + dx * step, y + dy * step, z + dz * step
             along = m * step
             far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-            rise = min(0.15 + along / 0.016, 1.0)
+            rise = min(0.15 + along / (0.016 + 4.0 * max(height - 0.008, 0.0)), 1.0)
             goal = height * rise
             floor = min(goal * 0.55, 0.004) + 0.0006
             if y > ceiling:
@@ -284,6 +284,10 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if far < floor:
                 x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
                 far = floor
+            if hug >= 0.5 and y > 0.62 and far > goal + 0.003:
+                # The skull's curve must not throw it off.
+                down = min(far - goal - 0.003, 0.5 * step)
+                x, y, z, far = x - down * nx, y - down * ny, z - down * nz, far - down
             if veil > 0:
                 wide = _outline(y, z)
                 side = 1.0 if x > 0 else -1.0
@@ -329,6 +333,12 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             else:
                 # What hangs free does not follow the nape and the chin inwards.
                 grip = hug * min(max((ny + 0.12) / 0.25, 0.3), 1.0)
+                if y < 0.52 and drift != 0:
+                    # Below the neck it lies on the back or the chest.
+                    grip = hug
+                    spare = far - 0.006 - 0.4 * height - 0.6 * max(y - 0.44, 0.0)
+                    if spare > 0 and abs(nz) > 0.3:
+                        x, y, z = x, y - min(spare, 0.45 * step) * ny, z - min(spare, 0.45 * step) * nz
             back = -grip * min(error, 2.0) if error > 0 else min(-error, 1.5)
             tx, ty, tz = tx + back * nx, ty + back * ny, tz + back * nz
             dx, dy, dz = dx + rate * tx, dy + rate * ty, dz + rate * tz
@@ -468,7 +478,7 @@ def ribbons(
         lines: Centre lines.
         away: Directions the strips face.
         width: Of the strips, before tapering.
-        tilt: Radians each strip leans to one side.
+        tilt: Radians each strip leans to one side at its tip; at the root its edges lie flat.
         blunt: Share of the width left at the tip.
         column: Which strand of the texture.
         across: Vertices across, 2 or 3.
@@ -513,9 +523,9 @@ def _ribbons(lines, away, width, tilt, blunt, out):
             fx, fy, fz = by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx
             size = np.sqrt(fx * fx + fy * fy + fz * fz) + 1e-9
             fx, fy, fz = fx / size, fy / size, fz / size
-            c, d = np.cos(tilt[s]), np.sin(tilt[s])
-            ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
             t = k / (points - 1)
+            c, d = np.cos(tilt[s] * t), np.sin(tilt[s] * t)
+            ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
             taper = 1 - (1 - blunt[s]) * max((t - 0.25) / 0.75, 0.0) ** 1.5
             wide = 0.5 * width[s] * min(0.6 + 2.5 * t, 1.0) * max(taper, 0.04)
             for a in range(across):
@@ -695,9 +705,11 @@ def _lock(rng: np.random.Generator) -> _Hairs:
     middle = 0.07 + 0.86 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
     outer = np.abs(2 * middle - 1)
     start = rng.uniform(0, 0.06, count) + 0.05 * outer**2
-    end = 1.0 - 0.26 * rng.uniform(0, 1, count) ** 1.3 - 0.12 * outer**2
+    # Several end together in a point: single tips would be mere dots from afar.
+    points = np.sort(rng.uniform(0.1, 0.9, 3))
+    end = 1.0 - 0.7 * np.abs(middle[:, None] - points).min(1) - 0.10 * outer**2 - 0.04 * rng.uniform(0, 1, count)
     return _Hairs(
-        middle, rng.uniform(0.026, 0.052, count), start, end, 0.07, 0.22, 0.012, 1.2, rng.normal(size=count) * 0.085
+        middle, rng.uniform(0.030, 0.052, count), start, end, 0.07, 0.09, 0.012, 1.2, rng.normal(size=count) * 0.085
     )
 
 

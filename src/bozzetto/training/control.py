@@ -95,13 +95,30 @@ def control_pictures(
 
 
 def new_control(unet: nn.Module, recipe: Control) -> ControlNetModel:
-    """The U-Net's encoder, shown five pictures, saying nothing yet."""
+    """The U-Net's encoder, shown five pictures, saying nothing yet.
+
+    The layers that make the pictures small begin with weights that keep a signal's size, the last one included: as
+    they come they shrink it ten-thousandfold, and learning to obey takes thousands of steps. What keeps the network
+    silent at first are the zero layers behind it.
+    """
     torch.manual_seed(recipe.seed + 2)
-    return ControlNetModel.from_unet(
+    control = ControlNetModel.from_unet(
         unet,  # type: ignore[arg-type]
         conditioning_channels=3 * len(CONTROLS),
         conditioning_embedding_out_channels=recipe.embedding,
     )
+    awaken(control)
+    return control
+
+
+def awaken(control: ControlNetModel) -> None:
+    """Gives the layers that make the pictures small their first weights."""
+    for layer in control.controlnet_cond_embedding.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            with torch.no_grad():
+                layer.weight *= 1.2  # SiLU lets through a little less than ReLU
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 def train_control(
