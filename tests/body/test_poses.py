@@ -86,6 +86,15 @@ def test_who_points_stretches_the_index_finger_alone():
     assert min(bent("pointing", finger) for finger in (3, 4, 5)) > 70
 
 
+@pytest.mark.parametrize("name", [name for name in poses() if name.startswith("kneeling")])
+def test_who_kneels_has_a_knee_on_the_floor(name):
+    rest, skeleton = stand(BodySpec("man", 40, 1.8, 0.62))
+    strongest = np.array(BODY.joint_names)[JOINTS[np.arange(len(JOINTS)), WEIGHTS.argmax(1)]]
+    knees = np.array([joint.startswith(("upperleg02", "lowerleg01")) for joint in strongest])
+    moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(poses()[name])))
+    assert moved[knees, 1].min() - moved[:, 1].min() < 0.02
+
+
 def hand_to(name, part, bodies):
     """Least distances in metres between the left hand and a part of ``limb_groups``."""
     groups = limb_groups(BODY.joint_names, WEIGHTS, JOINTS)
