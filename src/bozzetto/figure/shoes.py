@@ -669,7 +669,7 @@ def _on_both(body: Body, chosen: Bool[ndarray, "v"]) -> Bool[ndarray, "b"]:
     """Faces all of whose corners are chosen, on either side."""
     part = body.parts["body"]
     both = chosen | np.where(body.mirror[: part.stop] >= 0, chosen[body.mirror[: part.stop]], False)
-    return both[part.faces].all(1)
+    return np.asarray(both[part.faces].all(1))
 
 
 # ------------------------------------------------------------------------------------------------- materials
