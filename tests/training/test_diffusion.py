@@ -220,3 +220,12 @@ def test_a_vision_tower_learns_resumably_and_scores(tmp_path, data, tokenizer):
 
 def _loaded(kind, folder, dtype):
     return kind.from_pretrained(folder, dtype=dtype).eval()
+
+
+def test_a_new_control_network_hears_its_pictures():
+    """What makes pictures small must not make them faint, or nothing is learned for thousands of steps."""
+    control = new_control(diffusion.new_unet(TINY, 4), Control())
+    pictures = torch.rand(2, 15, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        heard = control.controlnet_cond_embedding(pictures) - control.controlnet_cond_embedding(0 * pictures)
+    assert heard.std() > 0.05

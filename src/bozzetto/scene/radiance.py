@@ -3,6 +3,7 @@
 What they render is the colour as displayed (sRGB, no light), which is what diffusion models and photos show.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -101,12 +102,13 @@ class Volume(StoredScene):
         beside = torch.nn.functional.max_pool3d((found == 1)[None, None].float(), 3, 1, 1)[0, 0] > 0
         self.cells.copy_(torch.where(cells == 1, torch.where(beside, 1, found), cells).to(torch.uint8))
 
+    @abstractmethod
     def holds(self, points: Float[Tensor, "n 3"]) -> UInt8[Tensor, "n"]:
         """What a cell with this middle is: 0 empty, 1 to be asked, as will those beside it, 2 solid."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shine(self, rays: Rays, samples: Samples) -> Shine:
-        raise NotImplementedError
+        """What the field answers at samples, summed along the rays."""
 
     def trace(self, rays: Rays, generator: torch.Generator | None = None) -> Shine:
         """What is seen along rays.
@@ -149,9 +151,9 @@ class Volume(StoredScene):
         seen = (alpha[..., 0] > 0.5).long() - 1
         return RenderOutput(rgb + (1 - alpha) * background, alpha, deep * (alpha > 0.01), unit, seen)
 
+    @abstractmethod
     def surface(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n"], Float[Tensor, "n 3"]]:
         """At points: a distance that is negative inside (its zero is the surface), and the colour."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def mesh(self, cell: float | None = None) -> ColouredMesh:

@@ -1,6 +1,7 @@
 """Scenes on disk: safetensors, with the scene's kind and options in the header."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,15 +15,15 @@ from bozzetto.types import UserError
 S = TypeVar("S", bound="StoredScene")
 
 
-class StoredScene(nn.Module):
+class StoredScene(nn.Module, ABC):
     """A scene that can be made again from its tensors and a few options."""
 
     options: dict[str, float]
 
     @classmethod
+    @abstractmethod
     def blank(cls: type[S], tensors: dict[str, Tensor], options: dict[str, Any]) -> S:
         """A scene of the sizes that were saved; ``load`` fills it."""
-        raise NotImplementedError
 
     def save(self, path: Path) -> None:
         """Writes the scene, whole or not at all."""

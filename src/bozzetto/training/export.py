@@ -44,6 +44,9 @@ def export_model(model: nn.Module, folder: Path) -> None:
     half = nn.Module.to(deepcopy(model).cpu(), torch.float16)
     with atomic_folder(folder) as partial:
         half.save_pretrained(partial, safe_serialization=True, max_shard_size=FILE_LIMIT)  # type: ignore[operator]
+        config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)  # a folder of the machine that trained it
+        (partial / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         for path in partial.iterdir():
             path.chmod(0o644)
 
