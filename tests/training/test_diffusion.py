@@ -101,6 +101,8 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
     scheduler().save_pretrained(export / "scheduler")
     control = new_control(whole.averages["unet"], Control(embedding=(16, 16, 16, 16)))
     export_model(control, export / "controlnet")
+    export_model(type(whole.averages["unet"]).from_pretrained(export / "unet"), tmp_path / "again")
+    assert str(tmp_path) not in (tmp_path / "again" / "config.json").read_text()
     prior = load(export)
     assert (prior.native_size, prior.latent_channels, prior.factor) == (32, 4, 8)
     assert {"base", "inpaint", "control/normal", "control/source"} <= set(prior.roles)
