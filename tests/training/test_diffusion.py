@@ -16,14 +16,25 @@ from bozzetto.training import control as control_module
 from bozzetto.training import diffusion
 from bozzetto.training.control import Control, control_pictures, new_control, train_control, visible_edits
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard
-from bozzetto.training.diffusion import Base, Known, loss_weights, random_mask, scheduler, store, times, train_base
+from bozzetto.training.diffusion import (
+    Base,
+    Known,
+    batch_of,
+    loss_weights,
+    random_mask,
+    scheduler,
+    store,
+    times,
+    train_base,
+)
 from bozzetto.training.export import export_model, export_towers, read_card, write_card
 from bozzetto.training.loop import Pace
-from bozzetto.training.text import END, tokens, train_tokenizer
+from bozzetto.training.text import END, new_text, tokens, train_tokenizer
 from bozzetto.training.vision import Vision, pixels, pooled, train_vision
 
 torch.set_num_threads(1)
-TINY = Base(size=32, channels=(32,), heads=(1,), text_width=64, text_layers=1, batch=4, warmup_steps=2)
+TINY = Base(size=32, channels=(32,), heads=(1,), batch=4, warmup_steps=2, other_colours=0)
+WIDTH = 64
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +84,8 @@ def data(shard, vae, tmp_path_factory):
 
 
 def base(folder, data, vae, tokenizer, samples):
-    rows = train_base(TINY, vae, tokenizer, data, data, folder, Pace(samples=samples, log_steps=1))
+    text = new_text(tokenizer, WIDTH, 1, 0)
+    rows = train_base(TINY, vae, tokenizer, text, data, data, folder, Pace(samples=samples, log_steps=1))
     while True:
         try:
             next(rows)
@@ -97,6 +109,7 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
     export_model(vae, export / "vae")
     for name, module in whole.averages.items():
         export_model(module, export / name)
+    export_model(new_text(tokenizer, WIDTH, 1, 0), export / "text_encoder")
     tokenizer.save_pretrained(export / "tokenizer")
     scheduler().save_pretrained(export / "scheduler")
     control = new_control(whole.averages["unet"], Control(embedding=(16, 16, 16, 16)))
@@ -113,12 +126,12 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
 def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokenizer, monkeypatch, together):
     monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
     monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
-    unet = diffusion.new_unet(TINY, 4)
-    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1, together=together)
+    unet = diffusion.new_unet(TINY, 4, WIDTH)
+    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1, together=together, other_colours=0)
     trained = []
 
     def go(folder, samples):
-        modules = {"unet": diffusion.new_unet(TINY, 4), "text_encoder": diffusion.new_text(TINY, tokenizer)}
+        modules = {"unet": diffusion.new_unet(TINY, 4, WIDTH), "text_encoder": new_text(tokenizer, WIDTH, 1, 0)}
         trained.append(modules["unet"])
         rows = train_control(recipe, vae, tokenizer, modules, data, data, folder, Pace(samples=samples))
         while True:
@@ -162,10 +175,11 @@ def test_loss_weights_are_min_snr_where_there_is_signal_and_one_in_noise():
 
 
 def test_from_nothing_is_ones_and_grey(data, vae):
-    known = Known(vae, 32)(data, np.array([0, 1]), 0.0, np.random.default_rng(0))
+    batch = batch_of(data, np.array([0, 1]), vae)
+    known = Known(vae, 32)(batch, 0.0, np.random.default_rng(0))
     grey = vae.encode(torch.zeros(1, 3, 32, 32)).latent_dist.mean[0]
     assert known[:, 0].eq(1).all() and torch.allclose(known[0, 1:], grey)
-    painted = Known(vae, 32)(data, np.array([0, 1]), 1.0, np.random.default_rng(0))
+    painted = Known(vae, 32)(batch, 1.0, np.random.default_rng(0))
     assert set(painted[:, 0].unique().tolist()) <= {0.0, 1.0}
 
 
@@ -193,7 +207,7 @@ def test_the_card_keeps_other_parts(tmp_path):
 
 
 def test_a_vision_tower_learns_resumably_and_scores(tmp_path, data, tokenizer):
-    text = diffusion.new_text(TINY, tokenizer)
+    text = new_text(tokenizer, WIDTH, 1, 0)
     recipe = Vision(width=32, layers=1, projection=16, batch=2)
 
     def go(folder, samples):
@@ -226,7 +240,7 @@ def _loaded(kind, folder, dtype):
 
 def test_a_new_control_network_hears_its_pictures():
     """What makes pictures small must not make them faint, or nothing is learned for thousands of steps."""
-    control = new_control(diffusion.new_unet(TINY, 4), Control())
+    control = new_control(diffusion.new_unet(TINY, 4, WIDTH), Control())
     pictures = torch.rand(2, 15, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         heard = control.controlnet_cond_embedding(pictures) - control.controlnet_cond_embedding(0 * pictures)

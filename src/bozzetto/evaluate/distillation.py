@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.colours import colour, delta_e_2000_lab, hair_colour, srgb_to_lab
+from bozzetto.figure.colours import BASIC, colour, delta_e_2000_lab, hair_colour, srgb_to_lab
 from bozzetto.figure.ground_truth import Crop, Stance, stand
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.guidance import (
@@ -57,8 +57,6 @@ REGIONS: Mapping[str, tuple[str, ...]] = {
     "hair": ("head",),
 }
 """By the joints that lead them; hair is looked for at the back of the head alone."""
-BASIC = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "black", "grey", "white")
-"""A colour is right when the asked one is the nearest of these."""
 
 
 @dataclass(frozen=True)

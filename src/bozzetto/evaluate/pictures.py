@@ -17,9 +17,8 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import ndimage
 
-from bozzetto.evaluate.distillation import BASIC
 from bozzetto.figure.captions import described
-from bozzetto.figure.colours import colour, delta_e_2000_lab, srgb_to_lab
+from bozzetto.figure.colours import nearest_basic, srgb_to_lab
 from bozzetto.figure.spec import FigureSpec, from_json
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Conditions, Prior
@@ -81,18 +80,12 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
     return out
 
 
-def basic(lab: Float[ndarray, "3"]) -> str:
-    """The nearest of twelve plain colours."""
-    table = srgb_to_lab(np.array([colour(name).srgb for name in BASIC]))
-    return BASIC[int(delta_e_2000_lab(table, lab[None]).argmin())]
-
-
 def judge(task: Task, picture: Float[ndarray, "s s 3"]) -> Row:
     """The colours of a picture where the garments truly are."""
     asked, seen = {}, {}
     for slot, mask in task.masks.items():
-        asked[slot] = basic(srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb)))
-        seen[slot] = basic(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)))
+        asked[slot] = nearest_basic(srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb)))
+        seen[slot] = nearest_basic(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)))
     return Row(task.caption, asked, seen)
 
 

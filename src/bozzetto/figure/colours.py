@@ -212,6 +212,16 @@ def lab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
     return linear_to_srgb((ratio * _WHITE_POINT) @ np.linalg.inv(_RGB_TO_XYZ).T)
 
 
+BASIC = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "black", "grey", "white")
+"""Colours that nobody mistakes for each other: a picture's is right when the asked one is the nearest of these."""
+
+
+def nearest_basic(lab: Float[ndarray, "3"]) -> str:
+    """The basic colour that looks most like this one."""
+    table = srgb_to_lab(np.array([colour(name).srgb for name in BASIC]))
+    return BASIC[int(delta_e_2000_lab(table, lab[None]).argmin())]
+
+
 def delta_e_2000_lab(a: Float[ndarray, "*#n 3"], b: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
     """How different two CIELAB colours look. Sharma, Wu and Dalal 2005, Eqs. 2 to 22, with kL = kC = kH = 1."""
     l1, a1, b1 = np.moveaxis(np.asarray(a, dtype=np.float64), -1, 0)

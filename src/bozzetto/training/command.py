@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Part: TypeAlias = Literal["data", "vae", "base", "control", "together", "vision"]
+Part: TypeAlias = Literal["data", "text", "vae", "base", "control", "together", "vision", "judge"]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
 
 @dataclass(frozen=True)
 class TrainPrior:
-    """Train the embedded prior: pictures, autoencoder, U-Net with text encoder, control network, vision tower."""
+    """Train the embedded prior: text encoder, autoencoder, U-Net, control network, vision tower; and the judge of them.
+
+    The pictures to learn from are made first."""
 
     part: Part | None = None
     """Which; without it all of them, one after another, with the budget for each. "together" trains base and control at

@@ -16,12 +16,23 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 from bozzetto.prior.autoencoder import PatchAutoencoder
 from bozzetto.prior.denoiser import CONTROLS, Conditions, Prior, Roles
 from bozzetto.prior.sample import Guidance, imagine
-from bozzetto.training.diffusion import PREVIEW, Known, Store, as_prior, base_loss, captions_of, schedule, times
+from bozzetto.training.diffusion import (
+    PREVIEW,
+    Known,
+    Store,
+    as_prior,
+    base_loss,
+    batch_of,
+    captions_of,
+    schedule,
+    times,
+)
 from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
 from bozzetto.training.sheets import save_sheet
 from bozzetto.training.text import tokens
@@ -41,12 +52,14 @@ class Control:
     learning_rate: float = 5e-4
     warmup_steps: int = 100
     without_text: float = 0.1
+    other_colours: float = 0.7
+    """Share of samples, edits aside, whose clothes and hair take other colours, where they can."""
     snr_limit: float = 5.0
     together: bool = False
-    """Whether the U-Net and the text encoder learn along. A control tells where things are, which leaves less to learn
+    """Whether the U-Net learns along. A control tells where things are, which leaves less to learn
     from each picture; so that the U-Net can also do without, some samples are shown nothing."""
     alone: float = 0.35
-    """Share of samples that are shown nothing, when together."""
+    """Share of samples without the control network, when together."""
     inpainted: float = 0.25
     """Share of samples that are partly known, when together."""
     tire_samples: int = 100_000
@@ -140,7 +153,8 @@ def train_control(
         recipe: Sizes and rates.
         vae: Trained, on ``device``.
         tokenizer: Of the captions.
-        base: The trained ``unet`` and ``text_encoder``; they stay as they are unless the recipe says together.
+        base: The trained ``unet`` and ``text_encoder``; they stay as they are, but for the U-Net of a recipe that
+            says together.
         data: Pictures to learn from.
         held: Pictures to measure on.
         folder: Of checkpoint, log and sheets.
@@ -150,17 +164,17 @@ def train_control(
         seen: Pictures they have seen.
     """
     unet, text = (nn.Module.to(base[name], device).eval() for name in ("unet", "text_encoder"))
-    for network in (unet, text):
-        network.train(recipe.together).requires_grad_(recipe.together)
+    unet.train(recipe.together).requires_grad_(recipe.together)
+    text.requires_grad_(False)
     control = new_control(unet, recipe)
     if start is not None:
         control.load_state_dict({key: value.float() for key, value in start.state_dict().items()})
     nn.Module.to(control, device).train()
     learning: dict[str, nn.Module] = {"controlnet": control}
     if recipe.together:
-        learning |= {"unet": unet, "text_encoder": text}
+        learning["unet"] = unet
     every = [parameter for network in learning.values() for parameter in network.parameters()]
-    optimizer = torch.optim.AdamW(every, recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(every, recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     training = Training(folder, learning, optimizer, samples=seen)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
@@ -174,19 +188,20 @@ def train_control(
         edited = int(rng.binomial(recipe.batch, recipe.edits)) if len(edits) else 0
         indices = rng.integers(len(data), size=recipe.batch)
         indices[:edited] = edits[rng.integers(max(len(edits), 1), size=edited)]
-        ids = captions_of(data, indices, tokenizer, recipe.without_text, rng)
+        batch = batch_of(data, indices, vae, recipe.other_colours, rng, keep=edited)
+        ids = captions_of(batch.records, tokenizer, recipe.without_text, rng)
         if edited:
             orders = [str(rng.choice(data.records[index]["instructions"])) for index in indices[:edited]]
             told = rng.random(edited) >= 0.25  # the others are given a caption of what should come out
             ids[:edited][torch.from_numpy(told)] = torch.from_numpy(tokens(tokenizer, orders))[torch.from_numpy(told)]
         alone = int(recipe.alone * recipe.batch) if recipe.together else 0
         pictures = control_pictures(data, indices[: recipe.batch - alone], edited, recipe.shown, rng)
-        pictures = torch.cat([pictures, pictures.new_zeros(alone, *pictures.shape[1:])]).to(device)
-        channels = known(data, indices, recipe.inpainted if recipe.together else 0.0, rng)
-        latents = torch.from_numpy(data.latents[indices]).float().to(device)
+        pictures = pictures.to(device)
+        channels = known(batch, recipe.inpainted if recipe.together else 0.0, rng)
+        latents = batch.latents.to(device)
         noise = normal_noise(tuple(latents.shape), recipe.seed, 17, training.samples, 1).to(device)
         steps = times(recipe.batch, levels.steps, rng).to(device)
-        with torch.set_grad_enabled(recipe.together):
+        with torch.no_grad():
             words = text(ids.to(device)).last_hidden_state
         loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
         loss.backward()
@@ -216,14 +231,22 @@ def _loss(
     pictures: Float[Tensor, "b p s s"],
     limit: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "b"]]:
+    """The U-Net's loss under control; where there are fewer pictures than samples, the last ones go without."""
     levels = schedule()
     assert levels.signal_power is not None
     power = levels.signal_power.to(latents.device)[steps].view(-1, 1, 1, 1)
     seen = torch.cat([power.sqrt() * latents + (1 - power).sqrt() * noise, known], 1)
-    down, middle = control(seen, steps, encoder_hidden_states=words, controlnet_cond=pictures, return_dict=False)
+    count = len(pictures)
+    if not count:
+        return base_loss(unet, latents, known, words, steps, noise, levels, limit)
+    down, middle = control(
+        seen[:count], steps[:count], encoder_hidden_states=words[:count], controlnet_cond=pictures, return_dict=False
+    )
+    rest = (0, 0, 0, 0, 0, 0, 0, len(seen) - count)
     return base_loss(
         unet, latents, known, words, steps, noise, levels, limit,
-        down_block_additional_residuals=down, mid_block_additional_residual=middle,
+        down_block_additional_residuals=[F.pad(each, rest) for each in down],
+        mid_block_additional_residual=F.pad(middle, rest),
     )  # fmt: skip
 
 
@@ -238,12 +261,12 @@ def controlled_error(
     device: str,
     count: int = 128,
 ) -> float:
-    """Squared error of v on people never trained on, shown one kind of picture; "nothing" for none."""
+    """Squared error of v on people never trained on, shown one kind of picture; "nothing": without the network."""
     picks = np.linspace(0, len(held) - 1, min(count, len(held))).astype(int)
     rng = draws(98, 0)
-    ids = captions_of(held, picks, tokenizer, 0.0, rng).to(device)
-    channels = Known(vae, held.pictures.shape[1])(held, picks, 0.0, rng)
-    latents = torch.from_numpy(held.latents[picks]).float().to(device)
+    batch = batch_of(held, picks, vae)
+    ids = captions_of(batch.records, tokenizer, 0.0, rng).to(device)
+    channels, latents = Known(vae, held.pictures.shape[1])(batch, 0.0, rng), batch.latents.to(device)
     noise = normal_noise(tuple(latents.shape), 98, 0, 1).to(device)
     steps = times(len(picks), schedule().steps, rng).to(device)
     words = base["text_encoder"](ids).last_hidden_state
@@ -253,13 +276,12 @@ def controlled_error(
 
 def _only(data: Store, indices: Int[ndarray, "b"], kind: str) -> Float[Tensor, "b k s s"]:
     size = data.pictures.shape[1]
-    out = torch.zeros(len(indices), 3 * len(CONTROLS), size, size)
-    if kind != "nothing":
+    out = torch.zeros(0 if kind == "nothing" else len(indices), 3 * len(CONTROLS), size, size)
+    for row, index in enumerate(indices[: len(out)]):
         first = 3 * CONTROLS.index(kind)
-        for row, index in enumerate(indices):
-            shard, place = data.shards[index]
-            picture = torch.from_numpy(shard.controls(place, (kind,), size)[kind]).float() / 255
-            out[row, first : first + 3] = picture.movedim(-1, 0)
+        shard, place = data.shards[index]
+        picture = torch.from_numpy(shard.controls(place, (kind,), size)[kind]).float() / 255
+        out[row, first : first + 3] = picture.movedim(-1, 0)
     return out
 
 

@@ -73,6 +73,11 @@ class Shard:
         with safe_open(self.path, "numpy") as file:
             return file.get_tensor(name)
 
+    def one(self, name: str, index: int) -> ndarray:
+        """The same of one picture, without reading the others."""
+        with safe_open(self.path, "numpy") as file:
+            return file.get_slice(name)[index : index + 1][0]
+
     def controls(self, index: int, names: Sequence[str], size: int) -> dict[str, UInt8[ndarray, "s s 3"]]:
         """Control pictures of one picture, by name: pose, landmarks, normal, silhouette."""
         found: dict[str, ndarray] = {}
@@ -228,7 +233,8 @@ def _pictures(
     for pose, shots in plan:
         stance = stand(figure, pose, base)
         base = stance.scene
-        said = spoken(replace(spec, pose=pose), seed)
+        posed = replace(spec, pose=pose)
+        said: dict[Crop, list[str]] = {"body": spoken(posed, seed, "body", 6), "head": spoken(posed, seed, "head", 4)}
         for shot in shots:
             light = None if shot.flat else random_light(np.random.default_rng(shot.light_seed))
             framed = closer(stance, shot.zoom)
@@ -243,18 +249,19 @@ def _pictures(
     return taken
 
 
-def spoken(spec: FigureSpec, seed: int) -> dict[Crop, list[str]]:
-    """Captions for pictures of the body, and for pictures of the head alone, which say little of what is not seen."""
+def spoken(spec: FigureSpec, seed: int, crop: Crop, count: int) -> list[str]:
+    """Captions for pictures of the body, or for pictures of the head alone, which say little of what is not seen."""
+    if crop == "body":
+        return [each.text for each in described(spec, seed, count)]
     extras = tuple(extra for extra in spec.extras if extra.kind not in ("belt", "gloves", "apron"))
     above = replace(spec, shoes=None, bottom=None if spec.body.age >= 18 else spec.bottom, extras=extras)
-    sentences = described(above, seed, 16)
+    sentences = described(above, seed, 4 * count)
 
     def unseen(index: int) -> tuple[int, int]:
         mentioned = sentences[index].mentioned
         return sum(name.startswith(UNSEEN_IN_HEADS) for name in mentioned), -len(mentioned)
 
-    heads = sorted(range(len(sentences)), key=unseen)[:4]
-    return {"body": [s.text for s in described(spec, seed, 6)], "head": [sentences[i].text for i in heads]}
+    return [sentences[i].text for i in sorted(range(len(sentences)), key=unseen)[:count]]
 
 
 def closer(stance: Stance, zoom: float) -> Stance:
@@ -331,8 +338,12 @@ FLAT_WORDS = ("flat light", "flat light", "flat lighting", "albedo, no shading")
 
 
 def phrase(record: dict[str, Any], rng: np.random.Generator) -> str:
-    """One caption of a picture with its view, crop and light in words, each of which is sometimes left out."""
-    text = str(rng.choice(record["captions"])).rstrip(".")
+    """One caption of a picture with its view, crop and light in words, each of which is sometimes left out.
+
+    A caption twice as long, which says more, is twice as likely.
+    """
+    lengths = np.array([len(text) for text in record["captions"]])
+    text = str(rng.choice(record["captions"], p=lengths / lengths.sum())).rstrip(".")
     if rng.random() < 0.8:
         shape = VIEW_SHAPES[rng.integers(len(VIEW_SHAPES))]
         view = record["view"]

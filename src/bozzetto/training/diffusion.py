@@ -1,4 +1,4 @@
-"""Training the U-Net and the text encoder together, on latents that are computed once.
+"""Training the U-Net on latents that are computed once, with a text encoder that can read already.
 
 v-prediction with zero terminal SNR (Lin et al. 2023, arXiv:2305.08891). Losses are weighted by min-SNR (Hang et al.
 2023, arXiv:2303.09556), but never by less than plain v-prediction does where there is almost no signal: their weight
@@ -32,13 +32,14 @@ from bozzetto.prior.text import TextEncoder
 from bozzetto.training.codec import to_model
 from bozzetto.training.data import Shard, phrase, smaller
 from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.recolour import recoloured
 from bozzetto.training.sheets import save_sheet
-from bozzetto.training.text import LENGTH, text_config, tokens
+from bozzetto.training.text import LENGTH, tokens
 
 
 @dataclass(frozen=True)
 class Base:
-    """The U-Net's and the text encoder's recipe."""
+    """The U-Net's recipe."""
 
     size: int = 64
     """Pixels of a side."""
@@ -46,8 +47,6 @@ class Base:
     layers: int = 1
     """Blocks a resolution."""
     heads: tuple[int, ...] = (4, 5)
-    text_width: int = 192
-    text_layers: int = 4
     batch: int = 32
     learning_rate: float = 1e-3
     tire_samples: int = 100_000
@@ -57,6 +56,8 @@ class Base:
     """Share of samples that see no caption."""
     inpainted: float = 0.35
     """Share of samples that are partly known."""
+    other_colours: float = 0.7
+    """Share of samples whose clothes and hair take other colours, where they can."""
     snr_limit: float = 5.0
     seed: int = 0
 
@@ -75,8 +76,12 @@ def schedule() -> Schedule:
     return schedule_from_config(dict(scheduler().config))
 
 
-def new_unet(recipe: Base, latent_channels: int) -> UNet2DConditionModel:
-    """A U-Net with inpainting channels: noisy latents, mask, latents of what is known."""
+def new_unet(recipe: Base, latent_channels: int, text_width: int) -> UNet2DConditionModel:
+    """A U-Net with inpainting channels: noisy latents, mask, latents of what is known.
+
+    Beside attending to every word it is told all of them at once, with the noise level, as DeepFloyd IF is: what holds
+    for the whole picture is learned sooner.
+    """
     levels = len(recipe.channels)
     torch.manual_seed(recipe.seed)
     return UNet2DConditionModel(
@@ -87,16 +92,12 @@ def new_unet(recipe: Base, latent_channels: int) -> UNet2DConditionModel:
         layers_per_block=recipe.layers,
         down_block_types=("CrossAttnDownBlock2D",) * levels,
         up_block_types=("CrossAttnUpBlock2D",) * levels,
-        cross_attention_dim=recipe.text_width,
+        cross_attention_dim=text_width,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=text_width // 48,
         attention_head_dim=recipe.heads,  # type: ignore[arg-type]
         use_linear_projection=True,
     )
-
-
-def new_text(recipe: Base, tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """A text encoder of random weights."""
-    torch.manual_seed(recipe.seed + 1)
-    return CLIPTextModel(text_config(tokenizer, recipe.text_width, recipe.text_layers))
 
 
 # ---------------------------------------------------------------------------------------------------- data
@@ -157,16 +158,50 @@ def _encode(vae: PatchAutoencoder, pictures: UInt8[ndarray, "n s s 3"]) -> Float
     ).numpy()
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some of the pictures, as one step sees them."""
+
+    latents: Float[Tensor, "b c y x"]
+    pictures: UInt8[ndarray, "b s s 3"]
+    layers: UInt8[ndarray, "b s s"]
+    records: list[dict[str, Any]]
+
+
+def batch_of(
+    data: Store,
+    indices: Int[ndarray, "b"],
+    vae: PatchAutoencoder,
+    other_colours: float = 0.0,
+    rng: np.random.Generator | None = None,
+    keep: int = 0,
+) -> Batch:
+    """The pictures of these numbers; with this probability each in other colours, but for the first ``keep``."""
+    latents = torch.from_numpy(data.latents[indices]).float()
+    pictures, layers = data.pictures[indices], data.layers[indices]
+    records = [data.records[index] for index in indices]
+    changed = []
+    for row, index in enumerate(indices):
+        if rng is not None and row >= keep and rng.random() < other_colours:
+            shard, place = data.shards[index]
+            if (found := recoloured(shard, place, rng)) is not None:
+                pictures[row], records[row] = smaller(found[0][None], pictures.shape[1])[0], found[1]
+                changed.append(row)
+    if changed:
+        latents[changed] = torch.from_numpy(_encode(vae, pictures[changed]))
+    return Batch(latents, pictures, layers, records)
+
+
 def captions_of(
-    data: Store, indices: Int[ndarray, "b"], tokenizer: CLIPTokenizer, without: float, rng: np.random.Generator
+    records: Sequence[dict[str, Any]], tokenizer: CLIPTokenizer, without: float, rng: np.random.Generator
 ) -> Int[Tensor, "b n"]:
-    """Tokens of one caption each: the longest of a few that fits; some are empty."""
+    """Tokens of one caption each: one of a few that fits; some are empty."""
     texts = []
-    for index in indices:
+    for record in records:
         text = ""
         if rng.random() >= without:
             for _ in range(4):
-                text = phrase(data.records[index], rng)
+                text = phrase(record, rng)
                 if len(tokenizer.tokenize(text, verbose=False)) <= LENGTH - 2:
                     break
         texts.append(text)
@@ -201,17 +236,15 @@ class Known:
             self.grey = vae.encode(grey).latent_dist.mean
 
     @torch.no_grad()
-    def __call__(
-        self, data: Store, indices: Int[ndarray, "b"], share: float, rng: np.random.Generator
-    ) -> Float[Tensor, "b k y x"]:
+    def __call__(self, batch: Batch, share: float, rng: np.random.Generator) -> Float[Tensor, "b k y x"]:
         """Mask and known latents; ones and a grey picture for most."""
         y, x = self.grey.shape[2:]
-        mask = torch.ones(len(indices), 1, y, x)
-        known = self.grey.repeat(len(indices), 1, 1, 1)
-        painted = [i for i in range(len(indices)) if rng.random() < share]
+        mask = torch.ones(len(batch.records), 1, y, x)
+        known = self.grey.repeat(len(batch.records), 1, 1, 1)
+        painted = [i for i in range(len(batch.records)) if rng.random() < share]
         if painted:
-            masks = torch.from_numpy(np.stack([random_mask(data.layers[indices[i]], rng) for i in painted]))[:, None]
-            pictures = to_model(data.pictures[indices[painted]]) * (1 - masks)
+            masks = torch.from_numpy(np.stack([random_mask(batch.layers[i], rng) for i in painted]))[:, None]
+            pictures = to_model(batch.pictures[painted]) * (1 - masks)
             known[painted] = self.vae.encode(pictures.to(known.device)).latent_dist.mean
             mask[painted] = F.interpolate(masks, (y, x), mode="nearest")
         return torch.cat([mask.to(known.device), known], 1)
@@ -259,12 +292,13 @@ def train_base(
     recipe: Base,
     vae: PatchAutoencoder,
     tokenizer: CLIPTokenizer,
+    text: CLIPTextModel,
     data: Store,
     held: Store,
     folder: Path,
     pace: Pace,
     device: str = "cpu",
-    start: Mapping[str, nn.Module] | None = None,
+    start: nn.Module | None = None,
     seen: int = 0,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop.
@@ -273,24 +307,24 @@ def train_base(
         recipe: Sizes and rates.
         vae: Trained, on ``device``.
         tokenizer: Of the captions.
+        text: The trained text encoder; it stays as it is.
         data: Pictures to learn from.
         held: Pictures to measure on.
         folder: Of checkpoint, log and sheets.
         pace: When to stop and to write.
         device: Where the networks live.
-        start: Weights to begin with where there is no checkpoint.
-        seen: Pictures they have seen.
+        start: A U-Net to begin with where there is no checkpoint.
+        seen: Pictures it has seen.
     """
-    unet, text = new_unet(recipe, vae.config.latent_channels), new_text(recipe, tokenizer)  # type: ignore[attr-defined]
-    if start:
-        unet.load_state_dict({k: v.float() for k, v in start["unet"].state_dict().items()})
-        text.load_state_dict({k: v.float() for k, v in start["text_encoder"].state_dict().items()})
-    for network in (unet, text):
-        nn.Module.to(network, device).train()
+    unet = new_unet(recipe, vae.config.latent_channels, text.config.hidden_size)  # type: ignore[attr-defined]
+    if start is not None:
+        unet.load_state_dict({k: v.float() for k, v in start.state_dict().items()})
+    nn.Module.to(unet, device).train()
+    nn.Module.to(text, device).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
-        [*unet.parameters(), *text.parameters()], recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+        unet.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
-    training = Training(folder, {"unet": unet, "text_encoder": text}, optimizer, samples=seen)
+    training = Training(folder, {"unet": unet}, optimizer, samples=seen)
     training.load()
     known, levels = Known(vae, recipe.size), schedule()
 
@@ -301,19 +335,21 @@ def train_base(
             group["lr"] = rate
         rng = draws(recipe.seed, training.samples)
         indices = rng.integers(len(data), size=recipe.batch)
-        ids = captions_of(data, indices, tokenizer, recipe.without_text, rng).to(device)
-        channels = known(data, indices, recipe.inpainted, rng)
-        latents = torch.from_numpy(data.latents[indices]).float().to(device)
+        batch = batch_of(data, indices, vae, recipe.other_colours, rng)
+        ids = captions_of(batch.records, tokenizer, recipe.without_text, rng).to(device)
+        channels, latents = known(batch, recipe.inpainted, rng), batch.latents.to(device)
         noise = normal_noise(tuple(latents.shape), recipe.seed, training.samples, 1).to(device)
         steps = times(recipe.batch, levels.steps, rng).to(device)
-        words = text(ids).last_hidden_state
+        with torch.no_grad():
+            words = text(ids).last_hidden_state
         loss, error = base_loss(unet, latents, channels, words, steps, noise, levels, recipe.snr_limit)
         loss.backward()
         return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
 
     def look() -> dict[str, float]:
-        mean = held_error(training.averages, vae, tokenizer, held, recipe, device)
-        prior = as_prior(vae, training.averages, tokenizer)
+        networks = {**training.averages, "text_encoder": text}
+        mean = held_error(networks, vae, tokenizer, held, recipe, device)
+        prior = as_prior(vae, networks, tokenizer)
         pictures = preview(prior, PREVIEW)
         save_sheet(pictures.movedim(-1, 1), folder / f"samples-{training.samples:08d}.png", 8, 3)
         return {"held_error": mean}
@@ -337,9 +373,9 @@ def held_error(
     picks = np.linspace(0, len(held) - 1, min(count, len(held))).astype(int)
     for number, part in enumerate(np.array_split(picks, max(1, len(picks) // 64))):
         rng = draws(99, number)
-        ids = captions_of(held, part, tokenizer, 0.0, rng).to(device)
-        channels = known(held, part, 0.0, rng)
-        latents = torch.from_numpy(held.latents[part]).float().to(device)
+        batch = batch_of(held, part, vae)
+        ids = captions_of(batch.records, tokenizer, 0.0, rng).to(device)
+        channels, latents = known(batch, 0.0, rng), batch.latents.to(device)
         noise = normal_noise(tuple(latents.shape), 99, number, 1).to(device)
         steps = times(len(part), levels.steps, rng).to(device)
         words = modules["text_encoder"](ids).last_hidden_state

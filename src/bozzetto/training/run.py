@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,15 +12,18 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from filelock import FileLock, Timeout
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from bozzetto.evaluate.judge import WEIGHTS, Judge
 from bozzetto.kept import folder as cache_folder
 from bozzetto.prior.autoencoder import PatchAutoencoder
 from bozzetto.training.codec import Codec, train_codec
-from bozzetto.training.command import Part, TrainPrior
+from bozzetto.training.command import EMBEDDED, Part, TrainPrior
 from bozzetto.training.control import Control, train_control
 from bozzetto.training.data import Shard, Split, default_folder, make_shards, shards
 from bozzetto.training.diffusion import Base, Store, scheduler, store, train_base
 from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
+from bozzetto.training.judge import Judging, export_judge, train_judge
 from bozzetto.training.loop import CHECKPOINT, Pace, Training, seconds_of
+from bozzetto.training.reading import Reading, train_text
 from bozzetto.training.text import train_tokenizer, words
 from bozzetto.training.vision import Vision, train_vision
 from bozzetto.types import UserError
@@ -70,20 +73,29 @@ def _vae(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], N
     _card(options, "vae", recipe, done, quality, found)
 
 
+def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / "text"
+    _check_resume(folder, options)
+    recipe = Reading(seed=options.seed)
+    training = train_text(recipe, _tokenizer(options.export), folder, Pace(seconds), options.device)
+    done, quality = _finish(training, say)
+    export_model(done.averages["reader"].text_encoder, options.export / "text_encoder")  # type: ignore[arg-type]
+    _card(options, "text", recipe, done, quality, [])
+
+
 def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
     folder = work / f"base-{options.size}"
     _check_resume(folder, options)
     recipe = Base(size=options.size, seed=options.seed)
+    text, tokenizer = _exported_text(options.export), _tokenizer(options.export)
     vae, found, data, held = _learnt(options, work, say)
-    tokenizer = _tokenizer(options.export)
-    start, seen = {}, 0
+    start, seen = None, 0
     if options.resume and not (folder / CHECKPOINT).exists() and (options.export / "unet" / "config.json").exists():
-        start, seen = _exported_base(options.export), read_card(options.export)["base"]["samples"]
+        start, seen = _exported_unet(options.export), read_card(options.export)["base"]["samples"]
         say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
-    training = train_base(recipe, vae, tokenizer, data, held, folder, Pace(seconds), options.device, start, seen)
+    training = train_base(recipe, vae, tokenizer, text, data, held, folder, Pace(seconds), options.device, start, seen)
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
-    export_model(done.averages["text_encoder"], options.export / "text_encoder")
     export_model(done.averages["unet"], options.export / "unet")
     _card(options, "base", recipe, done, quality, found)
 
@@ -98,7 +110,7 @@ def _control(
     folder = work / f"{'together' if together else 'control'}-{options.size}"
     _check_resume(folder, options)
     recipe = Control(seed=options.seed, together=together, learning_rate=1e-3 if together else 5e-4)
-    base = _exported_base(options.export)
+    base = {"unet": _exported_unet(options.export), "text_encoder": _exported_text(options.export)}
     vae, found, data, held = _learnt(options, work, say)
     tokenizer = _tokenizer(options.export)
     start, seen = None, 0
@@ -123,7 +135,7 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     folder = work / f"vision-{options.size}"
     _check_resume(folder, options)
     recipe = Vision(seed=options.seed)
-    text = _exported_base(options.export)["text_encoder"]
+    text = _exported_text(options.export)
     _, found, data, held = _learnt(options, work, say)
     training = train_vision(recipe, text, _tokenizer(options.export), data, held, folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
@@ -131,13 +143,27 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     _card(options, "vision", recipe, done, quality, found)
 
 
+def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / "judge"
+    _check_resume(folder, options)
+    recipe = Judging(seed=options.seed + 1_000)
+    found, held = _shards(options, "judge"), _shards(options, "held")
+    done, quality = _finish(train_judge(recipe, found, held, folder, Pace(seconds)), say)
+    judge, export = done.averages["judge"], WEIGHTS if options.export == EMBEDDED else options.export / "judge"
+    assert isinstance(judge, Judge)
+    export_judge(judge, export)
+    _card(replace(options, export=export, seed=recipe.seed), "judge", recipe, done, quality, found)
+
+
 _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
     "data": _data,
+    "text": _text,
     "vae": _vae,
     "base": _base,
     "control": _control,
     "together": _together,
     "vision": _vision,
+    "judge": _judge,
 }
 
 
@@ -223,14 +249,23 @@ def _tokenizer(export: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def _exported_base(export: Path) -> dict[str, Any]:
-    """The finished U-Net and text encoder.
+def _exported_unet(export: Path) -> UNet2DConditionModel:
+    """The finished U-Net.
 
     Raises:
-        UserError: There are none.
+        UserError: There is none.
     """
     if not (export / "unet" / "config.json").exists():
-        raise UserError("The U-Net and its text encoder come first. Make them with: bozzetto train-prior --part base")
-    unet = UNet2DConditionModel.from_pretrained(export / "unet", torch_dtype=torch.float32)
-    text = CLIPTextModel.from_pretrained(export / "text_encoder", dtype=torch.float32)
-    return {"unet": unet, "text_encoder": text}
+        raise UserError("The U-Net comes first. Make it with: bozzetto train-prior --part base")
+    return UNet2DConditionModel.from_pretrained(export / "unet", torch_dtype=torch.float32)
+
+
+def _exported_text(export: Path) -> CLIPTextModel:
+    """The finished text encoder.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not (export / "text_encoder" / "config.json").exists():
+        raise UserError("The text encoder comes first. Make it with: bozzetto train-prior --part text")
+    return CLIPTextModel.from_pretrained(export / "text_encoder", dtype=torch.float32)

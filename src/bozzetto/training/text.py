@@ -5,10 +5,14 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Float, Int
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPTextConfig, CLIPTokenizer
+from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from bozzetto.figure.captions import captions
 from bozzetto.training.data import CROP_WORDS, FLAT_WORDS, person_spec
@@ -81,6 +85,19 @@ def text_config(tokenizer: CLIPTokenizer, width: int, layers: int) -> CLIPTextCo
         eos_token_id=tokenizer.convert_tokens_to_ids(END),  # type: ignore[arg-type]
         pad_token_id=tokenizer.convert_tokens_to_ids(END),  # type: ignore[arg-type]
     )
+
+
+def new_text(tokenizer: CLIPTokenizer, width: int, layers: int, seed: int) -> CLIPTextModel:
+    """A text encoder of random weights."""
+    torch.manual_seed(seed + 1)
+    return CLIPTextModel(text_config(tokenizer, width, layers))
+
+
+def at_end(text: CLIPTextModel, ids: Int[Tensor, "b n"], features: Float[Tensor, "b n d"]) -> Float[Tensor, "b d"]:
+    """The features at each text's end."""
+    end: Any = text.config.eos_token_id
+    ends = torch.eq(ids, end).int().argmax(-1)
+    return features[torch.arange(len(ids), device=ids.device), ends]
 
 
 def tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> np.ndarray:

@@ -8,7 +8,6 @@ it twice, so a batch draws people, then one picture of each.
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVis
 from bozzetto.prior.score import CLIP_MEAN, CLIP_STD
 from bozzetto.training.diffusion import Store, captions_of
 from bozzetto.training.loop import Pace, Training, draws, train
+from bozzetto.training.text import at_end
 
 PATCH = 8
 
@@ -75,9 +75,7 @@ def pixels(data: Store, indices: Int[ndarray, "b"]) -> Float[Tensor, "b 3 h w"]:
 @torch.no_grad()
 def pooled(text: CLIPTextModel, ids: Int[Tensor, "b n"]) -> Float[Tensor, "b d"]:
     """The features at each text's end."""
-    end: Any = text.config.eos_token_id
-    ends = torch.eq(ids, end).int().argmax(-1)
-    return text(ids).last_hidden_state[torch.arange(len(ids), device=ids.device), ends]
+    return at_end(text, ids, text(ids).last_hidden_state)
 
 
 def people_of(data: Store) -> list[Int[ndarray, "n"]]:
@@ -112,7 +110,7 @@ def train_vision(
     ) -> Float[Tensor, "b b"]:
         chosen = rng.permutation(len(groups))[: recipe.batch]
         indices = np.array([rng.choice(groups[index]) for index in chosen])
-        ids = captions_of(source, indices, tokenizer, 0.0, rng).to(device)
+        ids = captions_of([source.records[index] for index in indices], tokenizer, 0.0, rng).to(device)
         return towers(pixels(source, indices).to(device), pooled(text, ids))
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
