@@ -1,35 +1,68 @@
-"""The measure of painted colours knows plain paint, and chance from skill."""
+"""The measure of painted pictures knows plain paint, outlines, and chance from skill."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from bozzetto.evaluate.pictures import Task, basic, interval, judge
-from bozzetto.figure.colours import colour, srgb_to_lab
+from bozzetto.evaluate.judge import Judge
+from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at, outline, told
+from bozzetto.figure.colours import colour, nearest_basic, srgb_to_lab
 from bozzetto.figure.people import random_spec
+from bozzetto.training.judge import PROBES
+
+
+@pytest.fixture(scope="module")
+def judge():
+    torch.manual_seed(0)
+    return Judge(PROBES, (8, 8, 16, 16)).eval()
 
 
 def task():
+    """Two stripes of cloth on a grey ground."""
     spec = next(s for s in map(random_spec, range(100)) if s.top and s.bottom)
-    top, bottom = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
-    top[1:4, 2:6], bottom[4:7, 2:6] = True, True
-    return Task("somebody", spec, np.zeros((8, 8, 3), np.float32), {"top": top, "bottom": bottom})
+    top, bottom = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
+    top[3:8, 4:12], bottom[8:13, 4:12] = True, True
+    spec = replace(
+        spec, top=replace(spec.top, colour=colour("red")), bottom=replace(spec.bottom, colour=colour("blue"))
+    )
+    picture = np.full((16, 16, 3), 0.5, np.float32)
+    for slot, mask in (("top", top), ("bottom", bottom)):
+        picture[mask] = getattr(spec, slot).colour.srgb
+    masks = {"top": top, "bottom": bottom}
+    return Task("somebody", spec, np.zeros_like(picture), masks, top | bottom, {"view": "front view"}, picture)
 
 
-def test_plain_paint_is_right_and_other_paint_is_wrong():
+def test_plain_paint_is_right_and_other_paint_is_wrong(judge):
     one = task()
-    picture = np.full((8, 8, 3), 0.5, np.float32)
-    for slot, mask in one.masks.items():
-        picture[mask] = getattr(one.spec, slot).colour.srgb
-    row = judge(one, picture)
-    assert row.asked == row.seen
-    picture[one.masks["top"]] = 1 - picture[one.masks["top"]]
-    row = judge(one, picture)
-    assert row.asked["bottom"] == row.seen["bottom"] and row.asked["top"] != row.seen["top"]
+    other = one.picture.copy()
+    other[one.masks["top"]] = colour("green").srgb
+    right, wrong = look_at([one, one], np.stack([one.picture, other]), judge)
+    assert (right.seen["top"], right.seen["bottom"]) == ("red", "blue") and right.overlap > 0.99
+    assert (wrong.seen["top"], wrong.seen["bottom"]) == ("green", "blue")
+    assert right.seen["view"] in PROBES["view"]
+    assert "top 50 % of 2" in told([right, wrong]) and "bottom 100 % of 2" in told([right, wrong])
+
+
+def test_the_outline_is_what_the_background_is_not():
+    one = task()
+    assert (outline(one.picture) == one.figure).all()
+    assert not outline(np.full((16, 16, 3), 0.3, np.float32)).any()
+
+
+def test_distance_is_nothing_between_halves_and_grows_with_what_sets_apart():
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(120, 8)), rng.normal(size=(120, 8)), rng.normal(1.0, 1.0, size=(120, 8))
+    same, low, high = kernel_distance(a, b, rng)
+    assert low < 0 < high and abs(same) < 0.1
+    far, low, _ = kernel_distance(a, c, rng)
+    assert far > 1 and low > 0.5
 
 
 @pytest.mark.parametrize(("name", "plain"), [("cobalt", "blue"), ("crimson", "red"), ("white", "white")])
 def test_colours_have_a_plain_name(name, plain):
-    assert basic(srgb_to_lab(np.array(colour(name).srgb))) == plain
+    assert nearest_basic(srgb_to_lab(np.array(colour(name).srgb))) == plain
 
 
 def test_the_interval_is_wilson_s():

@@ -1,24 +1,29 @@
 """Whether a prior paints what it is told: ``python -m bozzetto.evaluate.pictures --out DIR``.
 
 Captions of people no training saw, drawn anew by the prior, with their normal map as control or from words alone. The
-named colour of a garment is looked for where the garment truly is, in the picture's own pixels: no network judges
-another. Finished batches are kept in DIR, so that the same command goes on where it was stopped.
+named colour of a garment is looked for where the garment truly is, in the picture's own pixels; so is the outline of
+the figure, before its plain background. What pixels do not tell (garments, hair, look, view), the judge does: a network
+that no prior has seen; its own share of right answers about true pictures stands beside. Finished batches are kept in
+DIR, so that the same command goes on where it was stopped.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from safetensors.torch import load_file, save_file
 from scipy import ndimage
 
+from bozzetto.evaluate.judge import Judge, load_judge
 from bozzetto.figure.captions import described
-from bozzetto.figure.colours import nearest_basic, srgb_to_lab
+from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, srgb_to_lab
 from bozzetto.figure.spec import FigureSpec, from_json
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Conditions, Prior
@@ -28,6 +33,7 @@ from bozzetto.render.pictures import contact_sheet
 from bozzetto.training.data import Shard, default_folder, shards, smaller
 
 SLOTS = ("top", "bottom")
+PROBES = ("top.kind", "bottom.kind", "hair.style", "look")
 BATCH = 20
 
 
@@ -39,6 +45,12 @@ class Task:
     spec: FigureSpec
     normal: Float[ndarray, "s s 3"]
     masks: dict[str, Bool[ndarray, "s s"]]
+    """Of the garments whose colour is asked; none where the look changes colours."""
+    figure: Bool[ndarray, "s s"]
+    asked: dict[str, str]
+    """What the judge must see, by probe."""
+    picture: Float[ndarray, "s s 3"]
+    """The true one."""
 
 
 @dataclass(frozen=True)
@@ -47,46 +59,84 @@ class Row:
 
     caption: str
     asked: dict[str, str]
-    """By slot: the basic colour nearest to the named one."""
+    """By slot: the basic colour nearest to the named one; by probe: what the caption says."""
     seen: dict[str, str]
+    overlap: float
+    """Intersection over union of the figure's outline with the true one."""
 
 
 def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
-    """Full-body pictures whose caption names a top's and a bottom's colour, both of them to be seen."""
-    out: list[Task] = []
+    """Full-body pictures that name the colours of a top and a bottom, both to be seen; a quarter are of other looks."""
+    coloured: list[Task] = []
+    looks: list[Task] = []
     for shard in found:
         taken = [0] * len(shard.people)
-        layers, normals = shard["layer"], smaller(shard["normal"], size)
+        layers, normals, pictures = (shard[name] for name in ("layer", "normal", "rgb"))
+        normals, pictures = smaller(normals, size), smaller(pictures, size)
         step = layers.shape[1] // size
         for index, record in enumerate(shard.records):
-            if record["crop"] != "body" or len(out) == count or taken[record["person"]] == 3:
+            if record["crop"] != "body" or taken[record["person"]] == 3:
                 continue
             person = shard.people[record["person"]]
             spec = from_json(json.dumps(person["spec"]))
             layer = layers[index, step // 2 :: step, step // 2 :: step]
+            realistic = spec.look == "realistic"
             masks = {
                 slot: ndimage.binary_erosion(layer == person["layers"].index(slot) + 1)
                 for slot in SLOTS
-                if slot in person["layers"]
+                if realistic and slot in person["layers"]
             }
-            if len(masks) < 2 or min(mask.sum() for mask in masks.values()) < 12 or spec.look != "realistic":
+            if realistic and (len(masks) < 2 or min(mask.sum() for mask in masks.values()) < 12):
                 continue
-            named = {"top.colour", "bottom.colour"}
-            said = [each.text for each in described(spec, index, 24) if named <= set(each.mentioned)]
-            if said and all(getattr(spec, slot).pattern == "plain" for slot in SLOTS):
-                caption = f"{said[0].rstrip('.')}, {record['view']}, full body, flat light"
-                taken[record["person"]] += 1
-                out.append(Task(caption, spec, normals[index].astype(np.float32) / 255, masks))
-    return out
+            if realistic and not all(getattr(spec, slot).pattern == "plain" for slot in SLOTS):
+                continue
+            named = {f"{slot}.colour" for slot in SLOTS} if realistic else {"look"}
+            said = next((each for each in described(spec, index, 24) if named <= set(each.mentioned)), None)
+            into, room = (coloured, count - count // 4) if realistic else (looks, count // 4)
+            if said is None or len(into) == room:
+                continue
+            taken[record["person"]] += 1
+            caption = f"{said.text.rstrip('.')}, {record['view']}, full body, flat light"
+            asked = {path: _named(spec, path) for path in PROBES if path in said.mentioned}
+            shown = (normals[index], pictures[index])
+            normal, picture = (each.astype(np.float32) / 255 for each in shown)
+            into.append(Task(caption, spec, normal, masks, layer > 0, {**asked, "view": record["view"]}, picture))
+    return coloured + looks
 
 
-def judge(task: Task, picture: Float[ndarray, "s s 3"]) -> Row:
-    """The colours of a picture where the garments truly are."""
-    asked, seen = {}, {}
-    for slot, mask in task.masks.items():
-        asked[slot] = nearest_basic(srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb)))
-        seen[slot] = nearest_basic(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)))
-    return Row(task.caption, asked, seen)
+def _named(spec: FigureSpec, path: str) -> str:
+    value: Any = spec
+    for name in path.split("."):
+        value = getattr(value, name)
+    return str(value)
+
+
+def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
+    """Where a picture is not its background: what differs from the border's median by more than 8 in CIEDE2000."""
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    background = srgb_to_lab(np.median(border, 0).astype(np.float64))
+    apart = delta_e_2000_lab(srgb_to_lab(picture.astype(np.float64)), np.broadcast_to(background, picture.shape))
+    return ndimage.binary_opening(apart > 8)
+
+
+def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge) -> list[Row]:
+    """Colours of pictures where the garments truly are, outlines, and what the judge sees in them."""
+    shown = torch.from_numpy(np.ascontiguousarray(pictures)).float()
+    answers = {path: judge.says(shown, path) for path in (*PROBES, "view")}
+    rows = []
+    for number, (task, picture) in enumerate(zip(tasks, pictures, strict=True)):
+        asked = {
+            slot: nearest_basic(srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb))) for slot in task.masks
+        }
+        seen = {
+            slot: nearest_basic(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)))
+            for slot, mask in task.masks.items()
+        }
+        found = outline(picture)
+        overlap = (found & task.figure).sum() / max((found | task.figure).sum(), 1)
+        seen |= {path: answers[path][number] for path in task.asked}
+        rows.append(Row(task.caption, asked | task.asked, seen, float(overlap)))
+    return rows
 
 
 def interval(right: int, of: int) -> tuple[float, float]:
@@ -97,37 +147,62 @@ def interval(right: int, of: int) -> tuple[float, float]:
 
 
 def measure(
-    prior: Prior, work: Sequence[Task], out: Path, control: bool, scale: float, steps: int, seed: int
-) -> list[Row]:
-    """Paints and judges every task, a batch a file."""
+    prior: Prior, judge: Judge, work: Sequence[Task], out: Path, control: bool, scale: float, steps: int, seed: int
+) -> tuple[list[Row], Float[ndarray, "n d"]]:
+    """Paints and judges every task, a batch a file; the rows, and the judge's features of what was painted."""
     rows: list[Row] = []
+    features = []
     for first in range(0, len(work), BATCH):
         batch = work[first : first + BATCH]
-        path = out / f"{'normal' if control else 'words'}-{first:04d}.json"
+        path = out / f"{'normal' if control else 'words'}-{first:04d}.safetensors"
         if not path.exists():
             normals = torch.from_numpy(np.stack([task.normal for task in batch]))
             made = imagine(
                 prior, [task.caption for task in batch], steps=steps, guidance=Guidance(scale),
                 conditions=Conditions({"normal": normals}) if control else None,
                 generator=torch.Generator().manual_seed(seed + first),
-            ).clamp(0, 1).numpy()  # fmt: skip
-            judged = [asdict(judge(task, picture)) for task, picture in zip(batch, made, strict=True)]
-            tiles = [np.kron((picture * 255 + 0.5).astype(np.uint8), np.ones((2, 2, 1), np.uint8)) for picture in made]
+            ).clamp(0, 1)  # fmt: skip
+            codes = (made * 255 + 0.5).byte()
+            tiles = [np.kron(picture, np.ones((2, 2, 1), np.uint8)) for picture in codes.numpy()]
             contact_sheet(tiles, 10).save(path.with_suffix(".png"))
             with atomic_path(path) as partial:
-                partial.write_text(json.dumps(judged, indent=1))
-        rows += [Row(**row) for row in json.loads(path.read_text())]
-        say(rows, control)
-    return rows
+                save_file({"pictures": codes}, partial)
+        pictures = load_file(path)["pictures"].float() / 255
+        rows += look_at(batch, pictures.numpy(), judge)
+        with torch.no_grad():
+            features.append(judge.features(pictures).numpy())
+        print(f"{len(rows)} captions, {'normal control' if control else 'words alone'}: {told(rows)}", flush=True)
+    return rows, np.concatenate(features)
 
 
-def say(rows: Sequence[Row], control: bool) -> None:
+def told(rows: Sequence[Row]) -> str:
+    """Shares of right answers with their 95 % intervals, and the mean overlap of outlines."""
     parts = []
-    for slot in SLOTS:
-        right = sum(row.asked[slot] == row.seen[slot] for row in rows)
-        low, high = interval(right, len(rows))
-        parts.append(f"{slot} {100 * right / len(rows):.0f} % ({100 * low:.0f} to {100 * high:.0f})")
-    print(f"{len(rows)} captions, {'normal control' if control else 'words alone'}: {', '.join(parts)}", flush=True)
+    for path in (*SLOTS, *PROBES, "view"):
+        pairs = [(row.asked[path], row.seen[path]) for row in rows if path in row.asked]
+        if pairs:
+            right = sum(one == two for one, two in pairs)
+            low, high = interval(right, len(pairs))
+            parts.append(
+                f"{path} {100 * right / len(pairs):.0f} % of {len(pairs)} ({100 * low:.0f} to {100 * high:.0f})"
+            )
+    return ", ".join([*parts, f"outline {np.mean([row.overlap for row in rows]):.2f}"])
+
+
+def kernel_distance(
+    a: Float[ndarray, "n d"], b: Float[ndarray, "m d"], rng: np.random.Generator, draws: int = 200
+) -> tuple[float, float, float]:
+    """KID (Binkowski et al. 2018, arXiv:1801.01401, Eq. 4) of two sets of features, with a 95 % bootstrap interval."""
+
+    def once(a: ndarray, b: ndarray) -> float:
+        kernel = [(x @ y.T / x.shape[1] + 1) ** 3 for x, y in ((a, a), (b, b), (a, b))]
+        within = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in kernel[:2]]
+        return float(sum(within) - 2 * kernel[2].mean())
+
+    half = max(2, min(len(a), len(b)) // 2)
+    found = [once(*(x[rng.choice(len(x), half, replace=False)] for x in (a, b))) for _ in range(draws)]
+    low, high = np.quantile(found, (0.025, 0.975))
+    return once(a, b), float(low), float(high)
 
 
 def main() -> None:
@@ -142,21 +217,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    prior = load(arguments.prior)
+    prior, judge = load(arguments.prior), load_judge()
     work = tasks(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
-    truth = [judge(task, _painted(task)) for task in work]
-    print("What the measure says of plain paint:", end=" ")
-    say(truth, arguments.control == "normal")
+    true = np.stack([task.picture for task in work])
+    print(f"What the measure says of the true pictures: {told(look_at(work, true, judge))}", flush=True)
     control = arguments.control == "normal"
-    measure(prior, work, arguments.out, control, arguments.guidance, arguments.steps, arguments.seed)
-
-
-def _painted(task: Task) -> Float[ndarray, "s s 3"]:
-    """The asked colours and nothing else: what the measure must find right."""
-    picture = np.full(task.normal.shape, 0.5, np.float32)
-    for slot, mask in task.masks.items():
-        picture[mask] = getattr(task.spec, slot).colour.srgb
-    return picture
+    _, made = measure(prior, judge, work, arguments.out, control, arguments.guidance, arguments.steps, arguments.seed)
+    with torch.no_grad():
+        real = judge.features(torch.from_numpy(true)).numpy()
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(real))
+    for name, a, b in (("painted", real, made), ("true", real[order[::2]], real[order[1::2]])):
+        value, low, high = kernel_distance(a, b, rng)
+        print(f"KID of {name} against true pictures: {value:.4f} ({low:.4f} to {high:.4f} by halves)", flush=True)
 
 
 if __name__ == "__main__":
