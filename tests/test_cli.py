@@ -73,7 +73,7 @@ def toy(monkeypatch):
     vars(pictures).update(preview=preview, turntable=turntable)
     monkeypatch.setitem(sys.modules, "bozzetto.figure.build", build)
     monkeypatch.setitem(sys.modules, "bozzetto.render.pictures", pictures)
-    monkeypatch.setattr(cli, "picture_scene", lambda step: (None, None))
+    monkeypatch.setattr(cli, "picture_scene", lambda avatar, spec: (None, None))
     monkeypatch.setattr(doctor, "ffmpeg", lambda: "ffmpeg")
     return made
 
@@ -117,7 +117,18 @@ def test_help_names_every_verb_and_option():
     assert all(verb in overview for verb in cli.VERBS)
     options = ("--out", "--recipe", "--seed", "--overwrite", "--bone-names", "--no-turntable", "PROMPT")
     assert all(option in helps["generate"] for option in options)
-    assert all(option in helps["export"] for option in ("--to", "--out", "--bone-names", "FOLDER"))
+    options = (
+        "--to",
+        "--out",
+        "--bone-names",
+        "--visemes",
+        "--ledger",
+        "--commercial",
+        "--author",
+        "--permit",
+        "FOLDER",
+    )
+    assert all(option in helps["export"] for option in options)
 
 
 def test_version():
@@ -152,6 +163,19 @@ MISTAKES = {
     "export a broken figure": (["export", "BROKEN"], "cannot be read"),
     "export an impossible figure": (["export", "IMPOSSIBLE"], "spec.hair.style is 'beehive'"),
     "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
+    "export no format": (["export", "FIGURE", "--to", ","], "It writes: glb, vrm"),
+    "export a renamed vrm": (["export", "FIGURE", "--to", "vrm", "--bone-names", "mixamo"], "have VRM's names"),
+    "export with a new right": (["export", "FIGURE", "--permit", "evrything"], "Did you mean 'everyone'?"),
+    "export with a new licence": (["export", "FIGURE", "--license", "MIT-ish"], "nor one of CC0-1.0"),
+    "export an unknown prompt": (["export", "FIGURE", "--embed-prompt"], "--embed-prompt"),
+    "generate a renamed vrm": (
+        ["generate", WORDS, "--out", "OUT", "--to", "vrm", "--bone-names", "unity"],
+        "have VRM's",
+    ),
+    "generate a child for anything": (
+        ["generate", "a girl of 12 in a red dress", "--out", "OUT", "--permit", "sexual"],
+        "under 18",
+    ),
     "export over a file": (["export", "FIGURE", "--out", "FILE"], "--overwrite"),
     "export over a folder": (["export", "FIGURE", "--out", "FOREIGN"], "is a folder"),
 }
@@ -271,6 +295,50 @@ def test_export_writes_an_edited_figure_again(toy, tmp_path, capsys):
     assert (tmp_path / "avatar.mixamo.glb").read_bytes()[:4] == b"glTF"
     assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "new" / "me.glb")]) == 0
     assert (tmp_path / "new" / "me.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_vrm_is_written_only_when_asked_for_and_says_what_was_permitted(toy, tmp_path, capsys, monkeypatch):
+    from bozzetto.export import vrm
+
+    seen = []
+
+    def write_vrm(avatar, path, *, marks, thumbnail, visemes=False):
+        seen.append((marks, thumbnail.size, visemes))
+        path.write_bytes(b"vrm")
+
+    monkeypatch.setattr(vrm, "write_vrm", write_vrm)
+    out = tmp_path / "out"
+    words = ["generate", WORDS, "--out", str(out), "--author", "Jo", "--author", "Flo", "--permit", "modify"]
+    assert cli.main([*words, "--to", "glb,vrm", "--no-turntable"]) == 0
+    assert "it may be changed. Nothing else." in capsys.readouterr().out
+    ((marks, size, visemes),) = seen
+    assert (marks.rights.authors, marks.recipe, marks.prompt) == (("Jo", "Flo"), "draft", None)
+    assert size == (2, 2) and not visemes, "the preview's last square"
+    assert "avatar.vrm" in from_json((out / "run.json").read_text()).outputs
+    again = ["export", str(out), "--to", "glb, vrm", "--visemes", "oculus", "--ledger", "--embed-prompt"]
+    assert cli.main([*again, "--out", str(tmp_path / "new" / "me.glb")]) == 0
+    assert seen[1][0].prompt == WORDS and seen[1][2]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"me.glb", "me.vrm", "ledger.json"}
+    assert cli.main(["generate", WORDS, "--out", str(tmp_path / "plain"), "--no-turntable"]) == 0
+    assert not (tmp_path / "plain" / "avatar.vrm").exists() and len(seen) == 2
+
+
+def test_a_file_keeps_the_words_to_itself(toy, tmp_path):
+    for name, options in (("kept", []), ("told", ["--embed-prompt"])):
+        assert cli.main(["generate", WORDS, "--out", str(tmp_path / name), "--no-turntable", *options]) == 0
+    assert WORDS.encode() not in (tmp_path / "kept" / "avatar.glb").read_bytes()
+    assert WORDS.encode() in (tmp_path / "told" / "avatar.glb").read_bytes()
+
+
+def test_commercial_is_refused_for_a_prior_nobody_knows(toy, tmp_path, capsys):
+    assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-turntable"]) == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    record["fields"]["prior"] = "somebody/unknown"
+    (tmp_path / "out" / "run.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    for options in (["--commercial"], ["--permit", "commercial"]):
+        assert "unknown (licence unknown to bozzetto)" in refused(capsys, "export", str(tmp_path / "out"), *options)
+    assert cli.main(["export", str(tmp_path / "out"), "--out", str(tmp_path / "mine.glb")]) == 0
 
 
 def test_doctor_finds_this_place_healthy(capsys):

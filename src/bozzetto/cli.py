@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import (
 )
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg, subcommand
 
 import bozzetto
 from bozzetto.prior.command import Imagine
@@ -34,16 +34,20 @@ from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
     from numpy import ndarray
+    from PIL.Image import Image
 
     import bozzetto.doctor
+    import bozzetto.export.marks
+    import bozzetto.export.rights
+    import bozzetto.figure.spec
     import bozzetto.recipes
     import bozzetto.render.scene
     import bozzetto.runs
     import bozzetto.subject.words
     import bozzetto.types
 
-BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "anny"]
-FORMATS = ("glb",)
+BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "unity", "rigify", "anny"]
+FORMATS = ("glb", "vrm")
 
 RecipeType = TypeVar("RecipeType")
 
@@ -53,6 +57,28 @@ class Verb(Protocol):
     """A dataclass of a verb's options; running it returns the exit status."""
 
     def run(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the files say of themselves."""
+
+    author: UseAppendAction[tuple[str, ...]] = ()
+    """Whose the character is; may be given more than once."""
+    license: Annotated[str | None, arg(metavar="NAME|URL")] = None
+    """A licence for it: CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0, CC-BY-ND-4.0, CC-BY-NC-4.0, CC-BY-NC-SA-4.0, CC-BY-NC-ND-4.0,
+    or the address of your own. The named ones permit what they say."""
+    permit: Annotated[str, arg(metavar="WORD,WORD")] = ""
+    """What others may do, between commas. Without it: nothing. licensed or everyone (appear as the character), profit
+    (earn money with it), commercial (companies too), modify, redistribute, no-credit, violence, sexual, politics."""
+    embed_prompt: bool = False
+    """Write the words it was made from into the files."""
+
+    def rights(self) -> "bozzetto.export.rights.Rights":
+        """The terms as read; refused where they cannot be."""
+        from bozzetto.export.rights import read_rights
+
+        return read_rights(self.author, self.license, self.permit)
 
 
 @dataclass(frozen=True)
@@ -72,9 +98,13 @@ class Generate(Generic[RecipeType]):
     """Replace the figure in the folder, once the new one is whole."""
     no_turntable: bool = False
     """Leave out the film of the figure as it turns."""
+    to: str = "glb"
+    """The formats, between commas: glb is always written, vrm when named."""
+    terms: OmitArgPrefixes[Terms] = Terms()
 
     def run(self) -> int:
         start = time.perf_counter()
+        formats = read_formats(self.to, self.bone_names)
         with progress() as report:
             report("starting", 0.0)
             from bozzetto.runs import Request, check_folder, open_run
@@ -82,11 +112,13 @@ class Generate(Generic[RecipeType]):
 
             request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
             check_folder(self.out, request, self.overwrite)
+            rights = self.terms.rights()
             steps = cast("bozzetto.recipes.Recipe", self.method).fit(Subject(self.prompt))
             report("reading", 0.05)
             began = time.perf_counter()
             step = next(steps)  # a prompt that says nothing stops here, before anything is written
             say_reading(step.reading)
+            check_rights(rights, step.reading.spec, prior_of(request))
             with open_run(self.out, request, self.overwrite) as run:
                 try:
                     log_step(run, step, began)
@@ -96,14 +128,19 @@ class Generate(Generic[RecipeType]):
                     for step in steps:
                         log_step(run, step, began)
                         began = time.perf_counter()
-                    write_character(run, step, self.bone_names, report)
+                    marks = marks_of(request, run.record.versions, rights, self.terms.embed_prompt)
+                    write_character(run, step, self.bone_names, marks, report)
                     write_pictures(run, step, not self.no_turntable, report)
+                    if "vrm" in formats:
+                        write_humanoid(run, step, marks)
                     run.finish()
                 except KeyboardInterrupt:
                     raise Interrupted(self.command(), tuple(run.record.outputs)) from None
         for name in run.record.outputs:
             say(str(self.out / name))
         say(str(self.out / "run.json"))
+        if "vrm" in formats:
+            say(f"avatar.vrm: {rights.words()}")
         say(f"Done in {time.perf_counter() - start:.1f} s.")
         return 0
 
@@ -117,55 +154,98 @@ class Generate(Generic[RecipeType]):
         for name, value in given.items():
             if value != defaults[name]:
                 words += ["--" + name.replace("_", "-"), str(value)]
-        if self.overwrite:
-            words.append("--overwrite")
-        if self.no_turntable:
-            words.append("--no-turntable")
-        return shlex.join(words)
+        if self.to != "glb":
+            words += ["--to", self.to]
+        for author in self.terms.author:
+            words += ["--author", author]
+        if self.terms.license is not None:
+            words += ["--license", self.terms.license]
+        if self.terms.permit:
+            words += ["--permit", self.terms.permit]
+        flags = {
+            "overwrite": self.overwrite,
+            "no-turntable": self.no_turntable,
+            "embed-prompt": self.terms.embed_prompt,
+        }
+        return shlex.join(words + [f"--{name}" for name, given in flags.items() if given])
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write a figure's character file again, in another format or with other bone names."""
+    """Write a figure's files again, in other formats, with other bone names or on other terms."""
 
     folder: Positional[Path]
     """What "bozzetto generate" wrote; its figure.json may have been edited."""
     to: str = "glb"
-    """The format: glb."""
+    """The formats, between commas: glb, vrm."""
     bone_names: BoneNames = "vrm"
-    """Whose names the bones carry."""
+    """Whose names the bones of a GLB carry."""
+    visemes: Literal["none", "oculus"] = "none"
+    """Mouth shapes beside the 52 ARKit expressions: oculus adds the 15 visemes viseme_sil to viseme_U."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """The file to write. Without it: avatar.BONE-NAMES.glb in the folder."""
+    """The file to write; with several formats, each with its own ending. Without it: avatar.BONE-NAMES.glb and
+    avatar.vrm in the folder."""
+    ledger: bool = False
+    """Write ledger.json beside the files: code, data and weights that were used, with their licences."""
+    commercial: bool = False
+    """Refuse where anything that was used does not allow commercial use."""
     overwrite: bool = False
-    """Replace the file if it exists."""
+    """Replace the files if they exist."""
+    terms: OmitArgPrefixes[Terms] = Terms()
 
     def run(self) -> int:
         from bozzetto.types import UserError
 
-        if self.to not in FORMATS:
-            raise UserError(f"bozzetto cannot write {self.to!r}.{nearest(self.to, FORMATS)} It writes: glb.")
-        out = self.out or self.folder / f"avatar.{self.bone_names}.{self.to}"
+        formats = read_formats(self.to, self.bone_names)
+        outs = {each: self.place(each) for each in formats}
         spec = read_spec(self.folder)
-        if out.is_dir():
-            raise UserError(f"{out} is a folder. Give --out the name of a file.")
-        if out.exists() and not self.overwrite:
-            raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
+        if self.ledger:
+            outs["ledger"] = next(iter(outs.values())).with_name("ledger.json")
+        for out in outs.values():
+            if out.is_dir():
+                raise UserError(f"{out} is a folder. Give --out the name of a file.")
+            if out.exists() and not self.overwrite:
+                raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
-        from bozzetto.export.glb import write_glb
-        from bozzetto.figure.build import build_figure
-        from bozzetto.files import atomic_path
+        from bozzetto.export import glb, ledger, vrm
+        from bozzetto.export.expressions import with_visemes
+        from bozzetto.runs import Request, read_record, versions
 
         start = time.perf_counter()
-        avatar = build_figure(spec).avatar
+        rights = self.terms.rights()
+        record = read_record(self.folder)
+        request = record.request if record else Request("draft", {}, "")
+        check_rights(rights, spec, prior_of(request), self.commercial)
+        if self.terms.embed_prompt and not request.prompt:
+            raise UserError(f"{self.folder} holds no run.json that says the prompt. Leave out --embed-prompt.")
+        marks = marks_of(request, versions(), rights, self.terms.embed_prompt)
+        avatar = character(self.folder, spec, request)
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(out) as path:
-                write_glb(avatar, path, bone_names=self.bone_names, extras={"generator": "bozzetto"})
+            for out in outs.values():
+                out.parent.mkdir(parents=True, exist_ok=True)
+            if "glb" in formats:
+                spoken = with_visemes(avatar) if self.visemes == "oculus" else avatar
+                glb.write_glb(spoken, outs["glb"], bone_names=self.bone_names, marks=marks)
+            if "vrm" in formats:
+                face = face_picture(self.folder) or drawn_face(avatar, spec)
+                vrm.write_vrm(avatar, outs["vrm"], marks=marks, thumbnail=face, visemes=self.visemes == "oculus")
+            if self.ledger:
+                used = ledger.ledger(prior_of(request), photos=request.photos)
+                ledger.write_ledger(used, outs["ledger"])
         except OSError as error:
-            raise UserError(f"Cannot write {out}: {error.strerror or error}. Choose another --out.") from None
-        say(str(out))
+            place = error.filename or ", ".join(map(str, outs.values()))
+            raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
+        for out in outs.values():
+            say(str(out))
+        say(f"{', '.join(outs[each].name for each in formats)}: {rights.words()}")
         say(f"Done in {time.perf_counter() - start:.1f} s.")
         return 0
+
+    def place(self, format: str) -> Path:
+        """Where a format is written."""
+        if self.out is None:
+            return self.folder / (f"avatar.{self.bone_names}.glb" if format == "glb" else f"avatar.{format}")
+        return self.out.with_suffix(f".{format}") if len(read_formats(self.to, self.bone_names)) > 1 else self.out
 
 
 @dataclass(frozen=True)
@@ -342,6 +422,102 @@ def read_spec(folder: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
+def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
+    """The formats that were named, each once.
+
+    Raises:
+        UserError: There is no such format, or it cannot have such bones.
+    """
+    from bozzetto.types import UserError
+
+    formats = tuple(dict.fromkeys(word.strip().lower() for word in to.split(",") if word.strip()))
+    for name in formats or ("",):
+        if name not in FORMATS:
+            raise UserError(f"bozzetto cannot write {name!r}.{nearest(name, FORMATS)} It writes: {', '.join(FORMATS)}.")
+    if "vrm" in formats and bone_names != "vrm":
+        raise UserError(
+            "The bones of a VRM file have VRM's names. Leave out --bone-names, or write that file by itself."
+        )
+    return formats
+
+
+def prior_of(request: "bozzetto.runs.Request") -> str | None:
+    """The diffusion prior that had a hand in a run; None for a recipe that has none."""
+    prior = request.fields.get("prior")
+    return None if prior is None else str(prior)
+
+
+def check_rights(
+    rights: "bozzetto.export.rights.Rights",
+    spec: "bozzetto.figure.spec.FigureSpec",
+    prior: str | None,
+    commercial: bool = False,
+) -> None:
+    """Whether such terms may be given for such a character.
+
+    Raises:
+        UserError: It is a child's, or stands on something that allows less.
+    """
+    from bozzetto.export.ledger import ledger, refuse_commercial
+    from bozzetto.types import UserError
+
+    if "sexual" in rights.permits and spec.body.age < 18:
+        raise UserError("A character under 18 is never permitted in sexual scenes. Leave 'sexual' out of --permit.")
+    if commercial or rights.commercial:
+        refuse_commercial(ledger(prior))
+
+
+def marks_of(
+    request: "bozzetto.runs.Request",
+    versions: Mapping[str, str],
+    rights: "bozzetto.export.rights.Rights",
+    embed_prompt: bool,
+) -> "bozzetto.export.marks.Marks":
+    """What the files say of their making."""
+    from bozzetto.export.marks import Marks
+
+    seed = request.fields.get("seed")
+    prompt = request.prompt if embed_prompt else None
+    return Marks(request.recipe, prior_of(request), seed, versions, prompt, rights=rights)
+
+
+def character(
+    folder: Path, spec: "bozzetto.figure.spec.FigureSpec", request: "bozzetto.runs.Request"
+) -> "bozzetto.types.Avatar":
+    """The character of a run: a draft is built again from its figure, others are read from their file."""
+    if request.recipe == "draft":
+        from bozzetto.figure.build import build_figure
+
+        return build_figure(spec).avatar
+    from bozzetto.export.read import read_glb
+
+    return read_glb(folder / "avatar.glb")
+
+
+def face_picture(folder: Path) -> "Image | None":
+    """The face in a run's preview; None where there is none, or the figure was edited since."""
+    from PIL import Image
+
+    from bozzetto.runs import read_record, sha256
+
+    record = read_record(folder)
+    for name in ("figure.json", "preview.png"):
+        output = record.outputs.get(name) if record else None
+        if output is None or not (folder / name).is_file() or sha256(folder / name) != output.sha256:
+            return None
+    with Image.open(folder / "preview.png") as preview:
+        return preview.convert("RGB").crop((preview.width - preview.height, 0, preview.width, preview.height))
+
+
+def drawn_face(avatar: "bozzetto.types.Avatar", spec: "bozzetto.figure.spec.FigureSpec") -> "Image":
+    """The face, drawn anew."""
+    from PIL import Image
+
+    from bozzetto.render.pictures import portrait
+
+    return Image.fromarray(portrait(*picture_scene(avatar, spec), 768))
+
+
 def log_step(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", began: float) -> None:
     seconds = time.perf_counter() - began
     run.log(step.index, step.loss, seconds)
@@ -368,7 +544,11 @@ Report: TypeAlias = Callable[[str, float], None]
 
 
 def write_character(
-    run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", bone_names: BoneNames, report: Report
+    run: "bozzetto.runs.Run",
+    step: "bozzetto.recipes.Step",
+    bone_names: BoneNames,
+    marks: "bozzetto.export.marks.Marks",
+    report: Report,
 ) -> None:
     """``avatar.glb``: it comes before every picture of it."""
     if run.has("avatar.glb"):
@@ -377,11 +557,23 @@ def write_character(
     from bozzetto.export.glb import write_glb
 
     avatar = step.avatar()
-    request = run.record.request
-    extras = {"prompt": request.prompt, "recipe": request.recipe, "fields": request.fields, **run.record.versions}
     with run.write("avatar.glb") as path:
-        write_glb(avatar, path, bone_names=bone_names, extras=extras)
+        write_glb(avatar, path, bone_names=bone_names, marks=marks)
     run.note(quality=count(avatar))
+
+
+def write_humanoid(
+    run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", marks: "bozzetto.export.marks.Marks"
+) -> None:
+    """``avatar.vrm``, with the preview's face on it."""
+    if run.has("avatar.vrm"):
+        return
+    from bozzetto.export.vrm import write_vrm
+
+    avatar = step.avatar()
+    face = face_picture(run.folder) or drawn_face(avatar, step.reading.spec)
+    with run.write("avatar.vrm") as path:
+        write_vrm(avatar, path, marks=marks, thumbnail=face)
 
 
 def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film: bool, report: Report) -> None:
@@ -393,7 +585,7 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
 
     from bozzetto.render.pictures import preview, turntable
 
-    scene, head_box = picture_scene(step)
+    scene, head_box = picture_scene(step.avatar(), step.reading.spec)
     if not run.has("preview.png"):
         picture = preview(scene, head_box, progress=within(report, "drawing the preview", 0.28, 0.42))
         with run.write("preview.png") as path:
@@ -410,7 +602,9 @@ def within(report: Report, stage: str, low: float, high: float) -> Callable[[flo
     return lambda share: report(stage, low + (high - low) * share) if moving else None
 
 
-def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene.Scene, ndarray]":
+def picture_scene(
+    avatar: "bozzetto.types.Avatar", spec: "bozzetto.figure.spec.FigureSpec"
+) -> "tuple[bozzetto.render.scene.Scene, ndarray]":
     """The character in its spec's pose with its ambient occlusion, and the corners of its head: lowest, highest."""
     import numpy as np
 
@@ -418,13 +612,12 @@ def picture_scene(step: "bozzetto.recipes.Step") -> "tuple[bozzetto.render.scene
     from bozzetto.render.pictures import with_sky
     from bozzetto.render.scene import scene_from_layers
 
-    avatar = step.avatar()
     skeleton = avatar.skeleton
     head = {skeleton.index("head")}
     for joint, parent in enumerate(skeleton.parents):
         if parent in head:
             head.add(joint)
-    layers = posed(avatar, spec_posture(step.reading.spec))
+    layers = posed(avatar, spec_posture(spec))
     points = [
         vertices[(np.isin(layer.skin_joints, list(head)) * layer.skin_weights.numpy()).sum(1) > 0.5]
         for layer, vertices in zip(avatar.layers, layers, strict=True)

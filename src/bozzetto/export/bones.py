@@ -1,14 +1,17 @@
-"""What other programs call our joints: VRM humanoid, Mixamo and Unreal's mannequin.
+"""What other programs call our joints: VRM humanoid, Mixamo, Unreal's mannequin, Unity's humanoid, Blender's Rigify.
 
 Our joints keep Anny's (MakeHuman's) names. Where a program has one bone and we have a chain (upper arm 01 and 02, five
 spine joints), the first joint of the chain carries the name and the rest stay plain joints between, which VRM allows.
-Joints without a name there keep ours. Anny has five toes a foot and no toe bone, so no table names one.
+Joints without a name there keep ours. Anny has five toes a foot and no toe bone, so no table names one. Unity has
+VRM's bones under ``HumanBodyBones``' names, which begin with a capital letter, and counts the thumb as a finger.
+Rigify's names are those of the bones a generated rig deforms with: like us it has two bones an upper arm.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-BoneNames = Literal["vrm", "mixamo", "unreal", "anny"]
+BoneNames = Literal["vrm", "mixamo", "unreal", "unity", "rigify", "anny"]
 """Whose names the exported bones carry; ``anny`` changes nothing."""
 
 # Our joint: its VRM, Mixamo and Unreal names; None where there is no such bone.
@@ -46,6 +49,33 @@ _SIDED: dict[str, tuple[str, str, str | None]] = {
     "finger5-3": ("LittleDistal", "HandPinky3", "pinky_03"),
 }
 
+# Our joint: Rigify's deforming bone, without its prefix; {} is the side.
+_RIGIFY_MIDDLE = {
+    "root": "spine",
+    "spine05": "spine.001",
+    "spine03": "spine.002",
+    "spine01": "spine.003",
+    "neck01": "spine.004",
+    "neck02": "spine.005",
+    "head": "spine.006",
+}
+_RIGIFY_SIDED = (
+    {"pelvis": "pelvis{}", "clavicle": "shoulder{}", "wrist": "hand{}", "foot": "foot{}"}
+    | {
+        f"{ours}{half}": f"{theirs}{{}}{segment}"
+        for ours, theirs in (
+            ("upperarm", "upper_arm"), ("lowerarm", "forearm"), ("upperleg", "thigh"), ("lowerleg", "shin"),
+        )
+        for half, segment in (("01", ""), ("02", ".001"))
+    }
+    | {
+        f"finger{finger}-{part}": f"{name}.0{part}{{}}"
+        for finger, name in enumerate(("thumb", "f_index", "f_middle", "f_ring", "f_pinky"), 1)
+        for part in (1, 2, 3)
+    }
+    | {f"metacarpal{finger}": f"palm.0{finger}{{}}" for finger in (1, 2, 3, 4)}
+)  # fmt: skip
+
 _SIDES = ((".L", "left", "Left", "_l"), (".R", "right", "Right", "_r"))
 
 VRM: Mapping[str, str] = {joint: vrm for joint, (vrm, _, _) in _MIDDLE.items()} | {
@@ -57,7 +87,22 @@ MIXAMO: Mapping[str, str] = {joint: f"mixamorig:{mixamo}" for joint, (_, mixamo,
 UNREAL: Mapping[str, str] = {joint: unreal for joint, (_, _, unreal) in _MIDDLE.items()} | {
     joint + ours: unreal + side for joint, (_, _, unreal) in _SIDED.items() if unreal for ours, _, _, side in _SIDES
 }
-TABLES: Mapping[BoneNames, Mapping[str, str]] = {"vrm": VRM, "mixamo": MIXAMO, "unreal": UNREAL, "anny": {}}
+_UNITY_THUMB = {"Proximal": "Intermediate", "Metacarpal": "Proximal"}
+UNITY: Mapping[str, str] = {
+    joint: re.sub("(?<=Thumb).*", lambda part: _UNITY_THUMB.get(part[0], part[0]), vrm[0].upper() + vrm[1:])
+    for joint, vrm in VRM.items()
+}
+RIGIFY: Mapping[str, str] = {joint: f"DEF-{bone}" for joint, bone in _RIGIFY_MIDDLE.items()} | {
+    joint + side: f"DEF-{bone.format(side)}" for joint, bone in _RIGIFY_SIDED.items() for side in (".L", ".R")
+}
+TABLES: Mapping[BoneNames, Mapping[str, str]] = {
+    "vrm": VRM,
+    "mixamo": MIXAMO,
+    "unreal": UNREAL,
+    "unity": UNITY,
+    "rigify": RIGIFY,
+    "anny": {},
+}
 """For each convention, our joint's name to theirs."""
 
 VRM_REQUIRED = frozenset({"hips", "spine", "head"}) | {

@@ -22,9 +22,9 @@ from .. import __version__
 from ..files import atomic_path
 from ..types import Avatar, Clip, Layer, Material, Skeleton
 from .bones import BoneNames, rename
+from .marks import GENERATOR, Marks, mark
 from .vertices import array, moved_rows, tangents, vertex_buffers
 
-GENERATOR = "bozzetto"
 _COMPONENT_TYPES = {"uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
 _ELEMENT_TYPES = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
@@ -34,7 +34,12 @@ _SMALL_IMAGE = 64
 
 
 def write_glb(
-    avatar: Avatar, path: Path, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None
+    avatar: Avatar,
+    path: Path,
+    *,
+    bone_names: BoneNames = "vrm",
+    marks: Marks | None = None,
+    extras: Mapping[str, object] | None = None,
 ) -> None:
     """Write the avatar to `path`: whole, or not at all.
 
@@ -42,19 +47,26 @@ def write_glb(
         avatar: Standing at rest in the T-pose, soles at y = 0.
         path: Replaced if it exists.
         bone_names: Whose names the bones carry.
-        extras: Provenance, as JSON values; read back from the file's ``asset.extras``.
+        marks: What made it; without them the file says at least that this tool did.
+        extras: More JSON values for the file's ``asset.extras``.
 
     Raises:
         ValueError: The avatar contradicts itself; the message names the layer, joint or clip.
     """
-    content = glb_bytes(avatar, bone_names=bone_names, extras=extras)
+    content = glb_bytes(avatar, bone_names=bone_names, marks=marks, extras=extras)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
 
 
-def glb_bytes(avatar: Avatar, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None) -> bytes:
+def glb_bytes(
+    avatar: Avatar,
+    *,
+    bone_names: BoneNames = "vrm",
+    marks: Marks | None = None,
+    extras: Mapping[str, object] | None = None,
+) -> bytes:
     """The file `write_glb` writes."""
-    return pack_glb(*gltf_document(avatar, bone_names=bone_names, extras=extras))
+    return pack_glb(*gltf_document(avatar, bone_names=bone_names, marks=marks, extras=extras))
 
 
 def pack_glb(document: Mapping[str, object], binary: bytes) -> bytes:
@@ -69,18 +81,22 @@ def pack_glb(document: Mapping[str, object], binary: bytes) -> bytes:
 
 
 def gltf_document(
-    avatar: Avatar, *, bone_names: BoneNames = "vrm", extras: Mapping[str, object] | None = None
+    avatar: Avatar,
+    *,
+    bone_names: BoneNames = "vrm",
+    marks: Marks | None = None,
+    extras: Mapping[str, object] | None = None,
 ) -> tuple[dict[str, Any], bytes]:
-    """The file's JSON and its binary buffer, for an exporter that adds extensions before `pack_glb`."""
+    """The file's JSON and its binary buffer, for an exporter that adds extensions before `pack_glb`.
+
+    Node 0 is the armature, node 1 + j is joint j, and the layers' nodes follow in their order.
+    """
     names = [layer.name for layer in avatar.layers]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"An avatar needs layers with different names; these are {', '.join(names) or 'none'}.")
     builder = _Builder()
-    builder.document["asset"] = {
-        "version": "2.0",
-        "generator": f"{GENERATOR} {__version__}",
-        "extras": {**(extras or {}), "bone_names": bone_names},
-    }
+    builder.document["asset"] = {"version": "2.0", "generator": f"{GENERATOR} {__version__}"}
+    mark(builder.document, marks or Marks(), {**(extras or {}), "bone_names": bone_names})
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as encoders:
         materials = _Materials(builder, encoders)
         for layer in avatar.layers:

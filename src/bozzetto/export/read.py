@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 from .bones import BoneNames, restore
-from .glb import GENERATOR
+from .marks import GENERATOR
 
 _DTYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _SHAPES = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
