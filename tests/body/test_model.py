@@ -179,3 +179,14 @@ def test_equals_anny():
     theirs = np.stack([theirs[:, 0], theirs[:, 2], -theirs[:, 1]], -1)
     ours = BODY.shape(phenotypes[0].float())[0][:STOP].numpy()
     assert np.abs(ours - theirs).max() < 1e-3
+
+
+def test_raised_arms_leave_what_lies_between_shoulder_and_neck_alone():
+    rest = BODY.template.numpy()
+    dense = np.zeros((len(rest), len(BODY.joint_names)))
+    np.add.at(dense, (np.arange(len(rest))[:, None], BODY.skin_joints), BODY.skin_weights)
+    shoulder, elbow = (joint(BODY.joint_template.numpy(), name) for name in ("upperarm01.L", "lowerarm01.L"))
+    arm = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
+    above = (rest[:, 0] > 0) & ((shoulder - rest) @ arm > 0.1)
+    assert above.sum() > 500
+    assert dense[above, BODY.joint_names.index("upperarm01.L")].max() < 0.03

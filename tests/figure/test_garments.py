@@ -265,3 +265,17 @@ def test_cloth_below_the_waist_neither_parts_nor_follows_one_leg():
     assert apart(loose) < 0.9 * apart(here.weights)
     groin = (np.abs(here.rest[:, 0]) < 0.02) & (np.abs(here.rest[:, 1] - 0.02) < 0.015) & (here.rest[:, 2] > 0.05)
     assert loose[groin][:, legs].sum(1).min() > 0.3  # seated, a hem lies across the lap
+
+
+def test_what_lies_deep_under_a_jacket_is_left_out_and_what_shows_is_not():
+    jacket = Garment("jacket", Colour("navy", "#20305a"))
+    shirt = Garment("t-shirt", Colour("white", "#eeeeec"))
+    alone, under = (
+        next(p for p in garments.garment_pieces(_person(top=shirt, outer=outer)) if p.name == "top")
+        for outer in (None, jacket)
+    )
+    assert len(under.faces) < 0.6 * len(alone.faces) and len(under.uvs) == len(under.faces)
+    middle = under.vertices[under.faces].mean(1)
+    everywhere = alone.vertices[alone.faces].mean(1)
+    at_throat = lambda p: ((np.abs(p[:, 0]) < 0.02) & (p[:, 2] > 0.05)).sum()  # noqa: E731
+    assert at_throat(middle) > 0.9 * at_throat(everywhere)

@@ -48,9 +48,37 @@ def smoothed(values: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
 
 
 def limbs(bones: list[str], dense: np.ndarray) -> np.ndarray:
-    """Vertices of trunk, arms and legs, where jumps in the weights show; not head, hands or feet."""
-    still = ("head", "eye", "neck", "finger", "metacarpal", "wrist", "toe", "foot")
-    return dense[:, [bone.startswith(still) for bone in bones]].sum(1) < 0.05
+    """1 for vertices of trunk, neck, arms and legs, where jumps in the weights show; 0 on head, hands and feet."""
+    still = ("head", "eye", "finger", "metacarpal", "wrist", "toe", "foot")
+    return np.clip(1.5 - dense[:, [bone.startswith(still) for bone in bones]].sum(1) / 0.3, 0, 1)
+
+
+def shoulders_at_rest(bones: list[str], dense: np.ndarray, points: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """Weights whose upper arms leave what lies between shoulder and neck to the collar bones.
+
+    A raised arm would turn it down and inwards, into the neck.
+    """
+    dense = dense.copy()
+    for side in ("L", "R"):
+        shoulder, elbow = (joints[bones.index(f"{name}01.{side}")] for name in ("upperarm", "lowerarm"))
+        arm = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
+        share = np.clip(((shoulder - points) @ arm - 0.02) / 0.06, 0, 1)
+        for bone in ("upperarm01", "upperarm02"):
+            column = bones.index(f"{bone}.{side}")
+            dense[:, bones.index(f"clavicle.{side}")] += share * dense[:, column]
+            dense[:, column] *= 1 - share
+    return dense
+
+
+def four(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The four largest weights of each vertex and their joints, all less by the fifth.
+
+    Merely dropping the others would jump from one vertex to the next, and tear a collar when the arms rise.
+    """
+    top = np.argsort(-dense, 1)[:, :4]
+    fifth = np.minimum(-np.partition(-dense, 4, 1)[:, 4:5], 0.9 * dense.max(1, keepdims=True))
+    weights = np.maximum(np.take_along_axis(dense, top, 1) - fifth, 0)
+    return weights / weights.sum(1, keepdims=True), top
 
 
 def to_gltf(points: np.ndarray) -> np.ndarray:
@@ -167,16 +195,16 @@ def build() -> None:
         for heir in heirs:
             dense[:, bones.index(heir)] += dense[:, bones.index(joint)] / len(heirs)
         dense[:, bones.index(joint)] = 0
+    mean_points, mean_joints = np.split(template_all, [len(vertices)])
+    dense = shoulders_at_rest(bones, dense, mean_points, mean_joints)
     calm = smoothed(dense[:body_count], faces, 4)
-    dense[:body_count] = np.where(limbs(bones, dense[:body_count])[:, None], calm, dense[:body_count])
+    dense[:body_count] += limbs(bones, dense[:body_count])[:, None] * (calm - dense[:body_count])
     _, nearest = cKDTree(template[:body_count]).query(template[body_count:], k=4)
     dense[body_count:] = dense[nearest].mean(1)
     for name, (first, last) in zip(names, ranges, strict=True):
         if name in ("tights", "skirt"):
             dense[first:last] = smoothed(dense[first:last], part_faces[names.index(name)] - first, 4)
-    top = np.argsort(-dense, 1)[:, :4]
-    weights = np.take_along_axis(dense, top, 1)
-    weights /= weights.sum(1, keepdims=True)
+    weights, top = four(dense)
 
     local = shapes[rows["local_change"]]
     local_labels = [labels[i][1] for i in rows["local_change"]]

@@ -1,6 +1,6 @@
 """Tops, outer wear, bottoms, dresses and the base layer, cut from the chart of ``shells.py``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal, TypeAlias, get_args
@@ -47,6 +47,8 @@ from bozzetto.figure.spec import BottomKind, Colour, DressKind, FigureSpec, Garm
 from bozzetto.kept import kept
 
 SLEEVE_END = UPPER_ARM + LOWER_ARM - 0.012
+_MARGIN = 0.03
+"""How far cloth reaches beyond what is left out under it, metres."""
 GAP = 0.0028
 """Least distance between layers, metres."""
 _SKIN_GAP = 0.003
@@ -296,22 +298,26 @@ def _collar(
     return _grid(m, round_neck(m.here, around, down), rise, lift + 0.001, "blr")
 
 
-def _lapel(m: _Maker, bottom: float, slope: float, top: float, wide: float, side: int) -> Trim:
+def _lapel(m: _Maker, bottom: float, slope: float, opening: float, top: float, wide: float, side: int) -> Trim:
     """The half of a front that is turned back along its opening, up to the gorge.
 
     Args:
-        bottom, slope: Of the opening: see ``_vee``.
+        bottom, slope, opening: Where the V starts, how it widens, and its least half width: see ``_vee``.
         top: Height of the gorge.
         wide: From the fold to the lapel's point.
         side: 1 for the figure's left, -1 for its right.
     """
     t = np.linspace(1, 0, 28 if m.lining else 9)[:, None]
     across = np.linspace(0, 1, 7 if m.lining else 3)[None]
-    fold = np.concatenate([slope * (top - bottom) * t + 0.0006, bottom + (top - bottom) * t], 1)
+    fold = np.concatenate([np.maximum(slope * (top - bottom) * t, opening) + 0.0006, bottom + (top - bottom) * t], 1)
     tip = np.array([slope * (top - bottom) + wide, top - 0.036])
     belly = 0.016 * np.sin(np.pi * t) ** 1.0
     outline = np.concatenate(
-        [0.004 + (tip[0] - 0.004) * t + belly, bottom - 0.004 + (tip[1] - bottom + 0.004) * t - 0.3 * belly], 1
+        [
+            opening + 0.004 + (tip[0] - opening - 0.004) * t + belly,
+            bottom - 0.004 + (tip[1] - bottom + 0.004) * t - 0.3 * belly,
+        ],
+        1,
     )
     xy = fold[:, None] * (1 - across[..., None]) + outline[:, None] * across[..., None]
     rise = np.broadcast_to(0.0025 + 0.0042 * np.sin(0.8 * np.pi * across) + 0.0015 * across, xy.shape[:2]).copy()
@@ -560,7 +566,8 @@ def _outer(m: _Maker, kind: str) -> Design:
         line, top = (0.056, 0.0), 0.452
         neck = _neckline(here, *line)
         shell = m.shell(neck, vee, _sleeve(here, SLEEVE_END - 0.004), cut=0.045)
-        lapels = tuple(_lapel(m, bottom, slope, top, 0.052 if suit else 0.060, side) for side in (1, -1))
+        least, wide = 0.0 if closed else opening, 0.052 if suit else 0.060
+        lapels = tuple(_lapel(m, bottom, slope, least, top, wide, side) for side in (1, -1))
         fall = _collar(m, line, vee, 0.016, 0.026, (0.20, 0.004), 0.0085)
         laps = (_lap(m, bottom + 0.004, bottom - 0.078 if suit else 0.03),) if closed else ()
         pockets = _pockets(m, (0.097, 0.062), (0.038, -0.003), (0.0, 0.013))
@@ -798,6 +805,20 @@ class _Dressed:
     uvs: list[Float[ndarray, "f 3 2"]] = field(default_factory=list)
     weights: list[Float[ndarray, "v 4"]] = field(default_factory=list)
     joints: list[Int[ndarray, "v 4"]] = field(default_factory=list)
+    lies: list[sparse.csr_matrix] = field(default_factory=list)
+    """Where on the chart, of the first parts; what hangs lies nowhere."""
+
+    def lay(self, vertices: ndarray, shell: Shell, uvs: ndarray) -> None:
+        """Adds a cut of the chart; before anything that hangs."""
+        self.lies.append(shell.mix)
+        self.add(vertices, shell.faces, uvs, shell.weights, shell.joints)
+
+    def buried(self, inside: Float[ndarray, "n"]) -> Bool[ndarray, "f"]:
+        """Faces under cloth that reaches at least ``_MARGIN`` beyond them, given how far it reaches on the chart."""
+        covered = (inside > _MARGIN).astype(np.float64)
+        deep = [lie @ covered > 0.999 for lie in self.lies]
+        deep += [np.zeros(len(v), bool) for v in self.vertices[len(deep) :]]
+        return np.asarray(np.concatenate(deep)[np.concatenate(self.faces)].all(1))
 
     def add(self, vertices: ndarray, faces: ndarray, uvs: ndarray, weights: ndarray, joints: ndarray) -> None:
         start = sum(len(v) for v in self.vertices)
@@ -1105,6 +1126,10 @@ class _Wardrobe:
     """Height of the outermost cloth on the chart."""
     hanging: list[Float[ndarray, "r k 3"]]
     """Rings of skirts already on."""
+    dressed: list[_Dressed] = field(default_factory=list)
+    """What is on, in order."""
+    covered: list[Float[ndarray, "n"]] = field(default_factory=list)
+    """How far what is worn over each of them reaches beyond the chart's vertices, metres; negative outside."""
 
     def wear(self, name: str, kind: str, garment: Garment, how: Wear = "") -> Piece:
         person, fit, here = self.person, self.fit, self.fit.chart
@@ -1162,7 +1187,7 @@ class _Wardrobe:
         points = raise_shell(fit, shell, heights, thick)
         if plan.level is not None and (name != "top" or person.spec.outer is None):
             self._level(points, plan, thick)
-        dressed.add(points, shell.faces, _placed(plan)[0], shell.weights, shell.joints)
+        dressed.lay(points, shell, _placed(plan)[0])
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
         for trim, uvs in zip(plan.trims, _placed(plan)[1:], strict=True):
@@ -1171,14 +1196,10 @@ class _Wardrobe:
                 cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
             else:
                 cover = raise_shell(fit, trim.shell, heights, np.full(len(heights), 0.0022), trim.rise * small)
-            dressed.add(
-                cover,
-                trim.shell.faces,
-                uvs,
-                trim.shell.weights,
-                trim.shell.joints,
-            )
+            dressed.lay(cover, trim.shell, uvs)
             outer[trim.shell.covered] = np.maximum(outer, lifted)[trim.shell.covered]
+        if full and plan.buttons:
+            self._add_buttons(dressed, plan, outer, small)
         levels, wider = np.zeros(1), np.ones(1)
         if plan.fall is not None:
             legs = np.flatnonzero((here.height < 0.2) & (here.height > plan.fall.hem - 0.1))
@@ -1193,9 +1214,11 @@ class _Wardrobe:
         def flare(v: ndarray) -> ndarray:
             return np.interp(v, levels[::-1], wider[::-1])
 
-        if full and plan.buttons:
-            self._add_buttons(dressed, plan, outer, small)
         self.outer = outer
+        inside = np.where((plan.fall is None) | (here.height > _cut_height(plan)), shell.inside * fit.scale, -1.0)
+        self.covered = [np.maximum(each, inside) for each in self.covered]
+        self.covered.append(np.full(len(inside), -1.0))
+        self.dressed.append(dressed)
         scale = self._scale(flare)
         material = cloth(plan.sheet, garment, plan.make, scale, person.spec.seed, full, double_sided=True)
         return Piece(
@@ -1208,6 +1231,16 @@ class _Wardrobe:
             material,
             hides=self._hides(plan),
         )
+
+    def shown(self, worn: Sequence[Piece]) -> list[Piece]:
+        """The pieces without what lies deep under others, where a bend could only bring it through."""
+        out = []
+        for piece, dressed, inside in zip(worn, self.dressed, self.covered, strict=True):
+            if inside.max() > _MARGIN:
+                seen = ~dressed.buried(inside)
+                piece = replace(piece, faces=piece.faces[seen], uvs=piece.uvs[seen])
+            out.append(piece)
+        return out
 
     def _level(self, points: Float[ndarray, "v 3"], plan: Design, thick: Float[ndarray, "n"]) -> None:
         """Brings the lowest part to the heights it was drawn at, whatever the body inside is like."""
@@ -1260,6 +1293,8 @@ class _Wardrobe:
             middle = fit.points[v] + (h - 0.0005) * fit.normals[v]
             button, faces = _button(middle, fit.normals[v], radius * small)
             weights, joints = top_four(np.repeat(here.weights[v : v + 1], len(button), 0))
+            at = np.arange(len(button)), np.full(len(button), v)
+            dressed.lies.append(sparse.csr_matrix((np.ones(len(button)), at), (len(button), len(here.rest))))
             dressed.add(button, faces, plan.sheet.swatch(swatch, len(faces)), weights, joints)
 
     def _scale(self, flare: Callable[[ndarray], ndarray]) -> Scale:
@@ -1283,7 +1318,7 @@ def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
         closed_below = plan.shell.closed
         # A seated figure shows its thighs below a short skirt.
         under = (here.height < 0.2) & (here.height > max(min(plan.fall.hem + 0.25, CROTCH - 0.04), CROTCH - 0.35))
-        cut = float(plan.shell.rest[plan.shell.cut, 1].mean())
+        cut = _cut_height(plan)
         # What faces out and back does not show from below.
         outward = fit.normals[:, 0] * np.sign(here.rest[:, 0]) - 0.6 * fit.normals[:, 2] > 0.35
         under |= outward & (here.height < 0.2) & (here.height > plan.fall.hem + 0.11)
@@ -1292,6 +1327,11 @@ def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
     vertex = np.zeros(person.body.parts["body"].stop, bool)
     vertex[body] = inside[where]
     return np.asarray(vertex[person.body.parts["body"].faces].all(1))
+
+
+def _cut_height(plan: Design) -> float:
+    """Of the rim that a skirt hangs from, on the mean person."""
+    return float(plan.shell.rest[plan.shell.cut, 1].mean()) if plan.fall is not None else -np.inf
 
 
 def _button(middle: ndarray, normal: ndarray, radius: float) -> tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]:
@@ -1325,7 +1365,6 @@ def garment_pieces(person: Person) -> list[Piece]:
     fit = fit_chart(person)
     on = _Wardrobe(person, fit, fit.skin + _SKIN_GAP - GAP, [])
     plain = Garment("t-shirt", _BASE_COLOURS[int(person.rng("underwear").integers(3))])
-    pieces: list[Piece] = []
     skirt = spec.bottom is not None and spec.bottom.kind.endswith("skirt")
     under: list[Piece] = []
     if spec.dress is not None or spec.bottom is None or skirt:
@@ -1336,15 +1375,15 @@ def garment_pieces(person: Person) -> list[Piece]:
             under.append(on.wear("underwear", "slip shorts", Garment("shorts", _darkened(outside.colour))))
     if spec.dress is None and spec.top is None:
         under.append(on.wear("underwear", "undershirt", plain))
-    if under:
-        pieces.append(_join(under))
     tucked = spec.top is not None and (skirt or is_tucked(person))
     layers = [("top", spec.top), ("bottom", spec.bottom)] if tucked else [("bottom", spec.bottom), ("top", spec.top)]
+    worn = list(under)
     for name, garment in (*layers, ("dress", spec.dress), ("outer", spec.outer)):
         if garment is not None:
             how = _wear(spec, tucked) if name == "top" else ""
-            pieces.append(on.wear(name, garment.kind, garment, how))
-    return pieces
+            worn.append(on.wear(name, garment.kind, garment, how))
+    shown = on.shown(worn)
+    return [*([_join(shown[: len(under)])] if under else []), *shown[len(under) :]]
 
 
 def _wear(spec: FigureSpec, tucked: bool) -> Wear:

@@ -16,6 +16,7 @@ from bozzetto.figure.build import Figure, build_figure, posed, posture_named
 from bozzetto.figure.captions import captions
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.piece import Detail
+from bozzetto.figure.settle import settled
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.render.cameras import orbit, view_directions, view_words
 from bozzetto.render.conditions import depth_map, face_landmarks, normal_map, pose_skeleton
@@ -183,7 +184,7 @@ def _seen(
 
 
 def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Stance:
-    """The figure in a pose, with its ambient occlusion.
+    """The figure in a pose, with its ambient occlusion; in full detail its clothes are kept outside each other.
 
     Args:
         figure: From ``build_figure``.
@@ -192,6 +193,8 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
     """
     posture = posture_named(pose) if isinstance(pose, str) else pose
     vertices = posed(figure.avatar, posture)
+    if figure.person.detail == "full":
+        vertices = settled(figure.avatar, vertices)
     scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
     low_detail = figure.person.detail == "low"
     scene = replace(scene, sky=sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256))

@@ -14,8 +14,10 @@ from scipy.ndimage import gaussian_filter
 
 from bozzetto.body.model import Body, ShapedBody
 from bozzetto.figure.atlas import skin_atlas, skin_faces, skin_stop, skin_uvs
+from bozzetto.figure.extras import COVER
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Look
+from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
 from bozzetto.types import Material
 
@@ -321,19 +323,50 @@ def _toon(person: Person, pieces: list[Piece]) -> list[Piece]:
     return out
 
 
+_WORN = ("underwear", "top", "bottom", "dress", "outer")
+
+
 def _low_poly(person: Person, pieces: list[Piece]) -> list[Piece]:
-    """Few flat facets, one colour each; eyes stay whole."""
-    out = []
+    """Few flat facets, one colour each; eyes stay whole. Facets cut corners, so what lies under others is drawn in."""
+    shapes: dict[str, tuple[Piece, ndarray, ndarray]] = {}
     for piece in pieces:
         if piece.name == "skin":
-            out.append(_flat(piece, *_coarse_skin(person, piece)))
+            shapes[piece.name] = piece, *_coarse_skin(person, piece)
         elif piece.name in ("hair", "beard", "brows"):
-            out.append(_carved(person, piece))
-        elif piece.name == "eyes":
+            shapes[piece.name] = _carved(person, piece)
+        elif piece.name not in ("eyes", "lashes", "tongue"):
+            cell = {"teeth": 0.02, "shoes": 0.022}.get(piece.name, 0.036)
+            shapes[piece.name] = piece, *_clustered(piece, cell)
+    worn = [name for name in shapes if name in _WORN]
+    hats = [name for name in shapes if name in COVER]
+    over = {name: worn[i + 1 :] for i, name in enumerate(worn)} | {"skin": [*worn, "shoes", *hats], "hair": hats}
+    out = []
+    for piece in pieces:
+        if piece.name == "eyes":
             out.append(replace(piece, material=replace(piece.material, normal=None)))
-        elif piece.name not in ("lashes", "tongue"):
-            out.append(_flat(piece, *_clustered(piece, 0.02 if piece.name == "teeth" else 0.036)))
+        elif piece.name in shapes:
+            shape, faces, uv = shapes[piece.name]
+            covers = [shapes[name] for name in over.get(piece.name, ()) if name in shapes]
+            if covers and len(faces):
+                outer = np.concatenate([cover.vertices[np.unique(few)] for cover, few, _ in covers])
+                shape = replace(shape, vertices=_drawn_in(shape.vertices, faces, outer))
+            out.append(_flat(shape, faces, uv))
     return out
+
+
+def _drawn_in(
+    points: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], outer: Float[ndarray, "n 3"]
+) -> Float[ndarray, "v 3"]:
+    """Points, those near others moved along their normals until they lie 13 mm inside of them."""
+    from scipy.spatial import cKDTree
+
+    used = np.unique(faces)
+    away, near = cKDTree(outer).query(points[used], k=6)
+    normals = vertex_normals(points, faces)[used]
+    room = ((outer[near] - points[used, None]) * normals[:, None]).sum(2).max(1)
+    moved = points.copy()
+    moved[used] -= (np.clip(0.013 - room, 0, 0.03) * (away[:, 0] < 0.035))[:, None] * normals
+    return moved
 
 
 @kept(lambda body: "few-facets")
@@ -360,11 +393,11 @@ def _coarse_skin(person: Person, piece: Piece) -> tuple[Int[ndarray, "f 3"], Flo
     faces, source = _few_facets(person.body)
     present = np.zeros(len(piece.vertices), bool)
     present[piece.faces] = True
-    kept = present[faces].sum(1) > 1
+    kept = present[faces].any(1)
     return faces[kept], skin_uvs(person.body)[source[kept]]
 
 
-def _carved(person: Person, piece: Piece) -> Piece:
+def _carved(person: Person, piece: Piece) -> tuple[Piece, Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
     """Strands as one solid with facets of the strands' mean colours."""
     import igl
     from scipy.spatial import cKDTree
@@ -407,7 +440,7 @@ def _carved(person: Person, piece: Piece) -> Piece:
         material=replace(piece.material, albedo=plain),
         expressions=moves,
     )
-    return _flat(solid, faces, np.zeros((len(faces), 3, 2), np.float32))
+    return solid, faces, np.zeros((len(faces), 3, 2), np.float32)
 
 
 def _clustered(piece: Piece, cell: float) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
@@ -422,7 +455,8 @@ def _clustered(piece: Piece, cell: float) -> tuple[Int[ndarray, "f 3"], Float[nd
     first = order[np.r_[True, np.diff(cluster[order]) > 0]]
     faces = first[cluster[piece.faces]]
     whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
-    _, unique = np.unique(np.sort(faces[whole], 1), axis=0, return_index=True)
+    turn = (faces[whole].argmin(1)[:, None] + np.arange(3)) % 3  # both sides of thin cloth stay
+    _, unique = np.unique(np.take_along_axis(faces[whole], turn, 1), axis=0, return_index=True)
     rows = np.nonzero(whole)[0][unique]
     return faces[rows], piece.uvs[rows]
 

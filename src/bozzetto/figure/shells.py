@@ -624,6 +624,13 @@ def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
     return weights
 
 
+@cache
+def _trouser_weights(here: Chart) -> Float[ndarray, "n j"]:
+    """Each leg's own below; round the hips as whatever hangs over them, so that both bend as one."""
+    share = smooth_step((here.height + 0.04) / 0.05)[:, None]
+    return here.weights + share * (_loose_weights(here) - here.weights)
+
+
 def make_shell(
     here: Chart,
     fields: Sequence[Float[ndarray, "n"]],
@@ -692,7 +699,9 @@ def make_shell(
     if legs:
         panels = np.where(here.rest[here.faces[all_parents], 0].mean(1) > 0, LEG_LEFT, LEG_RIGHT)
     uvs = _pattern(rest, all_faces, panels)
-    weights, joints = steady_four(np.asarray(full @ (here.weights if legs else _loose_weights(here)), np.float32))
+    weights, joints = steady_four(
+        np.asarray(full @ (_trouser_weights(here) if legs else _loose_weights(here)), np.float32)
+    )
     rim_vertices, closed = np.zeros(0, np.int64), False
     if cut is not None:
         rim_vertices, closed = _rim(outer, renumber, values[-1])
