@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 ASSETS = {
-    "body/data/body.npz": "2c6b71d4053ba220dde282105ab871c9f2c69824006ca905833c4e8958b2cdb5",
+    "body/data/body.npz": "eccebb2b8d053fe54a0a5de88b34a41aa04f72c88fb59499e82651ffc7c93eb3",
     "body/data/landmarks.json": None,
     "body/data/poses.json": None,
 }
