@@ -162,7 +162,7 @@ def measure(
                 conditions=Conditions({"normal": normals}) if control else None,
                 generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
-            codes = (made * 255 + 0.5).byte()
+            codes = (made * 255 + 0.5).byte().contiguous()
             tiles = [np.kron(picture, np.ones((2, 2, 1), np.uint8)) for picture in codes.numpy()]
             contact_sheet(tiles, 10).save(path.with_suffix(".png"))
             with atomic_path(path) as partial:
