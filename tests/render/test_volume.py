@@ -108,3 +108,8 @@ def test_a_signed_distance_is_seen_at_its_zero_and_from_outside_only():
 def test_nonsense_lengths_are_refused():
     with pytest.raises(ValueError, match="above zero"):
         march(along_z((0.0, 0.0)), filled(), 0.0)
+
+
+def test_rays_that_go_nowhere_see_nothing():
+    still = Rays(torch.zeros(2, 3), torch.tensor([[0.0, 0, 0], [float("nan"), 0, 1]]))
+    assert march(still, filled(), 0.1).starts.tolist() == [0, 0, 0]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bozzetto.scene.hashgrid import HashGrid, encode_reference
+from bozzetto.scene.hashgrid import HashGrid, encode_reference, steepness_reference
 
 
 def grid(**options):
@@ -46,3 +46,35 @@ def test_a_seed_decides_the_first_values():
     one, two = (HashGrid(generator=torch.Generator().manual_seed(3)).table for _ in range(2))
     torch.testing.assert_close(one, two)
     assert one.abs().max() <= 1e-4 and one.std() > 0
+
+
+def test_the_gradient_by_points_has_gradients_of_its_own():
+    made = grid()
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1))
+    slope = torch.randn(200, made.width, generator=torch.Generator().manual_seed(2))
+    turn = torch.randn(200, 3, generator=torch.Generator().manual_seed(3))
+    fast = slope.clone().requires_grad_()
+    out = made.steepness(points, fast)
+    (out * turn).sum().backward()
+    true, table = slope.double().requires_grad_(), made.table.detach().double().requires_grad_()
+    expected = steepness_reference(points.double(), table, made.sizes, true)
+    (expected * turn).sum().backward()
+    torch.testing.assert_close(out.double(), expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(fast.grad.double(), true.grad, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(made.table.grad.double(), table.grad, atol=1e-3, rtol=1e-3)
+
+
+def test_levels_that_are_not_open_say_nothing_and_learn_nothing():
+    made = grid()
+    made.opened = 2
+    out = made(torch.rand(20, 3))
+    out.sum().backward()
+    assert (out[:, 4:] == 0).all() and (out[:, :4] != 0).all()
+    assert (made.table.grad[2] == 0).all() and (made.table.grad[1] != 0).any()
+
+
+def test_points_that_are_no_numbers_read_no_memory_of_others():
+    made = grid()
+    with torch.no_grad():
+        out = made(torch.tensor([[float("nan"), 0.5, float("inf")], [-float("inf"), 0.5, 0.5]]))
+    assert out.shape == (2, made.width) and torch.isfinite(out[1]).all()

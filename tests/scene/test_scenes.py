@@ -9,7 +9,7 @@ from bozzetto.render.cameras import orbit
 from bozzetto.render.raster import rasterize
 from bozzetto.scene.radiance import NeRF, NeuS, eikonal
 from bozzetto.scene.surface import DMTet, TexturedMesh
-from bozzetto.types import Mesh, UserError
+from bozzetto.types import Cameras, Mesh, UserError
 
 CAMERAS = orbit([0.0, 90.0, 200.0], [0.0, 20.0, -30.0], 2.0, (0.0, 0.0, 0.0), 40.0, 28, 28)
 
@@ -153,3 +153,39 @@ def test_a_camera_inside_the_body_gives_an_honest_picture(egg):
         with torch.no_grad():
             seen = make(kind, egg).render(inside)
         assert torch.isfinite(seen.rgb).all() and torch.isfinite(seen.depth).all()
+
+
+@pytest.mark.parametrize("kind", [NeRF, NeuS, DMTet])
+def test_a_mesh_that_cannot_be_is_refused(kind, egg):
+    vertices, faces = egg
+    with pytest.raises(ValueError, match="0 faces"):
+        kind.from_mesh(np.zeros((0, 3)), np.zeros((0, 3), int))
+    with pytest.raises(ValueError, match="3 of its 642 vertices are not finite"):
+        kind.from_mesh(np.where(np.arange(642)[:, None] < 3, np.nan, vertices), faces)
+    with pytest.raises(ValueError, match="the mesh has 600"):
+        kind.from_mesh(vertices[:600], faces)
+
+
+@pytest.mark.parametrize("kind", [NeuS, DMTet])
+def test_a_mesh_without_a_volume_is_an_empty_picture(kind):
+    flat = np.array([[0.0, 0, 0], [0.4, 0, 0], [0, 0.4, 0]]), np.array([[0, 1, 2], [0, 0, 0]])
+    with torch.no_grad():
+        seen = kind.from_mesh(*flat, cell=0.1).render(CAMERAS)
+    assert torch.isfinite(seen.rgb).all() and (seen.alpha < 0.5).all()
+
+
+def test_broken_textured_meshes(egg):
+    broken = textured(egg)
+    broken.vertices[5] = float("nan")
+    with pytest.raises(ValueError, match="not finite"):
+        broken.render(CAMERAS)
+    nothing = Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, 3, 2))
+    seen = TexturedMesh.from_mesh(nothing, size=8).render(CAMERAS)
+    assert (seen.alpha == 0).all() and (seen.rgb == 1).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_without_pixels_is_refused(kind, egg):
+    none = Cameras(CAMERAS.world_to_camera, CAMERAS.intrinsics, 0, 28)
+    with pytest.raises(ValueError, match="at least one pixel"):
+        make(kind, egg).render(none)

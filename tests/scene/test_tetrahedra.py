@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bozzetto.scene.tetrahedra import marching_tetrahedra, tet_grid
+from bozzetto.render.antialias import mesh_edges
+from bozzetto.scene.tetrahedra import marching_tetrahedra, marching_tetrahedra_reference, surface_edges, tet_grid
 
 LOW, HIGH = np.full(3, -1.0), np.full(3, 1.0)
 
@@ -87,3 +88,36 @@ def test_impossible_grids_are_refused():
         tet_grid(LOW, HIGH, 0.0)
     with pytest.raises(ValueError, match="Nothing"):
         tet_grid(LOW, HIGH, 0.5, keep=lambda at: at[:, 0] > 9)
+
+
+def test_the_kernel_equals_its_reference():
+    grid = tet_grid(LOW, HIGH, 0.2)
+    distance = grid.positions.norm(dim=1) - 0.7 + 0.2 * torch.sin(9 * grid.positions).prod(1)
+    found = []
+    for march in (marching_tetrahedra, marching_tetrahedra_reference):
+        sdf, positions = distance.clone().requires_grad_(), grid.positions.clone().requires_grad_()
+        points, faces = march(positions, sdf, grid.tetrahedra)
+        (points**3).sum().backward()
+        corners = points.detach()[faces].reshape(len(faces), 9)
+        found.append((corners[np.lexsort(corners.numpy().T)], sdf.grad, positions.grad))
+    for fast, true in zip(*found, strict=True):
+        torch.testing.assert_close(fast, true, atol=1e-5, rtol=1e-4)
+
+
+def test_the_edges_of_a_surface_are_those_of_any_mesh():
+    _, faces, _, _ = sphere_mesh()
+    found, expected = surface_edges(faces), mesh_edges(faces)
+    order, same = (np.lexsort(each.ends.numpy().T) for each in (found, expected))
+    torch.testing.assert_close(found.ends[order], expected.ends[same])
+    pairs = [torch.stack([each.sides, each.tips], 2) for each in (found, expected)]
+    for one, two in zip(pairs[0][order].tolist(), pairs[1][same].tolist(), strict=True):
+        assert sorted(one) == sorted(two)
+
+
+def test_impossible_surfaces_are_refused():
+    grid = tet_grid(LOW, HIGH, 0.5)
+    sdf = torch.ones(len(grid.positions))
+    with pytest.raises(ValueError, match="finite"):
+        marching_tetrahedra(grid.positions, sdf * float("nan"), grid.tetrahedra)
+    with pytest.raises(ValueError, match="corners"):
+        marching_tetrahedra(grid.positions, sdf, grid.tetrahedra + len(sdf))

@@ -21,7 +21,7 @@ from numpy import ndarray
 from safetensors.torch import load_file, save_file
 from scipy import ndimage
 
-from bozzetto.evaluate.judge import Judge, load_judge
+from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.figure.captions import described
 from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, srgb_to_lab
 from bozzetto.figure.spec import FigureSpec, from_json
@@ -119,10 +119,10 @@ def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
     return ndimage.binary_opening(apart > 8)
 
 
-def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge) -> list[Row]:
-    """Colours of pictures where the garments truly are, outlines, and what the judge sees in them."""
+def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge | None) -> list[Row]:
+    """Colours of pictures where the garments truly are, outlines, and what the judge, if there is one, sees in them."""
     shown = torch.from_numpy(np.ascontiguousarray(pictures)).float()
-    answers = {path: judge.says(shown, path) for path in (*PROBES, "view")}
+    answers = {path: judge.says(shown, path) for path in (*PROBES, "view")} if judge else {}
     rows = []
     for number, (task, picture) in enumerate(zip(tasks, pictures, strict=True)):
         asked = {
@@ -134,8 +134,9 @@ def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: J
         }
         found = outline(picture)
         overlap = (found & task.figure).sum() / max((found | task.figure).sum(), 1)
-        seen |= {path: answers[path][number] for path in task.asked}
-        rows.append(Row(task.caption, asked | task.asked, seen, float(overlap)))
+        judged = {path: said for path, said in task.asked.items() if path in answers}
+        seen |= {path: answers[path][number] for path in judged}
+        rows.append(Row(task.caption, asked | judged, seen, float(overlap)))
     return rows
 
 
@@ -147,11 +148,18 @@ def interval(right: int, of: int) -> tuple[float, float]:
 
 
 def measure(
-    prior: Prior, judge: Judge, work: Sequence[Task], out: Path, control: bool, scale: float, steps: int, seed: int
-) -> tuple[list[Row], Float[ndarray, "n d"]]:
-    """Paints and judges every task, a batch a file; the rows, and the judge's features of what was painted."""
+    prior: Prior,
+    judge: Judge | None,
+    work: Sequence[Task],
+    out: Path,
+    control: bool,
+    scale: float,
+    steps: int,
+    seed: int,
+) -> tuple[list[Row], Float[ndarray, "n s s 3"]]:
+    """Paints and judges every task, a batch a file; the rows and the pictures."""
     rows: list[Row] = []
-    features = []
+    painted = []
     for first in range(0, len(work), BATCH):
         batch = work[first : first + BATCH]
         path = out / f"{'normal' if control else 'words'}-{first:04d}.safetensors"
@@ -169,10 +177,9 @@ def measure(
                 save_file({"pictures": codes}, partial)
         pictures = load_file(path)["pictures"].float() / 255
         rows += look_at(batch, pictures.numpy(), judge)
-        with torch.no_grad():
-            features.append(judge.features(pictures).numpy())
+        painted.append(pictures.numpy())
         print(f"{len(rows)} captions, {'normal control' if control else 'words alone'}: {told(rows)}", flush=True)
-    return rows, np.concatenate(features)
+    return rows, np.concatenate(painted)
 
 
 def told(rows: Sequence[Row]) -> str:
@@ -217,19 +224,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    prior, judge = load(arguments.prior), load_judge()
+    prior = load(arguments.prior)
+    judge = load_judge() if (WEIGHTS / "model.safetensors").is_file() else None
+    if judge is None:
+        print("There is no judge yet (bozzetto train-prior --part judge): colours and outlines only.")
     work = tasks(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
     true = np.stack([task.picture for task in work])
     print(f"What the measure says of the true pictures: {told(look_at(work, true, judge))}", flush=True)
     control = arguments.control == "normal"
     _, made = measure(prior, judge, work, arguments.out, control, arguments.guidance, arguments.steps, arguments.seed)
-    with torch.no_grad():
-        real = judge.features(torch.from_numpy(true)).numpy()
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(real))
-    for name, a, b in (("painted", real, made), ("true", real[order[::2]], real[order[1::2]])):
-        value, low, high = kernel_distance(a, b, rng)
-        print(f"KID of {name} against true pictures: {value:.4f} ({low:.4f} to {high:.4f} by halves)", flush=True)
+    if judge is not None:
+        with torch.no_grad():
+            real, fake = (judge.features(torch.from_numpy(each).float()).numpy() for each in (true, made))
+        rng = np.random.default_rng(0)
+        order = rng.permutation(len(real))
+        for name, a, b in (("painted", real, fake), ("true", real[order[::2]], real[order[1::2]])):
+            value, low, high = kernel_distance(a, b, rng)
+            print(f"KID of {name} against true pictures: {value:.4f} ({low:.4f} to {high:.4f} by halves)", flush=True)
 
 
 if __name__ == "__main__":

@@ -181,12 +181,16 @@ def _march(origins, directions, first, cells, low, high, length, starts, distanc
         near, far = 0.0, np.inf
         for axis in range(3):
             o, d = np.float64(origins[r, axis]), np.float64(directions[r, axis])
-            if abs(d) < 1e-12:
+            if d != d or o != o:  # what is no number meets nothing
+                far = -1.0
+            elif abs(d) < 1e-12:
                 if not low[axis] <= o <= high[axis]:
                     far = -1.0
-                continue
-            one, two = (low[axis] - o) / d, (high[axis] - o) / d
-            near, far = max(near, min(one, two)), min(far, max(one, two))
+            else:
+                one, two = (low[axis] - o) / d, (high[axis] - o) / d
+                near, far = max(near, min(one, two)), min(far, max(one, two))
+        if far == np.inf:  # a ray that goes nowhere
+            far = -1.0
         found = starts[r] if write else 0
         step = 0
         while True:

@@ -38,6 +38,14 @@ class DistanceGrid:
         found = torch.nn.functional.grid_sample(self.values[None, None], where, align_corners=True)
         return found.reshape(-1) + ((unit - inside) * size).norm(dim=1)
 
+    def steep(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n"], Float[Tensor, "n 3"]]:
+        """What ``at`` says, and its gradient; constants both."""
+        with torch.enable_grad():
+            here = points.detach().requires_grad_()
+            found = self.at(here)
+            slope = torch.autograd.grad(found.sum(), here)[0] if len(here) else torch.zeros_like(here)
+        return found.detach(), slope
+
     def occupancy(self, within: float, inside: bool = True) -> Occupancy:
         """The cells that reach within a distance of the surface.
 
@@ -46,7 +54,7 @@ class DistanceGrid:
             inside: Also those deeper inside than that; without it they are solid.
         """
         reach = within + self.cell * 3**0.5 / 2
-        middles = self.values.unfold(0, 2, 1).unfold(1, 2, 1).unfold(2, 2, 1).mean((-1, -2, -3))
+        middles = torch.nn.functional.avg_pool3d(self.values[None, None], 2, 1)[0, 0]
         cells = (middles < reach).to(torch.uint8)
         if not inside:
             cells[middles <= -reach] = 2
@@ -65,11 +73,12 @@ def distance_grid(
         margin: Metres kept on each side of the mesh.
 
     Raises:
-        ValueError: A mesh without faces, or vertices that are not finite.
+        ValueError: A mesh without faces, vertices that are not finite, or faces that name none.
     """
-    low = np.asarray(vertices, float).min(0, initial=np.inf) - margin
-    size = np.asarray(vertices, float).max(0, initial=-np.inf) + margin - low
-    wide = np.ceil(size / (cell * _COARSER)).astype(int) + 1 if np.isfinite(size).all() else np.zeros(3, int)
+    check_solid(vertices, faces)
+    low = np.asarray(vertices, float).min(0) - margin
+    size = np.asarray(vertices, float).max(0) + margin - low
+    wide = np.ceil(size / (cell * _COARSER)).astype(int) + 1
     coarse = signed_distance(low + _nodes(wide) * cell * _COARSER, vertices, faces).reshape(wide)
     fine = (wide - 1) * _COARSER + 1
     values = ndimage.zoom(coarse, fine / wide, order=1, grid_mode=False)
@@ -84,14 +93,25 @@ def signed_distance(
     """Distance to the mesh, negative where its winding number exceeds one half. Barill et al. 2018.
 
     Raises:
-        ValueError: A mesh without faces, or vertices that are not finite.
+        ValueError: A mesh without faces, vertices that are not finite, or faces that name none.
     """
-    if not len(faces) or not np.isfinite(vertices).all():
-        raise ValueError(f"A distance needs a mesh with faces and finite vertices; this one has {len(faces)} faces.")
+    check_solid(vertices, faces)
     mesh = np.asfortranarray(vertices, np.float64), np.asfortranarray(faces, np.int64)
     places = np.asfortranarray(points, np.float64)
     kind = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
     return igl.signed_distance(places, *mesh, sign_type=kind)[0]
+
+
+def check_solid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> None:
+    """Raises ValueError for a mesh that has no inside to speak of."""
+    broken = int((~np.isfinite(vertices)).any(1).sum())
+    if not len(faces) or broken:
+        raise ValueError(
+            f"A scene starts from a mesh with faces and finite vertices; this one has {len(faces)} faces, "
+            f"and {broken} of its {len(vertices)} vertices are not finite."
+        )
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise ValueError(f"Faces name vertices {faces.min()} to {faces.max()}; the mesh has {len(vertices)}.")
 
 
 def _nodes(size: Int[ndarray, "3"]) -> Int[ndarray, "n 3"]:

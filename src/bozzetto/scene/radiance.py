@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
+from bozzetto.render.raster import check_size
 from bozzetto.render.volume import Occupancy, Rays, Samples, accumulate, camera_rays, march, neus_alpha, weights
 from bozzetto.scene.distance import DistanceGrid, distance_grid
 from bozzetto.scene.field import Field, chunks
@@ -45,6 +46,7 @@ class Volume(StoredScene):
     start_values: Tensor
     start_low: Tensor
     cells: Tensor
+    possible: Tensor
 
     def __init__(self, start: DistanceGrid, reach: float, section: float, seed: int) -> None:
         """
@@ -60,6 +62,7 @@ class Volume(StoredScene):
         self.register_buffer("start_values", start.values)
         self.register_buffer("start_low", start.low)
         self.register_buffer("cells", start.occupancy(reach, inside=False).cells)
+        self.register_buffer("possible", torch.ones_like(self.cells))
 
     @classmethod
     def from_mesh(
@@ -93,7 +96,7 @@ class Volume(StoredScene):
     @torch.no_grad()
     def refresh(self) -> None:
         """Looks again which cells within reach hold something, so that rays ask no others. Call it now and then."""
-        cells = self.start.occupancy(self.reach, inside=False).cells
+        cells = self.start.occupancy(self.reach, inside=False).cells * self.possible
         index = (cells == 1).nonzero()
         middles = self.start.low + (index + 0.5) * self.cell
         kinds = torch.cat([self.holds(middles[part]) for part in chunks(len(middles), 1 << 16)])
@@ -102,6 +105,11 @@ class Volume(StoredScene):
         beside = torch.nn.functional.max_pool3d((found == 1)[None, None].float(), 3, 1, 1)[0, 0] > 0
         self.cells.copy_(torch.where(cells == 1, torch.where(beside, 1, found), cells).to(torch.uint8))
 
+    def carve(self, possible: Bool[Tensor, "x y z"]) -> None:
+        """From now on nothing is where these cells say no, whatever was learned there."""
+        self.possible.copy_(possible)
+        self.refresh()
+
     @abstractmethod
     def holds(self, points: Float[Tensor, "n 3"]) -> UInt8[Tensor, "n"]:
         """What a cell with this middle is: 0 empty, 1 to be asked, as will those beside it, 2 solid."""
@@ -109,6 +117,10 @@ class Volume(StoredScene):
     @abstractmethod
     def shine(self, rays: Rays, samples: Samples) -> Shine:
         """What the field answers at samples, summed along the rays."""
+
+    @abstractmethod
+    def groups(self, rate: float = 1e-2) -> list[dict[str, object]]:
+        """What an optimiser needs."""
 
     def trace(self, rays: Rays, generator: torch.Generator | None = None) -> Shine:
         """What is seen along rays.
@@ -132,7 +144,11 @@ class Volume(StoredScene):
             cameras: Any number.
             background: A colour, a picture a view, or a grey; as displayed.
             generator: Of the jitter along rays.
+
+        Raises:
+            ValueError: A picture without pixels.
         """
+        check_size(cameras)
         rays = camera_rays(cameras)
         size = len(rays.origins) if torch.is_grad_enabled() else _RAYS_AT_ONCE
         parts = [
@@ -171,6 +187,9 @@ class Volume(StoredScene):
 
         grid = tet_grid(start.low.double().numpy(), start.high.double().numpy(), size, near)
         distance = torch.cat([self.surface(grid.positions[part])[0] for part in chunks(len(grid.positions), 1 << 17)])
+        where = ((grid.positions - start.low) / self.cell).long()
+        where = torch.minimum(where.clamp_min(0), torch.tensor(self.possible.shape) - 1)
+        distance = torch.where(self.possible[tuple(where.unbind(1))] > 0, distance, distance.clamp_min(size / 4))
         points, faces = marching_tetrahedra(grid.positions, distance, grid.tetrahedra)
         colours = [self.surface(points[part])[1] for part in chunks(len(points), 1 << 17)]
         return ColouredMesh(points, faces, torch.cat([torch.zeros(0, 3), *colours]))
@@ -214,8 +233,13 @@ class NeRF(Volume):
         alpha = accumulate(weight, torch.ones_like(weight)[:, None], samples)
         distance = accumulate(weight, samples.distance[:, None], samples)
         with torch.no_grad():
-            slope = _slopes_and_mean(lambda at: self.density(at)[0], points, self.section)[0]
-            normal = accumulate(weight, torch.nn.functional.normalize(-slope, dim=1), samples)
+            normal = torch.zeros_like(points)
+            shown = (weight > 1e-3).nonzero()[:, 0]
+            apart, towards = self.start.steep(points[shown])
+            leans = ((apart > -3 * self.width) & (apart < 6 * self.width))[:, None]  # where ``density`` clamps nothing
+            slope = self.field.steep(points[shown])[1] - towards / self.width * leans
+            normal[shown] = torch.nn.functional.normalize(-slope, dim=1)
+            normal = accumulate(weight, normal, samples)
         return Shine(accumulate(weight, colour, samples), alpha, distance, normal)
 
     def surface(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "n"], Float[Tensor, "n 3"]]:
@@ -231,8 +255,7 @@ class NeuS(Volume):
     """Signed distances and colours. Wang et al. 2021, arXiv:2106.10689, around a body or a figure (AvatarBooth).
 
     The distance is the start's plus what is learned, so step zero is the start itself. Departs from the paper: hashed
-    features in place of frequencies; the distance's gradient is taken by four differences a ``stencil`` wide, so that
-    the eikonal term needs no second-order pass (Li et al. 2023, Neuralangelo); no view directions.
+    features in place of frequencies, whose gradient is a kernel with a gradient of its own; no view directions.
     """
 
     def __init__(
@@ -241,7 +264,6 @@ class NeuS(Volume):
         reach: float = 0.08,
         section: float = 0.008,
         sharpness: float = 150.0,
-        stencil: float = 0.006,
         seed: int = 0,
     ) -> None:
         """
@@ -250,12 +272,10 @@ class NeuS(Volume):
             reach: Metres beyond its surface where the scene may grow or shrink.
             section: Metres between samples along a ray.
             sharpness: At first, 1 / metres: how suddenly the surface begins. It is learned.
-            stencil: Metres between the differences that make the gradient.
             seed: Of the first weights.
         """
         super().__init__(start, reach, section, seed)
-        self.stencil = stencil
-        self.options |= {"sharpness": sharpness, "stencil": stencil}
+        self.options["sharpness"] = sharpness
         generator = torch.Generator().manual_seed(seed)
         self.shape = Field(start.low, start.high, 1, generator)
         self.colour = Field(start.low, start.high, 3, generator)
@@ -263,8 +283,10 @@ class NeuS(Volume):
         self.refresh()
 
     def holds(self, points: Float[Tensor, "n 3"]) -> UInt8[Tensor, "n"]:
-        distance = self.distance(points)
-        return torch.where(distance.abs() < 0.6 * self.cell, 1, torch.where(distance < 0, 2, 0)).to(torch.uint8)
+        distance, fog = self.distance(points), 2 / self.log_sharpness.exp()
+        return torch.where(distance.abs() < fog.clamp_min(0.6 * self.cell), 1, torch.where(distance < 0, 2, 0)).to(
+            torch.uint8
+        )
 
     def distance(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """Metres, negative inside."""
@@ -272,7 +294,8 @@ class NeuS(Volume):
 
     def shine(self, rays: Rays, samples: Samples) -> Shine:
         points = samples.points(rays)
-        gradient, distance = _slopes_and_mean(self.distance, points, self.stencil)
+        (known, towards), (learned, turn) = self.start.steep(points), self.shape.steep(points)
+        distance, gradient = known + 0.1 * learned[:, 0], towards + 0.1 * turn
         slope = (gradient * rays.directions[samples.ray]).sum(1)
         alpha = neus_alpha(distance, slope, samples.length, self.log_sharpness.exp())
         weight = weights(alpha, samples.starts)
@@ -291,21 +314,9 @@ class NeuS(Volume):
     def groups(self, rate: float = 1e-2) -> list[dict[str, object]]:
         """What an optimiser needs."""
         sharp = {"params": [self.log_sharpness], "lr": rate}
-        return [*self.shape.groups(rate / 4), *self.colour.groups(rate), sharp]
+        return [*self.shape.groups(rate / 3), *self.colour.groups(rate), sharp]
 
 
 def eikonal(gradient: Float[Tensor, "n 3"]) -> Float[Tensor, ""]:
     """How far a distance field is from growing by one metre a metre: E[(|g| - 1)^2]. Gropp et al. 2020."""
     return ((gradient.norm(dim=1) - 1) ** 2).mean() if len(gradient) else gradient.sum()
-
-
-_CORNERS = torch.tensor([[1.0, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]])
-"""Of a tetrahedron: four differences give a gradient, where axes would take six."""
-
-
-def _slopes_and_mean(function: Any, points: Tensor, stencil: float) -> tuple[Tensor, Tensor]:
-    """The gradient of a function, and its mean over the four points that gave it."""
-    corners = _CORNERS.to(points)
-    around = points[:, None] + corners * (stencil / 3**0.5)
-    values = function(around.reshape(-1, 3)).reshape(-1, 4)
-    return values @ corners * (3**0.5 / (4 * stencil)), values.mean(1)

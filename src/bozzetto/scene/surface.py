@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from bozzetto.render.antialias import Edges, antialias, mesh_edges
 from bozzetto.render.raster import rasterize
 from bozzetto.render.surface import interpolate, sample_texture, shrunk, smooth_normals
-from bozzetto.scene.distance import signed_distance
+from bozzetto.scene.distance import check_solid, signed_distance
 from bozzetto.scene.field import Field, chunks
 from bozzetto.scene.store import StoredScene
-from bozzetto.scene.tetrahedra import marching_tetrahedra, tet_grid
+from bozzetto.scene.tetrahedra import marching_tetrahedra, surface_edges, tet_grid
 from bozzetto.types import Cameras, ColouredMesh, Mesh, RenderOutput
 
 
@@ -97,6 +97,7 @@ class DMTet(StoredScene):
             reach: Metres on either side of the mesh that the grid covers.
             seed: Of the colours' first weights.
         """
+        check_solid(vertices, faces)
         margin = reach + cell
         low, high = vertices.min(0) - margin, vertices.max(0) + margin
         coarse = 3 * cell
@@ -114,6 +115,19 @@ class DMTet(StoredScene):
         with torch.no_grad():
             found = signed_distance(grid.positions.double().numpy(), vertices, faces)
             scene.sdf.copy_(torch.from_numpy(found))
+        return scene
+
+    def again(self, cell: float, reach: float) -> "DMTet":
+        """The same surface and colours in a grid of other cells around it, with true distances.
+
+        Args:
+            cell: Side of the new grid's cubes, metres.
+            reach: Metres on either side of the surface that the new grid covers.
+        """
+        with torch.no_grad():
+            points, faces = self.surface()
+        scene = type(self).from_mesh(points.double().numpy(), faces.numpy(), cell, reach)
+        scene.colour = self.colour
         return scene
 
     @classmethod
@@ -134,7 +148,16 @@ class DMTet(StoredScene):
             cameras: Any number.
             background: A colour, a picture a view, or a grey; as displayed.
         """
-        points, faces = self.surface()
+        return self.draw(*self.surface(), cameras, background)
+
+    def draw(
+        self,
+        points: Float[Tensor, "p 3"],
+        faces: Int[Tensor, "f 3"],
+        cameras: Cameras,
+        background: Float[Tensor, "3"] | Float[Tensor, "b h w 3"] | float = 1.0,
+    ) -> RenderOutput:
+        """``render`` for who has the ``surface`` at hand."""
 
         def colour(seen: Tensor) -> Tensor:
             place = interpolate(points, faces, cameras, seen, points)
@@ -143,7 +166,7 @@ class DMTet(StoredScene):
             out[hit] = torch.sigmoid(self.colour(place[hit]))
             return out
 
-        return draw_surface(points, faces, cameras, colour, background)
+        return draw_surface(points, faces, cameras, colour, background, surface_edges(faces))
 
     @torch.no_grad()
     def mesh(self) -> ColouredMesh:
@@ -253,7 +276,8 @@ class TexturedMesh(StoredScene):
         share = ((ub - ua) * (vc - va) - (uc - ua) * (vb - va)).abs().sum() / 2
         texels = (share / metres).sqrt() * len(self.texture)
         placed = self.vertices.mean(0) @ cameras.world_to_camera[:, 2, :3].T + cameras.world_to_camera[:, 2, 3]
-        return float((texels * placed.clamp_min(0.05) / cameras.intrinsics[:, 1, 1]).min())
+        found = float((texels * placed.clamp_min(0.05) / cameras.intrinsics[:, 1, 1]).min())
+        return found if np.isfinite(found) else 1.0  # of an empty mesh, or one that the rasteriser will refuse
 
     def bending(self) -> Float[Tensor, ""]:
         """How much the moves differ from their neighbours' mean, squared, in units of the reach: a Laplacian term."""

@@ -14,6 +14,9 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.render.antialias import Edges
+from bozzetto.render.surface import kernel
+
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """The six edges of a tetrahedron, as corners."""
 
@@ -89,13 +92,40 @@ def marching_tetrahedra(
 ) -> tuple[Float[Tensor, "p 3"], Int[Tensor, "f 3"]]:
     """The surface where the signed distance is zero, with gradients to positions and distances.
 
-    Watertight inside the grid; faces look towards positive distances. Only tetrahedra that the surface cuts and, of
-    their edges, only those with a sign change are looked at; each is named by one 64-bit number.
+    Watertight inside the grid; faces look towards positive distances. A kernel walks over the tetrahedra once and
+    numbers the cut edges as it meets them; ``marching_tetrahedra_reference`` sorts them instead.
 
     Args:
         positions: Corners of the tetrahedra, metres.
         sdf: Negative inside.
         tetrahedra: As ``TetGrid`` orders them.
+
+    Raises:
+        ValueError: A tetrahedron names no corner, or a distance is not a number.
+    """
+    _check(positions, sdf, tetrahedra)
+    if sdf.is_cuda:
+        return marching_tetrahedra_reference(positions, sdf, tetrahedra)
+    inside = (sdf.detach() < 0).numpy()
+    corners = np.ascontiguousarray(tetrahedra.numpy())
+    cut = np.empty(len(corners), np.int64)
+    count = _cut_tetrahedra(inside, corners, cut)
+    ends = np.empty((4 * count + 1, 2), np.int64)
+    faces = np.empty((2 * count, 3), np.int64)
+    table, triangles = (each.numpy() for each in _triangles())
+    slots = np.full(1 << (4 * count + 8).bit_length(), -1, np.int64)
+    edges, found = _number_edges(inside, corners, cut[:count], table, triangles, np.array(EDGES), slots, ends, faces)
+    a, b = (torch.from_numpy(np.ascontiguousarray(ends[:edges, k])) for k in range(2))
+    return _between(positions, sdf, a, b), torch.from_numpy(faces[:found].copy())
+
+
+def marching_tetrahedra_reference(
+    positions: Float[Tensor, "v 3"], sdf: Float[Tensor, "v"], tetrahedra: Int[Tensor, "t 4"]
+) -> tuple[Float[Tensor, "p 3"], Int[Tensor, "f 3"]]:
+    """``marching_tetrahedra`` in plain torch: the same surface, its points in another order.
+
+    Only tetrahedra that the surface cuts and, of their edges, only those with a sign change are looked at; each is
+    named by one 64-bit number.
     """
     inside = sdf.detach() < 0
     sign = inside[tetrahedra]
@@ -109,9 +139,7 @@ def marching_tetrahedra(
     names, row = torch.unique(keys, return_inverse=True)
     rows = torch.full(crossing.shape, -1, dtype=torch.int64, device=row.device)
     rows[crossing] = row
-    a, b = names // len(positions), names % len(positions)
-    share = (sdf[a] / (sdf[a] - sdf[b]))[:, None]
-    points = positions[a] + share * (positions[b] - positions[a])
+    points = _between(positions, sdf, names // len(positions), names % len(positions))
 
     table, count = (each.to(case.device) for each in _triangles())
     faces = []
@@ -119,6 +147,99 @@ def marching_tetrahedra(
         more = count[case] > k
         faces.append(rows[more].gather(1, table[case[more], k]))
     return points, torch.cat(faces)
+
+
+def _between(
+    positions: Float[Tensor, "v 3"], sdf: Float[Tensor, "v"], a: Int[Tensor, "p"], b: Int[Tensor, "p"]
+) -> Float[Tensor, "p 3"]:
+    """Where the distance is zero on the edges from a to b."""
+    # index_select's gradient is added up in one pass; that of square brackets sorts first.
+    at = sdf.index_select(0, a)
+    share = (at / (at - sdf.index_select(0, b)))[:, None]
+    here = positions.index_select(0, a)
+    return here + share * (positions.index_select(0, b) - here)
+
+
+def _check(positions: Float[Tensor, "v 3"], sdf: Float[Tensor, "v"], tetrahedra: Int[Tensor, "t 4"]) -> None:
+    if len(tetrahedra) and (tetrahedra.amin() < 0 or tetrahedra.amax() >= len(positions)):
+        raise ValueError(f"Tetrahedra name corners beyond the {len(positions)} that the grid has.")
+    if not torch.isfinite(sdf.detach()).all():
+        raise ValueError("marching_tetrahedra needs distances that are numbers; some are not finite.")
+
+
+def surface_edges(faces: Int[Tensor, "f 3"]) -> Edges:
+    """``render.antialias.mesh_edges`` of a surface from marching tetrahedra, where no edge has more than two faces."""
+    corners = np.ascontiguousarray(faces.cpu().numpy())
+    slots = np.full(1 << (3 * len(corners) + 8).bit_length(), -1, np.int64)
+    ends, sides, tips = (np.full((3 * len(corners) + 1, 2), -1, np.int64) for _ in range(3))
+    count = _find_edges(corners, slots, ends, sides, tips)
+    return Edges(*(torch.from_numpy(each[:count].copy()) for each in (ends, sides, tips)))
+
+
+@kernel
+def _case(inside, tetrahedra, t):
+    one, two = inside[tetrahedra[t, 0]], inside[tetrahedra[t, 1]]
+    three, four = inside[tetrahedra[t, 2]], inside[tetrahedra[t, 3]]
+    return one + 2 * two + 4 * three + 8 * four
+
+
+@kernel
+def _cut_tetrahedra(inside, tetrahedra, cut):
+    """Writes which tetrahedra have corners on both sides, and says how many."""
+    count = 0
+    for t in range(len(tetrahedra)):
+        case = _case(inside, tetrahedra, t)
+        cut[count] = t
+        count += 1 if 0 < case < 15 else 0
+    return count
+
+
+@kernel
+def _slot(a, b, slots, ends):
+    """Where an edge's number stands in a table of open addresses, or would; ``ends`` holds those numbered so far."""
+    mask = len(slots) - 1
+    slot = ((a * 2654435761) ^ (b * 805459861 + (a >> 7))) & mask
+    while slots[slot] >= 0 and (ends[slots[slot], 0] != a or ends[slots[slot], 1] != b):
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def _number_edges(inside, tetrahedra, cut, table, triangles, edges, slots, ends, faces):
+    count, found = 0, 0
+    for row in range(len(cut)):
+        case = _case(inside, tetrahedra, cut[row])
+        for k in range(triangles[case]):
+            for corner in range(3):
+                edge = table[case, k, corner]
+                one, two = tetrahedra[cut[row], edges[edge, 0]], tetrahedra[cut[row], edges[edge, 1]]
+                a, b = min(one, two), max(one, two)
+                slot = _slot(a, b, slots, ends)
+                if slots[slot] < 0:
+                    slots[slot] = count
+                    ends[count, 0], ends[count, 1] = a, b
+                    count += 1
+                faces[found, corner] = slots[slot]
+            found += 1
+    return count, found
+
+
+@kernel
+def _find_edges(faces, slots, ends, sides, tips):
+    count = 0
+    for f in range(len(faces)):
+        for k in range(3):
+            one, two = faces[f, k], faces[f, (k + 1) % 3]
+            a, b = min(one, two), max(one, two)
+            slot = _slot(a, b, slots, ends)
+            edge = slots[slot]
+            if edge < 0:
+                edge, slots[slot] = count, count
+                ends[edge, 0], ends[edge, 1] = a, b
+                count += 1
+            side = 0 if sides[edge, 0] < 0 else 1
+            sides[edge, side], tips[edge, side] = f, faces[f, (k + 2) % 3]
+    return count
 
 
 @cache

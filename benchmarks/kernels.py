@@ -1,0 +1,132 @@
+"""How long kernels compile from nothing, and what a second thread brings: ``python benchmarks/kernels.py``.
+
+Compilation is CPU time inside numba's compiler, in a fresh process with an empty cache: of the draft (words to a
+character, its file and its pictures), and of every kernel (the draft, then one step of every scene). Threads are wall
+time of kernels alone, so they mean something on a quiet machine only.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_DRAFT = """
+from bozzetto.cli import main
+import sys
+sys.argv = ["bozzetto", "generate", "an old woman in a green knitted sweater and a skirt", "--out", {out!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+_SCENES = """
+import numpy as np
+import torch
+from bozzetto.body.model import load_body
+from bozzetto.render.cameras import orbit
+from bozzetto.scene.radiance import NeRF, NeuS
+from bozzetto.scene.surface import DMTet, TexturedMesh
+from bozzetto.types import Mesh
+part = load_body().parts["body"]
+used, faces = np.unique(part.faces, return_inverse=True)
+vertices, faces = load_body().template[used].double().numpy(), faces.reshape(-1, 3)
+mesh = Mesh(torch.from_numpy(vertices).float(), torch.from_numpy(faces), torch.from_numpy(np.asarray(part.uvs)).float())
+made = [kind.from_mesh(vertices, faces, cell=0.04) for kind in (NeRF, NeuS, DMTet)] + [TexturedMesh.from_mesh(mesh)]
+for scene in made:
+    scene.render(orbit(0.0, 0.0, 3.0, (0.0, 0.0, 0.0), 40.0, 32, 32)).rgb.sum().backward()
+"""
+_LISTEN = """
+import time
+from numba.core import event
+
+class Clock(event.Listener):
+    depth, began, spent, kernels = 0, 0.0, 0.0, 0
+    def on_start(self, _):
+        if self.depth == 0:
+            self.began = time.process_time()
+        self.depth += 1
+    def on_end(self, _):
+        self.depth -= 1
+        if self.depth == 0:
+            self.spent += time.process_time() - self.began
+            self.kernels += 1
+
+clock = Clock()
+event.register("numba:compile", clock)
+"""
+_SAY = 'print("COMPILED", clock.kernels, clock.spent)\n'
+
+
+def compiled(code: str) -> tuple[int, float]:
+    """How many kernels the code compiles from nothing, and the CPU seconds of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "kernels")}
+        program = _LISTEN + code.format(out=str(Path(folder) / "run")) + _SAY
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+        )
+    _, kernels, seconds = done.stdout.strip().splitlines()[-1].split()
+    return int(kernels), float(seconds)
+
+
+def threads(repeats: int) -> None:
+    import numpy as np
+    import torch
+
+    from bozzetto.body.model import load_body
+    from bozzetto.render.cameras import orbit
+    from bozzetto.render.raster import rasterize
+    from bozzetto.render.surface import interpolate
+    from bozzetto.scene.hashgrid import HashGrid
+
+    part = load_body().parts["body"]
+    used, faces = np.unique(part.faces, return_inverse=True)
+    vertices, faces = load_body().template[used].float(), torch.from_numpy(faces.reshape(-1, 3))
+    cameras = orbit([0.0, 90.0, 180.0, 270.0], 0.0, 2.6, (0.0, 0.0, 0.0), 40.0, 512, 512)
+    seen = torch.from_numpy(rasterize(vertices.numpy(), faces.numpy(), cameras).face)
+    grid = HashGrid()
+    points = torch.rand(100_000, 3, generator=torch.Generator().manual_seed(0))
+
+    def interpolated() -> None:
+        moved = vertices.clone().requires_grad_()
+        interpolate(moved, faces, cameras, seen, moved).sum().backward()
+
+    kernels: dict[str, Callable[[], object]] = {
+        "rasteriser, 4 views of 512 px": lambda: rasterize(vertices.numpy(), faces.numpy(), cameras),
+        "interpolation, forward and backward": interpolated,
+        "hash grid, 100,000 points, forward and backward": lambda: grid(points).sum().backward(),
+    }
+    times: dict[tuple[str, int], list[float]] = {}
+    for _ in range(repeats + 1):
+        for name, run in kernels.items():
+            for count in (1, 2):
+                torch.set_num_threads(count)
+                start = time.perf_counter()
+                run()
+                times.setdefault((name, count), []).append((time.perf_counter() - start) * 1000)
+    for name in kernels:
+        one, two = (statistics.median(times[name, count][1:]) for count in (1, 2))
+        print(f"  {one:7.1f} ms on one thread, {two:7.1f} on two, {one / two:.2f} x  {name}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--only", choices=["compile", "threads"])
+    arguments = parser.parse_args()
+    if arguments.only != "threads":
+        for name, code in (("the draft", _DRAFT), ("scenes", _SCENES)):
+            kernels, seconds = compiled(code)
+            print(f"{name}: {kernels} kernels compiled in {seconds:.1f} CPU s")
+    if arguments.only != "compile":
+        threads(arguments.repeats)
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
