@@ -116,7 +116,7 @@ def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     background = srgb_to_lab(np.median(border, 0).astype(np.float64))
     apart = delta_e_2000_lab(srgb_to_lab(picture.astype(np.float64)), np.broadcast_to(background, picture.shape))
-    return ndimage.binary_opening(apart > 8)
+    return ndimage.binary_opening(apart > 8, np.ones((2, 2)))
 
 
 def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge | None) -> list[Row]:

@@ -228,7 +228,7 @@ def _loss(
     words: Float[Tensor, "b n d"],
     steps: Int[Tensor, "b"],
     noise: Float[Tensor, "b c y x"],
-    pictures: Float[Tensor, "b p s s"],
+    pictures: Float[Tensor, "shown p s s"],
     limit: float,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "b"]]:
     """The U-Net's loss under control; where there are fewer pictures than samples, the last ones go without."""
