@@ -14,6 +14,11 @@ def vertex_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) 
     return normals
 
 
+def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
+    """Every edge once, the smaller vertex first."""
+    return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+
+
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _vertex_normals(vertices, faces, normals):
     for f in range(len(faces)):

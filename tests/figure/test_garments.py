@@ -23,6 +23,7 @@ from bozzetto.figure.spec import (
     PatternKind,
     TopKind,
 )
+from bozzetto.geometry import edges_of
 
 RED, BLUE, TAN = Colour("red", "#b3312c"), Colour("blue", "#2f5597"), Colour("tan", "#b48a5a")
 
@@ -186,7 +187,7 @@ def test_a_stride_does_not_tear_a_skirt(kind):
     c, t = np.cos(np.radians(11.5)), np.sin(np.radians(11.5))  # of half the turn: the legs part by 46 degrees
     swing = {"upperleg01.L": (c, -t, 0.0, 0.0), "upperleg01.R": (c, t, 0.0, 0.0)}
     moved = skin(rest, piece.skin_weights, piece.skin_joints, pose_transforms(body.skeleton(bind.joints), swing))
-    edges = shells.edges_of(piece.faces)
+    edges = edges_of(piece.faces)
     edges = edges[person.shaped.vertices[:, 1].max() * 0.5 > piece.vertices[edges[:, 0], 1]]
 
     def length(points):

@@ -11,6 +11,7 @@ from bozzetto.figure.colours import colour
 from bozzetto.figure.spec import Colour, Garment, to_json
 from bozzetto.training.data import Shard, person_spec
 from bozzetto.training.recolour import recoloured
+from bozzetto.types import linear_to_srgb, srgb_to_linear
 
 TEAL = Colour("teal", colour("teal").hex)
 
@@ -25,14 +26,14 @@ def shard(tmp_path):
         bottom=Garment("jeans", TEAL), shoes=None,
     )  # fmt: skip
     linear = np.full((1, 64, 64, 3), 0.5)
-    linear[0, 16:48, 16:48] = np.array(TEAL.srgb) ** 2.2 * 0.9
+    linear[0, 16:48, 16:48] = srgb_to_linear(np.array(TEAL.srgb)) * 0.9
     linear[0, 16:48, 32:48] *= 0.5
     layer = np.zeros((1, 64, 64), np.uint8)
     layer[0, 16:48, 16:48] = 2
     record = {"person": 0, "captions": ["a person in a teal t-shirt"], "view": "front view", "crop": "body",
               "flat": True, "pose": "standing"}  # fmt: skip
     path = tmp_path / "train-00000.safetensors"
-    arrays = {"rgb": (linear ** (1 / 2.2) * 255 + 0.5).astype(np.uint8), "layer": layer}
+    arrays = {"rgb": (linear_to_srgb(linear) * 255 + 0.5).astype(np.uint8), "layer": layer}
     people = [{"spec": json.loads(to_json(spec)), "layers": ["skin", "top"]}]
     save_file(arrays, path, {"pictures": json.dumps([record]), "people": json.dumps(people)})
     return Shard(path)
@@ -47,10 +48,10 @@ def test_the_garment_takes_the_colour_that_the_words_name_and_keeps_its_shade(sh
         picture, record, _ = found
         assert (picture[0] == shard["rgb"][0, 0]).all(), "the background stays"
         lit, dark = (picture[32, column].astype(float) / 255 for column in (24, 40))
-        assert dark**2.2 == pytest.approx(0.5 * lit**2.2, abs=0.02)
+        assert srgb_to_linear(dark) == pytest.approx(0.5 * srgb_to_linear(lit), abs=0.02)
         texts = [text for text in record["captions"] if "shirt" in text.lower() or "tee" in text.lower()]
         for name in {word for text in texts for word in NAMES if re.search(rf"\ban? {word} t-shirt", text.lower())}:
-            expected = (np.array(colour(name).srgb) ** 2.2 * 0.9) ** (1 / 2.2)
+            expected = linear_to_srgb(srgb_to_linear(np.array(colour(name).srgb)) * 0.9)
             assert lit == pytest.approx(expected, abs=0.06)
             named.add(name)
     assert len(named) >= 4

@@ -23,7 +23,7 @@ from bozzetto.body.landmarks import contour_vertices, dominant_joint, regions
 from bozzetto.body.model import Body
 from bozzetto.body.opening import Opened, Ring, closest_on_side, face_scale, line_height, lip_side, open_face, rings
 from bozzetto.body.poses import Posture, rotations
-from bozzetto.geometry import vertex_normals
+from bozzetto.geometry import edges_of, vertex_normals
 from bozzetto.types import ColouredMesh, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 
 FAR, SLANTED = 0.06, 45.0
@@ -543,7 +543,7 @@ def _stretch(
     skeleton: Skeleton,
     postures: list[Posture],
 ) -> float:
-    ends = np.unique(np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]), 1), axis=0)
+    ends = edges_of(faces)
     rest = np.linalg.norm(vertices[ends[:, 0]] - vertices[ends[:, 1]], axis=1)
     ends, rest = ends[rest > 1e-5], rest[rest > 1e-5]
     ratios = []

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Int64
 from numpy import ndarray
 
+from bozzetto.geometry import edges_of, vertex_normals
+
 _FINE, _REACH, _SURE = 0.0014, 0.016, 0.004
 """Metres on a face whose eyes are ``_APART`` apart: edges after refining; how far the mesh is drawn to the body, and up
 to where fully."""
@@ -240,8 +242,6 @@ class _Pieces:
 
     def normal_z(self) -> Float[ndarray, "v"]:
         """How much each vertex faces forward."""
-        from bozzetto.geometry import vertex_normals
-
         return vertex_normals(self.vertices.astype(np.float32), self.faces)[:, 2].astype(np.float64)
 
     def covers(self, points: Float[ndarray, "n 3"], within: float) -> bool:
@@ -271,7 +271,7 @@ class _Pieces:
         """Halves edges near the points until they are no longer than ``edge``."""
         for _ in range(7):
             chosen = self.faces[self._near(points, reach)]
-            ends = np.unique(np.sort(np.concatenate([chosen[:, :2], chosen[:, 1:], chosen[:, [2, 0]]]), 1), axis=0)
+            ends = edges_of(chosen)
             long = np.linalg.norm(self.vertices[ends[:, 0]] - self.vertices[ends[:, 1]], axis=1) > edge
             if not long.any():
                 return
@@ -323,7 +323,7 @@ class _Pieces:
         sign[mine] = _signed(self.vertices[mine], body, ring, scale)
         sign[np.abs(sign) < 0.2 * _FINE * scale] = 0.0
         some = self.faces[(sign[self.faces] < 0).any(1)]
-        ends = np.unique(np.sort(np.concatenate([some[:, :2], some[:, 1:], some[:, [2, 0]]]), 1), axis=0)
+        ends = edges_of(some)
         ends = ends[sign[ends[:, 0]] * sign[ends[:, 1]] < 0]
         at = sign[ends[:, 0]] / (sign[ends[:, 0]] - sign[ends[:, 1]])
         self.split(ends, at)

@@ -243,7 +243,7 @@ def fitted(scene: AnyScene, seen: Pictures, steps: int, seed: int) -> AnyScene:
 
 
 def measure(kind: str, known: Case, seconds: float, out: Path) -> Score:
-    """Fits one case, writes ``KIND-SEED.png`` beside it, and says how near the fit came."""
+    """Fits one case, writes ``KIND-SEED.png`` and the scene beside it, and says how near the fit came."""
     begun, spent = time.monotonic(), time.process_time()
     scene = start(kind, *known.body)
     wall, cpu = time.monotonic() - begun, time.process_time() - spent
@@ -251,6 +251,7 @@ def measure(kind: str, known: Case, seconds: float, out: Path) -> Score:
     begun, spent = time.monotonic() - wall, time.process_time() - cpu
     scene = fitted(scene, known.training, round(seconds * STEPS_PER_SECOND[kind]), known.seed)
     wall, cpu = time.monotonic() - begun, time.process_time() - spent
+    scene.save(out / f"{kind}-{known.seed}.safetensors")
     found = scene.mesh()
     figure = shell(known.figure.vertices, known.figure.faces, known.figure.coverage)
     made = shell(found.vertices.numpy(), found.faces.numpy())

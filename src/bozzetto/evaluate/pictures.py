@@ -8,11 +8,9 @@ DIR, so that the same command goes on where it was stopped.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +22,7 @@ from scipy import ndimage
 from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.figure.captions import described
 from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, srgb_to_lab
-from bozzetto.figure.spec import FigureSpec, from_json
+from bozzetto.figure.spec import FigureSpec, attribute
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Conditions, Prior
 from bozzetto.prior.load import load
@@ -78,7 +76,7 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
             if record["crop"] != "body" or taken[record["person"]] == 3:
                 continue
             person = shard.people[record["person"]]
-            spec = from_json(json.dumps(person["spec"]))
+            spec = shard.specs[record["person"]]
             layer = layers[index, step // 2 :: step, step // 2 :: step]
             realistic = spec.look == "realistic"
             masks = {
@@ -97,18 +95,11 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
                 continue
             taken[record["person"]] += 1
             caption = f"{said.text.rstrip('.')}, {record['view']}, full body, flat light"
-            asked = {path: _named(spec, path) for path in PROBES if path in said.mentioned}
+            asked = {path: attribute(spec, path) for path in PROBES if path in said.mentioned}
             shown = (normals[index], pictures[index])
             normal, picture = (each.astype(np.float32) / 255 for each in shown)
             into.append(Task(caption, spec, normal, masks, layer > 0, {**asked, "view": record["view"]}, picture))
     return coloured + looks
-
-
-def _named(spec: FigureSpec, path: str) -> str:
-    value: Any = spec
-    for name in path.split("."):
-        value = getattr(value, name)
-    return str(value)
 
 
 def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:

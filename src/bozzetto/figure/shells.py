@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.piece import Detail, Person, top_four
+from bozzetto.geometry import edges_of
 from bozzetto.kept import kept
 
 FRONT, BACK, SLEEVE, LEG_LEFT, LEG_RIGHT = range(5)
@@ -144,11 +145,6 @@ def steady_four(dense: Float[ndarray, "v j"]) -> tuple[Float[ndarray, "v 4"], In
     """
     fifth = -np.partition(-dense, 4, axis=1)[:, 4:5]
     return top_four(np.maximum(dense - np.minimum(fifth, 0.9 * dense.max(1, keepdims=True)), 0))
-
-
-def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
-    """Each edge once, smaller index first."""
-    return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0)
 
 
 def loop_subdivide(faces: Int[ndarray, "f 3"], count: int) -> tuple[sparse.csr_matrix, Int[ndarray, "g 3"]]:

@@ -165,6 +165,14 @@ def to_json(spec: FigureSpec) -> str:
     return json.dumps(asdict(spec), indent=2)
 
 
+def attribute(spec: FigureSpec, path: str) -> Any:
+    """What a dotted path of a caption names: "hair.colour", "top.kind"."""
+    value: Any = spec
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
 def from_json(text: str) -> FigureSpec:
     """The spec written by ``to_json``.
 

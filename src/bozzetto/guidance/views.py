@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bozzetto.guidance.denoiser import Embedder, Text
+from bozzetto.render.cameras import away_from_front
 
 View: TypeAlias = Literal["front", "side", "back", "overhead"]
 VIEWS: tuple[View, ...] = ("front", "side", "back", "overhead")
@@ -37,7 +38,7 @@ class Buckets:
         """The view's bucket; azimuth 0 looks at the face."""
         if elevation > self.overhead:
             return "overhead"
-        turn = _turn(azimuth)
+        turn = away_from_front(azimuth)
         if turn <= self.front:
             return "front"
         return "back" if turn >= 180.0 - self.back else "side"
@@ -77,7 +78,7 @@ class ViewText:
         front, side, back = self.views["front"], self.views["side"], self.views["back"]
         wanted, weights = [], []
         for azimuth, view in zip(azimuths, seen, strict=True):
-            turn = _turn(azimuth) / 90
+            turn = away_from_front(azimuth) / 90
             if view == "overhead":
                 wanted.append(self.views["overhead"])
                 weights.append((0.0, 0.0))
@@ -144,14 +145,9 @@ def away_weights(azimuth: float) -> tuple[float, float]:
 
     Source: threestudio's `a exp(-b r) + c`.
     """
-    turn = _turn(azimuth) / 90
+    turn = away_from_front(azimuth) / 90
     if turn < 1:
         seen = 1 - turn
         return 4 * math.exp(-0.5 * seen) - 2.426, 4 * math.exp(-0.5 * turn) - 2.426
     seen = 2 - turn
     return math.exp(-0.5 * seen) + 0.967, math.exp(-0.5 * seen) - 0.606
-
-
-def _turn(azimuth: float) -> float:
-    """Degrees away from the front, 0 to 180."""
-    return abs((azimuth + 180.0) % 360.0 - 180.0)

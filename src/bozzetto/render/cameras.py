@@ -140,6 +140,11 @@ def view_directions(azimuths: Angles, elevations: Angles) -> Float[ndarray, "b 3
     return np.stack([level * np.sin(azimuth), np.sin(elevation), level * np.cos(azimuth)], axis=-1)
 
 
+def away_from_front(azimuth: float | int) -> float:
+    """How far a camera is turned from the face, to either side: degrees, 0 to 180."""
+    return abs((azimuth + 180.0) % 360.0 - 180.0)
+
+
 def view_words(azimuth: float | int, elevation: float | int) -> str:
     """What a prompt calls the view: "front view", "side view", "back view" or "overhead view"; degrees.
 
@@ -147,7 +152,7 @@ def view_words(azimuth: float | int, elevation: float | int) -> str:
     """
     if elevation > _OVERHEAD_DEGREES:
         return "overhead view"
-    turn = abs((azimuth + 180.0) % 360.0 - 180.0)
+    turn = away_from_front(azimuth)
     if turn <= _HALF_WIDTH_DEGREES:
         return "front view"
     return "back view" if turn >= 180.0 - _HALF_WIDTH_DEGREES else "side view"

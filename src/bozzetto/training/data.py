@@ -28,7 +28,7 @@ from bozzetto.figure.captions import SYNONYMS, described
 from bozzetto.figure.colours import colour, hair_colour
 from bozzetto.figure.ground_truth import Crop, Stance, View, stand
 from bozzetto.figure.people import ACCENTS, DYED_HAIR, EXTRAS, NATURAL_HAIR, SLOTS, random_spec
-from bozzetto.figure.spec import Expression, FigureSpec, Garment, Look
+from bozzetto.figure.spec import Expression, FigureSpec, Garment, Look, from_json
 from bozzetto.files import atomic_path
 from bozzetto.kept import folder
 from bozzetto.render.conditions import face_landmarks, pose_skeleton
@@ -73,8 +73,13 @@ class Shard:
         with safe_open(self.path, "numpy") as file:
             return file.get_tensor(name)
 
+    @cached_property
+    def specs(self) -> list[FigureSpec]:
+        """Of the people, in their order."""
+        return [from_json(json.dumps(person["spec"])) for person in self.people]
+
     def one(self, name: str, index: int) -> ndarray:
-        """The same of one picture, without reading the others."""
+        """The same as ``[name]`` of one picture, without reading the others."""
         with safe_open(self.path, "numpy") as file:
             return file.get_slice(name)[index : index + 1][0]
 

@@ -9,7 +9,6 @@ would paint them.
 import json
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from torch.nn import functional as F
 
 from bozzetto.evaluate.judge import Judge
 from bozzetto.figure.colours import nearest_basic, srgb_to_lab
-from bozzetto.figure.spec import FigureSpec, from_json
+from bozzetto.figure.spec import FigureSpec
 from bozzetto.files import atomic_path
+from bozzetto.render.cameras import away_from_front
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard, smaller
 from bozzetto.training.loop import Pace, Training, draws, train
 from bozzetto.training.reading import CHOICES
@@ -92,27 +92,21 @@ def album(shards: Sequence[Shard]) -> Album:
         index
         for group in groups.values()
         for index in group
-        if _is_head(found.record(index)) and _turn(found.record(index)) >= AWAY and len(_fronts(found, group))
+        if _is_back(found.record(index)) and len(_fronts(found, group))
     ]
     return Album(found.shards, found.where, found.people, np.array(backs, np.int64))
+
+
+def _is_back(record: dict[str, Any]) -> bool:
+    return _is_head(record) and away_from_front(record["azimuth"]) >= AWAY
 
 
 def _is_head(record: dict[str, Any]) -> bool:
     return record["crop"] == "head" and record["elevation"] < 45
 
 
-def _turn(record: dict[str, Any]) -> float:
-    return abs((record["azimuth"] + 180.0) % 360.0 - 180.0)
-
-
 def _fronts(found: Album, group: Iterable[int]) -> list[int]:
-    return [i for i in group if _is_head(found.record(i)) and _turn(found.record(i)) < 40]
-
-
-@lru_cache(maxsize=8192)
-def _person(shard: Shard, number: int) -> tuple[FigureSpec, list[str]]:
-    person = shard.people[number]
-    return from_json(json.dumps(person["spec"])), person["layers"]
+    return [i for i in group if _is_head(found.record(i)) and away_from_front(found.record(i)["azimuth"]) < 40]
 
 
 def truth(
@@ -132,7 +126,7 @@ def truth(
     put("crop", record["crop"])
     if honest:
         put("body.presentation", spec.body.presentation)
-        if record["crop"] == "head" and _turn(record) < FACING:
+        if record["crop"] == "head" and away_from_front(record["azimuth"]) < FACING:
             put("face.expression", spec.face.expression)
         if "hair" in seen or spec.hair.style == "bald":
             put("hair.style", spec.hair.style)
@@ -189,20 +183,20 @@ def lesson(found: Album, recipe: Judging, rng: np.random.Generator, changed: boo
         for index in map(int, rng.choice(group, min(recipe.each, len(group)), replace=False)):
             s, place = found.where[index]
             shard, record = found.shards[s], found.record(index)
-            spec, layers = _person(shard, int(record["person"]))
+            spec, layers = shard.specs[record["person"]], shard.people[record["person"]]["layers"]
             picture = shard.one("rgb", place)
             ids = shard.one("layer", place)
             if changed and rng.random() < 0.5 and (other := recoloured(shard, place, rng)) is not None:
                 picture, _, spec = other
             right = truth(spec, layers, ids, record)
-            turn = _turn(record)
+            turn = away_from_front(record["azimuth"])
             asked = _is_head(record) and (turn < FACING or turn > AWAY)
             pictures.append(picture)
             answers.append(right)
             who.append(number)
             faces.append(float(turn < FACING) if asked else np.nan)
-    for back in rng.choice(found.backs, 2 * recipe.fakes) if len(found.backs) else []:
-        fake = len(pictures) % 2 == 0
+    for number, back in enumerate(rng.choice(found.backs, 2 * recipe.fakes) if len(found.backs) else []):
+        fake = number % 2 == 0
         s, place = found.where[back]
         pictures.append(two_faced(found, int(back), rng) if fake else found.shards[s].one("rgb", place))
         answers.append(dict.fromkeys(PROBES, -1))

@@ -23,7 +23,7 @@ from bozzetto.figure import spec as names
 from bozzetto.figure.captions import described
 from bozzetto.figure.colours import BASIC, nearest_basic, srgb_to_lab
 from bozzetto.figure.people import SLOTS as KINDS
-from bozzetto.figure.spec import Colour, FigureSpec
+from bozzetto.figure.spec import Colour, FigureSpec, attribute
 from bozzetto.training.data import CROP_WORDS, FLAT_WORDS, person_spec, phrase
 from bozzetto.training.loop import Pace, Training, draws, train
 from bozzetto.training.text import at_end, new_text, tokens
@@ -95,15 +95,15 @@ def said(spec: FigureSpec, rng: np.random.Generator) -> Said:
     mentioned = {*caption.mentioned, *_shown(record, text)}
     for place, (path, options) in enumerate(CHOICES.items()):
         if path in mentioned:
-            value = options[0] if path.startswith("extras.") else str(record.get(path) or _of(spec, path))
-            value = _basic(_of(spec, path)) if path in COLOURS else value
+            value = options[0] if path.startswith("extras.") else str(record.get(path) or attribute(spec, path))
+            value = _basic(attribute(spec, path)) if path in COLOURS else value
             choices[place] = 1 + options.index(value)
     for place, path in enumerate(COLOURS):
         if path in mentioned:
-            values[3 * place : 3 * place + 3] = srgb_to_lab(np.array(_of(spec, path).srgb)) / 100
+            values[3 * place : 3 * place + 3] = srgb_to_lab(np.array(attribute(spec, path).srgb)) / 100
     for place, path in enumerate(NUMBERS):
         if path in mentioned:
-            values[3 * len(COLOURS) + place] = _of(spec, path) / 100
+            values[3 * len(COLOURS) + place] = attribute(spec, path) / 100
     return Said(text, choices, values)
 
 
@@ -114,13 +114,6 @@ def _shown(record: dict[str, Any], text: str) -> set[str]:
     if any(word in low for word in CROP_WORDS[record["crop"]]):
         found.add("crop")
     return found | ({"flat"} if record["flat"] and any(word in low for word in FLAT_WORDS) else set())
-
-
-def _of(spec: FigureSpec, path: str) -> Any:
-    value: Any = spec
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
 
 
 class Reader(nn.Module):

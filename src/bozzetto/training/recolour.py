@@ -5,9 +5,7 @@ picture itself, a pixel's brightness over that of its colour; times another colo
 drawn, up to tinted light and highlights.
 """
 
-import json
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,9 @@ from numpy import ndarray
 
 from bozzetto.figure.colours import colour, hair_colour
 from bozzetto.figure.people import ACCENTS, DYED_HAIR, NATURAL_HAIR
-from bozzetto.figure.spec import Colour, FigureSpec, Garment, from_json
+from bozzetto.figure.spec import Colour, FigureSpec, Garment
 from bozzetto.training.data import Shard, spoken
+from bozzetto.types import linear_to_srgb, srgb_to_linear
 
 LOOKS = ("realistic", "toon", "anime", "chibi", "low-poly", "clown", "snouted", "horned", "skull")
 """In which things have the colours they are said to have."""
@@ -26,7 +25,7 @@ TEXTURED = ("jeans", "suit jacket")
 DARK = 0.02
 """Linear luminance of a colour below which a picture's 256 levels do not show what light does to it."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-LINEAR = (np.arange(256) / 255.0) ** 2.2
+LINEAR = srgb_to_linear(np.arange(256) / 255.0)
 
 
 def recoloured(
@@ -41,7 +40,7 @@ def recoloured(
         share: Of garments that change; of hair half as many.
     """
     record = shard.records[place]
-    spec, layers = _person(shard, int(record["person"]))
+    spec, layers = shard.specs[record["person"]], shard.people[record["person"]]["layers"]
     if spec.look not in LOOKS:
         return None
     changes: dict[str, Any] = {}
@@ -71,18 +70,12 @@ def recoloured(
             out[inside] = light[:, None] * _linear(new)
     told = replace(spec, pose=record["pose"], **changes)
     seed = int(rng.integers(2**62))
-    encoded = np.clip(out, 0, 1) ** (1 / 2.2) * 255 + 0.5
+    encoded = linear_to_srgb(np.clip(out, 0, 1)) * 255 + 0.5
     return encoded.astype(np.uint8), {**record, "captions": spoken(told, seed, record["crop"], 2)}, told
 
 
-@lru_cache(maxsize=8192)
-def _person(shard: Shard, number: int) -> tuple[FigureSpec, list[str]]:
-    person = shard.people[number]
-    return from_json(json.dumps(person["spec"])), person["layers"]
-
-
 def _linear(named: Colour) -> Float[ndarray, "3"]:
-    return np.asarray(named.srgb, np.float32) ** 2.2
+    return srgb_to_linear(np.asarray(named.srgb, np.float32))
 
 
 def _luminance(named: Colour) -> float:
