@@ -16,7 +16,7 @@ from bozzetto.training.judge import PROBES
 @pytest.fixture(scope="module")
 def judge():
     torch.manual_seed(0)
-    return Judge(PROBES, (8, 8, 16, 16)).eval()
+    return Judge(PROBES, (8, 16, 24, 32)).eval()
 
 
 def task():

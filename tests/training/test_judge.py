@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bozzetto.evaluate.judge import Judge, load_judge
+from bozzetto.evaluate.judge import SLOTS, Judge, load_judge
 from bozzetto.figure.spec import WHITE, Garment
 from bozzetto.training import data
 from bozzetto.training.data import shards
@@ -14,11 +14,13 @@ from bozzetto.training.judge import (
     PROBES,
     Judging,
     album,
+    cells,
     contrast,
     export_judge,
     judging_loss,
     lesson,
     measured,
+    slots,
     truth,
     two_faced,
 )
@@ -47,8 +49,7 @@ def test_only_what_is_seen_is_asked():
     ids[:64] = 2
     ids[100:] = 3
     found = {path: PROBES[path][answer] for path, answer in truth(spec, layers, ids, record).items() if answer >= 0}
-    assert found["top.kind"] == "t-shirt" and found["top.colour"] == "white"
-    assert found["bottom.kind"] == "jeans" and "bottom.colour" not in found, "dots have no one colour"
+    assert found["top.kind"] == "t-shirt" and found["bottom.kind"] == "jeans"
     assert found["outer.kind"] == PROBES["outer.kind"][0] and found["view"] == "back view"
     assert "hair.style" not in found and "face.expression" not in found and "shoes.kind" not in found
     head = {path for path, answer in truth(spec, layers, ids, {**record, "crop": "head"}).items() if answer >= 0}
@@ -60,12 +61,27 @@ def test_a_fake_has_a_face_where_the_hair_was(pictures):
     back = int(pictures.backs[0])
     shard, place = pictures.where[back]
     before = pictures.shards[shard].one("rgb", place).astype(int)
-    after = two_faced(pictures, back, np.random.default_rng(0)).astype(int)
+    after, oval = two_faced(pictures, back, np.random.default_rng(0))
+    after = after.astype(int)
     changed = np.abs(before - after).sum(-1) > 30
     x, y = pictures.shards[shard].one("keypoints", place)[0]
     rows, columns = np.nonzero(changed)
     assert 0.01 < changed.mean() < 0.4
     assert abs(columns.mean() - x) < 24 and abs(rows.mean() - y) < 24
+    (left, top), (right, bottom) = oval.min(0), oval.max(0)
+    inside = changed[max(int(top), 0) : int(bottom), max(int(left), 0) : int(right)]
+    assert inside.sum() > 0.8 * changed.sum(), "the oval says where"
+
+
+def test_cells_say_what_is_where():
+    ids = np.zeros((128, 128), np.uint8)
+    ids[:, 64:] = 1
+    ids[64:, 64:] = 2
+    oval = np.array([[64, 0], [127, 0], [127, 31], [64, 31]], float)
+    shares = dict(zip(SLOTS, cells(slots(["skin", "scarf"], ids, oval)), strict=True))
+    assert shares["background"][:, :8].min() == 1 and shares["other"][8:, 8:].min() == 1
+    assert shares["face"][:4, 8:].min() == 1 and shares["skin"][4:8, 8:].min() == 1
+    assert (np.sum(list(shares.values()), axis=0) == 1).all()
 
 
 def test_lessons_say_who_is_who_and_which_backs_have_faces(pictures):
@@ -84,7 +100,7 @@ def test_contrast_is_small_where_people_are_apart():
 
 def test_it_learns_and_comes_back_from_disk(pictures, tmp_path):
     torch.manual_seed(0)
-    judge = Judge(PROBES, (8, 8, 16, 16))
+    judge = Judge(PROBES, (8, 16, 24, 32))
     optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
     given, losses = lesson(pictures, RECIPE, np.random.default_rng(2)), []
     for _ in range(12):
@@ -99,5 +115,8 @@ def test_it_learns_and_comes_back_from_disk(pictures, tmp_path):
     assert torch.allclose(again(given.pictures)[2], judge(given.pictures)[2], atol=0.02)
     assert again.likeness(given.pictures[:1], given.pictures[:1]).item() == pytest.approx(1, abs=1e-4)
     assert 0 <= measured(again, pictures, RECIPE, batches=1)["held_look"] <= 1
+    given.pictures[0] = torch.tensor([0.8, 0.1, 0.1])
+    said = [again.colours(given.pictures[:1], slot)[0] for slot in SLOTS]
+    assert {each for each in said if each} == {"red"}, "wherever it is: of a red picture only red parts are seen"
     with pytest.raises(UserError, match="train-prior --part judge"):
         load_judge(tmp_path / "nowhere")

@@ -5,6 +5,8 @@ No recipe may use it. It is trained on people and pictures that no prior sees (`
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -14,80 +16,131 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bozzetto.figure.colours import nearest_basic, srgb_to_lab
+from bozzetto.prior.identity import Block
 from bozzetto.types import UserError
 
 WEIGHTS = Path(__file__).parent / "judge"
 
 
-class Block(nn.Module):
-    """Two convolutions and a way around them; halves the picture where it widens."""
+SLOTS = ("background", "face", "skin", "hair", "top", "outer", "bottom", "dress", "shoes", "other")
+"""What each part of a picture may be."""
 
-    def __init__(self, before: int, width: int) -> None:
-        super().__init__()
-        step = 1 if before == width else 2
-        self.norm1, self.norm2 = nn.GroupNorm(8, before), nn.GroupNorm(8, width)
-        self.conv1 = nn.Conv2d(before, width, 3, step, 1)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1)
-        self.around = nn.Identity() if step == 1 else nn.Conv2d(before, width, 1, step)
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d y x"]:
-        inside = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
-        return self.around(x) + inside
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the judge makes of pictures before it is asked anything."""
+
+    where: Float[Tensor, "b k 16 16"]
+    """Logits of ``SLOTS``, by cell."""
+    whole: Float[Tensor, "b d"]
+    """Means and maxima over the picture."""
+    parts: Float[Tensor, "b k e"]
+    """Over the cells of each slot: mean feature and colour, and the share of the picture."""
 
 
 class Judge(nn.Module):
-    """Probes over shared features; pictures of any size are looked at in 64 px."""
+    """Finds the parts of a person, then answers each question from its own part; looks at any picture in 64 px.
+
+    That it is taught where things are, cell by cell, is what lets it learn from few people.
+    """
 
     size = 64
 
-    def __init__(self, probes: Mapping[str, tuple[str, ...]], widths: tuple[int, ...] = (32, 64, 112, 176)) -> None:
+    def __init__(self, probes: Mapping[str, tuple[str, ...]], widths: tuple[int, ...] = (32, 64, 112, 160)) -> None:
         """
         Args:
             probes: By attribute: what it may be; the first answer is "none of them".
-            widths: Channels, from half the size on.
+            widths: Channels at a half, a quarter, an eighth and a sixteenth of the size.
         """
         super().__init__()
         self.probes, self.widths = dict(probes), widths
-        layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 5, 2, 2)]
-        for before, width in zip((widths[0], *widths), widths, strict=False):
-            layers += [Block(before, width), Block(width, width)]
-        self.body = nn.Sequential(*layers, nn.GroupNorm(8, widths[-1]), nn.SiLU())
-        features = 2 * widths[-1]
-        self.answers = nn.ModuleDict(
-            {path.replace(".", "_"): nn.Linear(features, len(options)) for path, options in self.probes.items()}
+        self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 5, 2, 2), Block(widths[0], widths[0]))
+        self.levels = nn.ModuleList(
+            nn.Sequential(Block(before, width), Block(width, width)) for before, width in pairwise(widths)
         )
-        self.who = nn.Linear(features, 64)
-        self.face = nn.Linear(features, 1)
+        inner = widths[2]
+        self.across = nn.ModuleList(nn.Conv2d(width, inner, 1) for width in widths[1:])
+        self.together = nn.Sequential(nn.GroupNorm(8, inner), nn.SiLU(), nn.Conv2d(inner, inner, 3, 1, 1), nn.SiLU())
+        self.where = nn.Conv2d(inner, len(SLOTS), 1)
+        part, whole = inner + 4, inner + widths[-1] + len(SLOTS)
+        self.answers = nn.ModuleDict(
+            {path.replace(".", "_"): _reader(whole + part, len(options)) for path, options in self.probes.items()}
+        )
+        self.who = _reader(whole + part * len(SLOTS), 64, 128)
+        self.face = _reader(whole + part, 1)
 
-    def features(self, pictures: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b d"]:
-        """What all the probes read: means and maxima over the picture."""
-        shown = 2 * pictures.movedim(-1, 1) - 1
+    def look(self, pictures: Float[Tensor, "b h w 3"]) -> Seen:
+        """Where the parts are, and what they are like."""
+        shown = pictures.movedim(-1, 1)
         if shown.shape[-2:] != (self.size, self.size):
             shown = F.interpolate(shown, (self.size, self.size), mode="bilinear", antialias=True)
-        seen = self.body(shown)
-        return torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)
+        seen, found = self.stem(2 * shown - 1), []
+        for level, across in zip(self.levels, self.across, strict=True):
+            seen = level(seen)
+            found.append(across(seen))
+        fine = found[0].shape[-2:]
+        cells = found[0] + sum(F.interpolate(coarse, fine, mode="bilinear") for coarse in found[1:])
+        cells = self.together(cells)
+        where = self.where(cells)
+        share = where.softmax(1).flatten(2)
+        things = torch.cat([cells, F.interpolate(shown, fine, mode="area")], 1).flatten(2)
+        mean = torch.einsum("bkn,bdn->bkd", share, things) / (share.sum(2, keepdim=True) + 1e-3)
+        covered = share.mean(2)
+        whole = torch.cat([cells.mean((2, 3)), seen.amax((2, 3)), covered], 1)
+        return Seen(where, whole, torch.cat([mean, 10 * covered[..., None]], 2))
 
-    def forward(self, pictures: Float[Tensor, "b h w 3"]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Logits of every probe [b n], identity of unit length [b 64], and the logit of a face being seen [b]."""
-        seen = self.features(pictures)
-        answers = {path: self.answers[path.replace(".", "_")](seen) for path in self.probes}
-        return answers, F.normalize(self.who(seen), dim=-1), self.face(seen)[:, 0]
+    def features(self, pictures: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b d"]:
+        """One vector a picture, of everything."""
+        seen = self.look(pictures)
+        return torch.cat([seen.whole, seen.parts.flatten(1)], 1)
+
+    def forward(self, pictures: Float[Tensor, "b h w 3"]) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
+        """Logits of every probe [b n], identity of unit length [b 64], logits of a face [b] and of where."""
+        seen = self.look(pictures)
+        answers = {path: self._answer(seen, path) for path in self.probes}
+        return answers, self._identity(seen), self._face(seen), seen.where
+
+    def _answer(self, seen: Seen, path: str) -> Tensor:
+        slot = path.split(".")[0]
+        part = seen.parts[:, SLOTS.index(slot if slot in SLOTS else "face")]
+        return self.answers[path.replace(".", "_")](torch.cat([seen.whole, part], 1))
+
+    def _identity(self, seen: Seen) -> Tensor:
+        return F.normalize(self.who(torch.cat([seen.whole, seen.parts.flatten(1)], 1)), dim=-1)
+
+    def _face(self, seen: Seen) -> Tensor:
+        return self.face(torch.cat([seen.whole, seen.parts[:, SLOTS.index("face")]], 1))[:, 0]
 
     @torch.no_grad()
     def says(self, pictures: Float[Tensor, "b h w 3"], path: str) -> list[str]:
         """What each picture shows, of one attribute."""
-        logits = self.answers[path.replace(".", "_")](self.features(pictures))
+        logits = self._answer(self.look(pictures), path)
         return [self.probes[path][int(index)] for index in logits.argmax(-1)]
+
+    @torch.no_grad()
+    def colours(self, pictures: Float[Tensor, "b h w 3"], slot: str) -> list[str | None]:
+        """The basic colour of a part of each picture, by its pixels; None where the part is not seen."""
+        size = (pictures.shape[1], pictures.shape[2])
+        where = F.interpolate(self.look(pictures).where, size, mode="bilinear").argmax(1) == SLOTS.index(slot)
+        return [
+            nearest_basic(srgb_to_lab(picture[here].median(0).values.double().numpy())) if here.any() else None
+            for picture, here in zip(pictures, where, strict=True)
+        ]
 
     @torch.no_grad()
     def sees_face(self, pictures: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b"]:
         """How surely a face looks out of each picture of a head: from behind, it must not."""
-        return torch.sigmoid(self.face(self.features(pictures))[:, 0])
+        return torch.sigmoid(self._face(self.look(pictures)))
 
     @torch.no_grad()
     def likeness(self, a: Float[Tensor, "b h w 3"], b: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b"]:
         """Cosine of the identities of each pair of pictures."""
-        return F.cosine_similarity(self.who(self.features(a)), self.who(self.features(b)), dim=-1)
+        return (self._identity(self.look(a)) * self._identity(self.look(b))).sum(-1)
+
+
+def _reader(wide: int, out: int, inner: int = 64) -> nn.Module:
+    return nn.Sequential(nn.LayerNorm(wide), nn.Linear(wide, inner), nn.SiLU(), nn.Linear(inner, out))
 
 
 def load_judge(folder: Path = WEIGHTS) -> Judge:

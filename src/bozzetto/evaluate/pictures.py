@@ -64,7 +64,10 @@ class Row:
 
 
 def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
-    """Full-body pictures that name the colours of a top and a bottom, both to be seen; a quarter are of other looks."""
+    """Full-body pictures that name the colours of a top and a bottom, both to be seen; a quarter are of other looks.
+
+    All in flat light, as the captions say: what a true picture shows is then the named colour itself.
+    """
     coloured: list[Task] = []
     looks: list[Task] = []
     for shard in found:
@@ -73,7 +76,7 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
         normals, pictures = smaller(normals, size), smaller(pictures, size)
         step = layers.shape[1] // size
         for index, record in enumerate(shard.records):
-            if record["crop"] != "body" or taken[record["person"]] == 3:
+            if record["crop"] != "body" or not record["flat"] or taken[record["person"]] == 3:
                 continue
             person = shard.people[record["person"]]
             spec = shard.specs[record["person"]]

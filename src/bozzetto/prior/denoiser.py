@@ -68,7 +68,8 @@ class Roles:
     """Networks beside the base, loaded when first asked for."""
 
     loaders: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
-    """By role: "inpaint" and "edit" give a Network, "control/NAME" a ControlNetModel, "vision" a Likeness."""
+    """By role: "inpaint" and "edit" a Network, "control/NAME" a ControlNetModel, "vision" a Likeness, "identity" an
+    IdentityEncoder."""
     remedy: Callable[[str], str] = lambda role: ""
     """Which command or download supplies a role that is missing."""
 
@@ -188,6 +189,15 @@ class Prior:
         """
         self.need("vision")
         return self._network("vision")(images, prompts)
+
+    def identity(self, images: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b d"]:
+        """Who each picture shows, as a unit vector: the dot product of two is their likeness.
+
+        Raises:
+            UserError: The prior has no identity encoder.
+        """
+        self.need("identity")
+        return self._network("identity")(images)
 
     # Noise
 

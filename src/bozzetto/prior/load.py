@@ -55,6 +55,8 @@ def load(
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
     name = str(source)
     places = dict(_places(name))
+    if (EMBEDDED / "identity" / "config.json").is_file():
+        places.setdefault("identity", Place(str(EMBEDDED), "identity"))  # serves every family
     for role, place in (roles or {}).items():
         if place:
             places[role] = place if isinstance(place, Place) else _place(str(place))
@@ -160,6 +162,8 @@ def _folder_places(folder: Path) -> dict[str, Place]:
             places[role] = Place(str(folder / role))
     if (folder / "vision_encoder" / "config.json").is_file():
         places["vision"] = Place(str(folder), "vision_encoder")
+    if (folder / "identity" / "config.json").is_file():
+        places["identity"] = Place(str(folder), "identity")
     if (folder / "tokens" / "back.safetensors").is_file():
         places["back"] = Place(str(folder / "tokens" / "back.safetensors"))
     return places
@@ -261,6 +265,8 @@ def _load_base(name: str, places: Mapping[str, Place], device: torch.device, dty
             loaders[role] = partial(_network, where, base, device, dtype)
         elif role == "vision":
             loaders[role] = partial(_vision, where, text, device)
+        elif role == "identity":
+            loaders[role] = partial(_identity, where, device)
     if "back" in places:
         add_tokens(text, Path(places["back"].source))
     prior = Prior(name, autoencoder, base, text, Roles(loaders, partial(remedy, source=name)), weights)
@@ -324,6 +330,13 @@ def _vision(place: Place, text: TextEncoder, device: torch.device) -> Any:
     folder = _here(place, VISION)
     with _quiet():
         return load_likeness(folder, text, _model, device)
+
+
+def _identity(place: Place, device: torch.device) -> nn.Module:
+    from bozzetto.prior.identity import IdentityEncoder
+
+    with _quiet():
+        return _model(IdentityEncoder, _here(place, CONTROL), torch.float32).to(device)
 
 
 def _autoencoder_class(folder: Path) -> Any:

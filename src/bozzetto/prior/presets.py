@@ -56,6 +56,7 @@ ROLES = (
     "edit",
     "back",
     "vision",
+    "identity",
     *(f"control/{name}" for name in ("pose", "landmarks", "normal", "silhouette", "source")),
 )
 
@@ -64,8 +65,8 @@ def remedy(role: str, source: str) -> str:
     """What to do where a role is missing."""
     if role not in ROLES:
         return f"There is no such role; roles are {', '.join(ROLES)}."
-    if source == "embedded":
-        part = {"inpaint": "unet", "back": "back", "vision": "vision"}.get(role, "control")
+    if source == "embedded" or role == "identity":
+        part = {"inpaint": "unet", "back": "back", "vision": "vision", "identity": "identity"}.get(role, "control")
         return f"Make it with: bozzetto train-prior --part {part}."
     if role == "back":
         return (

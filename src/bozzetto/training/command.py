@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Part: TypeAlias = Literal["data", "text", "vae", "base", "control", "together", "vision", "judge"]
+Part: TypeAlias = Literal["data", "text", "vae", "base", "control", "together", "vision", "identity", "back", "judge"]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
 
 @dataclass(frozen=True)
 class TrainPrior:
-    """Train the embedded prior: text encoder, autoencoder, U-Net, control network, vision tower; and the judge of them.
+    """Train the embedded prior: text encoder, autoencoder, U-Net, control network, vision tower, identity encoder,
+    back-view word; and the judge of them.
 
     The pictures to learn from are made first."""
 

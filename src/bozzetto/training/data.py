@@ -37,8 +37,8 @@ from bozzetto.render.light import random_light
 Split: TypeAlias = Literal["train", "held", "judge"]
 
 FIRST_SEED: dict[Split, int] = {"train": 10_000_000, "held": 20_000_000, "judge": 30_000_000}
-PEOPLE_PER_SHARD = 6
-PICTURES_PER_PERSON = 24
+PEOPLE_PER_SHARD = 20
+PICTURES_PER_PERSON = 8
 SIZE = 128
 TURN: tuple[Split, ...] = ("train", "train", "train", "train", "judge", "train", "train", "train", "train", "held")
 """Which split the next shard belongs to, around and around."""
@@ -328,8 +328,11 @@ def smaller(pictures: UInt8[ndarray, "n h w *c"], size: int) -> UInt8[ndarray, "
     if height % size:
         raise ValueError(f"Pictures of {height} px do not divide into {size}.")
     step = height // size
-    blocks = pictures.reshape(n, size, step, size, step, *pictures.shape[3:])
-    return (blocks.mean((2, 4), dtype=np.float32) + 0.5).astype(np.uint8)
+    total = np.zeros((n, size, size, *pictures.shape[3:]), np.uint32)
+    for row in range(step):
+        for column in range(step):
+            total += pictures[:, row::step, column::step]
+    return ((total + step * step // 2) // (step * step)).astype(np.uint8)
 
 
 # ---------------------------------------------------------------------------------------------------- words

@@ -21,8 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from bozzetto.evaluate.judge import Judge
-from bozzetto.figure.colours import nearest_basic, srgb_to_lab
+from bozzetto.evaluate.judge import SLOTS, Judge
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.files import atomic_path
 from bozzetto.render.cameras import away_from_front
@@ -36,10 +35,11 @@ PROBES: dict[str, tuple[str, ...]] = {
     path: (NONE, *CHOICES[path])
     for path in (
         "body.presentation", "face.expression", "hair.style", "look", "view", "crop", "top.kind", "outer.kind",
-        "bottom.kind", "dress.kind", "shoes.kind", "hair.colour", "top.colour", "outer.colour", "bottom.colour",
-        "dress.colour",
+        "bottom.kind", "dress.kind", "shoes.kind",
     )
 }  # fmt: skip
+SKIN = ("skin", "body", "brows", "eyes", "lashes", "teeth", "tongue")
+"""Layers of the bare person."""
 LEAST = 60
 """Pixels of a layer, at 128 px, that make it seen."""
 FACING, AWAY = 60.0, 125.0
@@ -51,14 +51,16 @@ class Judging:
     """The judge's recipe."""
 
     size: int = 64
-    people: int = 24
+    people: int = 16
     """In a batch, with ``each`` pictures of each."""
-    each: int = 4
-    fakes: int = 12
+    each: int = 2
+    fakes: int = 4
     """Backs of heads in a batch that get a face, and as many that stay as they are."""
+    blurred: float = 0.3
+    """The share of pictures that are softened."""
     learning_rate: float = 1.5e-3
-    warmup_steps: int = 50
-    tire_samples: int = 60_000
+    warmup_steps: int = 100
+    tire_samples: int = 30_000
     """From here on the learning rate falls with the square root of the pictures seen."""
     temperature: float = 0.1
     seed: int = 1_000
@@ -130,8 +132,6 @@ def truth(
             put("face.expression", spec.face.expression)
         if "hair" in seen or spec.hair.style == "bald":
             put("hair.style", spec.hair.style)
-        if "hair" in seen:
-            put("hair.colour", nearest_basic(srgb_to_lab(np.array(spec.hair.colour.srgb))))
     for slot in ("top", "outer", "bottom", "dress", "shoes"):
         worn = getattr(spec, slot)
         if worn is None:
@@ -139,13 +139,37 @@ def truth(
                 put(f"{slot}.kind", NONE)
         elif slot in seen and (record["crop"] == "body" or slot in ("top", "outer")):
             put(f"{slot}.kind", worn.kind)
-            if slot != "shoes" and honest and worn.pattern == "plain":
-                put(f"{slot}.colour", nearest_basic(srgb_to_lab(np.array(worn.colour.srgb))))
     return out
 
 
-def two_faced(found: Album, back: int, rng: np.random.Generator) -> UInt8[ndarray, "h w 3"]:
-    """A head from behind with its own face, mirrored, painted where the nose would be."""
+def slots(layers: Sequence[str], ids: UInt8[ndarray, "h w"], oval: Float[ndarray, "p 2"]) -> UInt8[ndarray, "h w"]:
+    """Which of ``SLOTS`` each pixel is; a face is what lies in its oval, where there is one."""
+    named = [SLOTS.index(name if name in SLOTS else "skin" if name in SKIN else "other") for name in layers]
+    found = np.array([SLOTS.index("background"), *named], np.uint8)[ids]
+    if np.isfinite(oval).all():
+        found[_inside(oval, len(ids)) & (found != SLOTS.index("background"))] = SLOTS.index("face")
+    return found
+
+
+def _inside(oval: Float[ndarray, "p 2"], size: int) -> Bool[ndarray, "h w"]:
+    mask = Image.new("1", (size, size))
+    ImageDraw.Draw(mask).polygon([(float(x), float(y)) for x, y in oval], fill=1)
+    return np.asarray(mask)
+
+
+def cells(found: UInt8[ndarray, "h w"]) -> Float[ndarray, "k 16 16"]:
+    """The share of each of ``SLOTS`` in each cell."""
+    size = len(found)
+    rows = np.arange(size) * 16 // size
+    places = (rows[:, None] * 16 + rows[None]) * len(SLOTS) + found
+    counts = np.bincount(places.ravel(), minlength=16 * 16 * len(SLOTS)).reshape(16, 16, -1)
+    return np.moveaxis(counts * np.float32((16 / size) ** 2), -1, 0).astype(np.float32)
+
+
+def two_faced(
+    found: Album, back: int, rng: np.random.Generator
+) -> tuple[UInt8[ndarray, "h w 3"], Float[ndarray, "p 2"]]:
+    """A head from behind with its own face, mirrored, painted where the nose would be; and the face's oval."""
     group = next(group for group in found.people if back in group)
     front = int(rng.choice(_fronts(found, group)))
     (s, place), (t, other) = found.where[back], found.where[front]
@@ -156,12 +180,12 @@ def two_faced(found: Album, back: int, rng: np.random.Generator) -> UInt8[ndarra
     to = found.shards[s].one("keypoints", place)[0] + rng.normal(0, 2, 2)
     if not np.isfinite(oval).all():
         oval = nose + np.stack([np.cos(a := np.linspace(0, 6.28, 24)), 1.3 * np.sin(a)], 1) * 0.2 * size
-    mask = Image.new("L", (size, size))
-    ImageDraw.Draw(mask).polygon([(float(x), float(y)) for x, y in oval + (to - nose)], fill=255)
+    there = oval + (to - nose)
+    mask = Image.fromarray(_inside(there, size).astype(np.uint8) * 255)
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(size / 64)), np.float32)[..., None] / 255
     dx, dy = np.round(to - nose).astype(int)
     moved = np.roll(face, (dy, dx), (0, 1))
-    return (picture * (1 - soft) + moved * soft + 0.5).astype(np.uint8)
+    return (picture * (1 - soft) + moved * soft + 0.5).astype(np.uint8), there
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,11 +197,13 @@ class Lesson:
     who: Int[Tensor, "b"]
     face: Float[Tensor, "b"]
     """NaN where it is not asked."""
+    where: Float[Tensor, "b k 16 16"]
+    """Shares of ``SLOTS``."""
 
 
 def lesson(found: Album, recipe: Judging, rng: np.random.Generator, changed: bool = True) -> Lesson:
     """People with some pictures each, partly in other colours, and backs of heads with and without a face."""
-    pictures, answers, who, faces = [], [], [], []
+    pictures, answers, who, faces, where = [], [], [], [], []
     for number, person in enumerate(rng.permutation(len(found.people))[: recipe.people]):
         group = found.people[person]
         for index in map(int, rng.choice(group, min(recipe.each, len(group)), replace=False)):
@@ -192,28 +218,46 @@ def lesson(found: Album, recipe: Judging, rng: np.random.Generator, changed: boo
             turn = away_from_front(record["azimuth"])
             asked = _is_head(record) and (turn < FACING or turn > AWAY)
             pictures.append(picture)
+            where.append(cells(slots(layers, ids, _oval(shard, place))))
             answers.append(right)
             who.append(number)
             faces.append(float(turn < FACING) if asked else np.nan)
     for number, back in enumerate(rng.choice(found.backs, 2 * recipe.fakes) if len(found.backs) else []):
         fake = number % 2 == 0
         s, place = found.where[back]
-        pictures.append(two_faced(found, int(back), rng) if fake else found.shards[s].one("rgb", place))
+        shard = found.shards[s]
+        picture, oval = two_faced(found, int(back), rng) if fake else (shard.one("rgb", place), np.full((1, 2), np.nan))
+        layers = shard.people[found.record(int(back))["person"]]["layers"]
+        pictures.append(picture)
+        where.append(cells(slots(layers, shard.one("layer", place), oval)))
         answers.append(dict.fromkeys(PROBES, -1))
         who.append(-1)
         faces.append(float(fake))
-    small = smaller(np.stack(pictures), recipe.size)
+    small = torch.from_numpy(smaller(np.stack(pictures), recipe.size)).float() / 255
     return Lesson(
-        torch.from_numpy(small).float() / 255,
+        blurred(small, recipe.blurred if changed else 0.0, rng),
         {path: torch.tensor([each[path] for each in answers]) for path in PROBES},
         torch.tensor(who),
         torch.tensor(faces),
+        torch.from_numpy(np.stack(where)),
     )
 
 
+def _oval(shard: Shard, place: int) -> Float[ndarray, "p 2"]:
+    return shard.one("contours", place)[: CONTOUR_LENGTHS[0]]
+
+
+def blurred(pictures: Float[Tensor, "b s s 3"], share: float, rng: np.random.Generator) -> Float[Tensor, "b s s 3"]:
+    """The same, some as soft as what a young prior paints."""
+    chosen = torch.from_numpy(rng.random(len(pictures)) < share)
+    soft = F.interpolate(pictures[chosen].movedim(-1, 1), scale_factor=0.5, mode="area")
+    soft = F.interpolate(soft, scale_factor=2.0, mode="bilinear").movedim(1, -1)
+    return pictures.index_put((chosen,), soft)
+
+
 def judging_loss(judge: Judge, given: Lesson, temperature: float) -> Tensor:
-    """Cross entropies of what is asked, supervised contrast of identities, and the face."""
-    answers, who, face = judge(given.pictures)
+    """Cross entropies of what is asked and of what is where, supervised contrast of identities, and the face."""
+    answers, who, face, where = judge(given.pictures)
     loss = torch.stack([
         F.cross_entropy(answers[path], right, ignore_index=-1)
         for path, right in given.answers.items() if (right >= 0).any()
@@ -222,6 +266,7 @@ def judging_loss(judge: Judge, given: Lesson, temperature: float) -> Tensor:
     if asked.any():
         loss = loss + 2 * F.binary_cross_entropy_with_logits(face[asked], given.face[asked])
     known = given.who >= 0
+    loss = loss + 16 * F.cross_entropy(where, given.where)
     return loss + 2 * contrast(who[known], given.who[known], temperature)
 
 
@@ -269,10 +314,11 @@ def train_judge(
 def measured(judge: Judge, strangers: Album, recipe: Judging, batches: int = 12) -> dict[str, float]:
     """Shares of right answers, the face probe's recall on fakes and false alarms on backs, and who is told apart."""
     right: dict[str, list[Bool[Tensor, "n"]]] = {path: [] for path in PROBES}
-    same, other, recall, alarm = [], [], [], []
+    same, other, recall, alarm, place = [], [], [], [], []
     for number in range(batches):
         given = lesson(strangers, recipe, draws(95, number), changed=False)
-        answers, who, face = judge(given.pictures)
+        answers, who, face, where = judge(given.pictures)
+        place.append((where.argmax(1) == given.where.argmax(1)).float().mean())
         for path, truths in given.answers.items():
             right[path].append((answers[path].argmax(-1) == truths)[truths >= 0])
         known = given.who >= 0
@@ -288,6 +334,7 @@ def measured(judge: Judge, strangers: Album, recipe: Judging, batches: int = 12)
     found["held_identity"] = float((twin[:2000, None] > stranger[None, :2000]).float().mean())
     found["held_second_face_recall"] = float(torch.cat(recall).float().mean())
     found["held_second_face_alarms"] = float(torch.cat(alarm).float().mean())
+    found["held_where"] = float(torch.stack(place).mean())
     return found
 
 

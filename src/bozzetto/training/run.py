@@ -1,5 +1,6 @@
 """``bozzetto train-prior``: one part after another, in stretches that a kill does not lose."""
 
+import shutil
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
@@ -13,14 +14,19 @@ from filelock import FileLock, Timeout
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from bozzetto.evaluate.judge import WEIGHTS, Judge
+from bozzetto.files import atomic_path
 from bozzetto.kept import folder as cache_folder
 from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.prior.load import load
+from bozzetto.prior.tune import RESULT
+from bozzetto.training.back import SETTINGS, TOKEN, back_error, learn_back
 from bozzetto.training.codec import Codec, train_codec
 from bozzetto.training.command import EMBEDDED, Part, TrainPrior
 from bozzetto.training.control import Control, train_control
 from bozzetto.training.data import Shard, Split, default_folder, make_shards, shards
 from bozzetto.training.diffusion import Base, Store, scheduler, store, train_base
 from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
+from bozzetto.training.identity import Identity, train_identity
 from bozzetto.training.judge import Judging, export_judge, train_judge
 from bozzetto.training.loop import CHECKPOINT, Pace, Training, seconds_of
 from bozzetto.training.reading import Reading, train_text
@@ -143,6 +149,39 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     _card(options, "vision", recipe, done, quality, found)
 
 
+def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder = work / f"identity-{options.size}"
+    _check_resume(folder, options)
+    recipe = Identity(options.size, seed=options.seed + 500)
+    found, held = _shards(options, "train"), _shards(options, "held")
+    done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds)), say)
+    export_model(done.averages["identity"], options.export / "identity")
+    _card(replace(options, seed=recipe.seed), "identity", recipe, done, quality, found)
+
+
+def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder, start = work / f"back-{options.size}", time.monotonic()
+    if not options.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    found, held = _shards(options, "train"), _shards(options, "held")
+    prior = load(options.export, options.device, roles={"back": ""})
+    ordinary = back_error(prior, held, "back view")
+    for step in learn_back(prior, found, folder):
+        if step.index % 50 == 0:
+            say(f"step {step.index}, loss {step.loss:.4f}")
+        if time.monotonic() - start > seconds:
+            say("Out of time. Go on with --resume.")
+            return
+    quality = {"held_error_word": round(back_error(prior, held, TOKEN), 4), "held_error_said": round(ordinary, 4)}
+    say(str(quality))
+    with atomic_path(options.export / "tokens" / "back.safetensors") as path:
+        shutil.copyfile(folder / RESULT, path)
+    hours = round((time.monotonic() - start) / 3600, 3)
+    seen = SETTINGS.steps * SETTINGS.batch
+    write_card(options.export, "back", samples=seen, hours=hours, seed=SETTINGS.seed, recipe=asdict(SETTINGS), data={},
+               quality=quality)  # fmt: skip
+
+
 def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
     folder = work / "judge"
     _check_resume(folder, options)
@@ -163,6 +202,8 @@ _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], No
     "control": _control,
     "together": _together,
     "vision": _vision,
+    "identity": _identity,
+    "back": _back,
     "judge": _judge,
 }
 

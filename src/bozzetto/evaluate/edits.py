@@ -1,0 +1,136 @@
+"""Whether a prior edits what it is told and nothing else: ``python -m bozzetto.evaluate.edits --out DIR``.
+
+Pairs of pictures of people no training saw, equal but for one attribute, with the instruction between them. An edit
+counts as made when, where the two true pictures differ, the prior's picture is nearer to the second than to the first;
+what should stay is compared with the first, beside what the autoencoder alone loses. Finished batches are kept in DIR,
+so that the same command goes on where it was stopped.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from safetensors.torch import load_file, save_file
+from scipy import ndimage
+
+from bozzetto.evaluate.pictures import interval
+from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
+from bozzetto.files import atomic_path
+from bozzetto.prior.denoiser import Conditions, Prior
+from bozzetto.prior.load import load
+from bozzetto.prior.sample import Guidance, imagine
+from bozzetto.render.pictures import contact_sheet
+from bozzetto.training.data import Shard, default_folder, shards, smaller
+
+LEAST, SEEN = 12.0, 0.01
+"""In CIEDE2000: what counts as different; and the share of the picture that must be, for the change to be seen."""
+BATCH = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A picture, an instruction, and the picture that should come of it."""
+
+    instruction: str
+    before: Float[ndarray, "s s 3"]
+    after: Float[ndarray, "s s 3"]
+
+    @property
+    def differs(self) -> Bool[ndarray, "s s"]:
+        """Where the instruction asks for something."""
+        apart = delta_e_2000_lab(*(srgb_to_lab(each.astype(np.float64)) for each in (self.before, self.after)))
+        return apart > LEAST
+
+
+def pairs(found: Sequence[Shard], size: int, count: int) -> list[Pair]:
+    """Edits that can be seen, at most two of a person."""
+    out: list[Pair] = []
+    for shard in found:
+        taken = [0] * len(shard.people)
+        for index, record in enumerate(shard.records):
+            if "source" not in record or taken[record["person"]] == 2 or len(out) == count:
+                continue
+            before, after = (
+                smaller(shard.one("rgb", place)[None], size)[0].astype(np.float32) / 255
+                for place in (record["source"], index)
+            )
+            instruction = record["instructions"][index % len(record["instructions"])]
+            pair = Pair(instruction, before, after)
+            if pair.differs.mean() >= SEEN:
+                taken[record["person"]] += 1
+                out.append(pair)
+    return out
+
+
+def nearer(pair: Pair, made: Float[ndarray, "s s 3"]) -> bool:
+    """Whether, where something is asked, a picture is more like what should come than like what was."""
+    here = pair.differs
+    colours = (srgb_to_lab(each[here].astype(np.float64)) for each in (made, pair.before, pair.after))
+    mine, before, after = colours
+    return bool(delta_e_2000_lab(mine, after).mean() < delta_e_2000_lab(mine, before).mean())
+
+
+def kept(pair: Pair, made: Float[ndarray, "s s 3"]) -> float:
+    """PSNR against the first picture, away from what was asked: dB."""
+    rest = ~ndimage.binary_dilation(pair.differs, iterations=2)
+    return float(-10 * np.log10(np.square(made[rest] - pair.before[rest]).mean() + 1e-9))
+
+
+def edited(
+    prior: Prior, work: Sequence[Pair], out: Path, scale: float, steps: int, seed: int
+) -> Float[ndarray, "n s s 3"]:
+    """What the prior makes of every pair, a batch a file."""
+    made = []
+    for first in range(0, len(work), BATCH):
+        batch, path = work[first : first + BATCH], out / f"edits-{first:04d}.safetensors"
+        if not path.exists():
+            source = torch.from_numpy(np.stack([pair.before for pair in batch]))
+            pictures = imagine(
+                prior, [pair.instruction for pair in batch], steps=steps, guidance=Guidance(scale),
+                conditions=Conditions({"source": source}), generator=torch.Generator().manual_seed(seed + first),
+            ).clamp(0, 1)  # fmt: skip
+            codes = (pictures * 255 + 0.5).byte().contiguous()
+            shown = [*(p.before for p in batch), *(codes.numpy() / 255), *(p.after for p in batch)]
+            tiles = [np.kron((each * 255 + 0.5).astype(np.uint8), np.ones((2, 2, 1), np.uint8)) for each in shown]
+            contact_sheet(tiles, len(batch)).save(path.with_suffix(".png"))
+            with atomic_path(path) as partial:
+                save_file({"pictures": codes}, partial)
+        made.append(load_file(path)["pictures"].numpy().astype(np.float32) / 255)
+    return np.concatenate(made)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--prior", default="embedded")
+    parser.add_argument("--data", type=Path, default=None)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    prior = load(arguments.prior, needs=("control/source",))
+    work = pairs(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
+    made = edited(prior, work, arguments.out, arguments.guidance, arguments.steps, arguments.seed)
+    with torch.no_grad():
+        before = torch.from_numpy(np.stack([pair.before for pair in work]))
+        through = prior.decode(prior.encode(before)).clamp(0, 1).numpy()
+    right = sum(nearer(pair, picture) for pair, picture in zip(work, made, strict=True))
+    low, high = interval(right, len(work))
+    rest, best = (
+        np.mean([kept(p, picture) for p, picture in zip(work, those, strict=True)]) for those in (made, through)
+    )
+    print(
+        f"{100 * right / len(work):.0f} % of {len(work)} edits made ({100 * low:.0f} to {100 * high:.0f}); the rest "
+        f"stays to {rest:.1f} dB (through the autoencoder alone {best:.1f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

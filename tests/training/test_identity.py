@@ -1,0 +1,56 @@
+"""Who is who: batches, a loss that falls, and a folder that comes back as a role of the prior."""
+
+import numpy as np
+import pytest
+import torch
+
+from bozzetto.prior.identity import IdentityEncoder
+from bozzetto.training import data
+from bozzetto.training.back import TOKEN, backs_of_heads
+from bozzetto.training.data import shards
+from bozzetto.training.export import export_model
+from bozzetto.training.identity import Identity, apart, gathering
+from bozzetto.training.judge import album, contrast
+
+torch.set_num_threads(1)
+RECIPE = Identity(people=3, each=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three people, ten pictures each."""
+    folder = tmp_path_factory.mktemp("identity")
+    data.make_shard(folder / "train-00000.safetensors", "train", 31, people=3, each=10)
+    return folder
+
+
+def test_it_learns_who_is_who_and_comes_back_from_disk(folder, tmp_path):
+    people = album(shards(folder, "train"))
+    torch.manual_seed(0)
+    encoder = IdentityEncoder(widths=(8, 8, 16, 16), features=8)
+    optimizer = torch.optim.Adam(encoder.parameters(), 3e-3)
+    pictures, who = gathering(people, RECIPE, np.random.default_rng(0))
+    assert pictures.shape[1:] == (64, 64, 3) and who.tolist() == [0, 0, 1, 1, 2, 2]
+    losses = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss = contrast(encoder(pictures), who, 0.1)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+    export_model(encoder, tmp_path / "identity")
+    again = IdentityEncoder.from_pretrained(tmp_path / "identity", torch_dtype=torch.float32)
+    with torch.no_grad():
+        assert torch.allclose(again(pictures), encoder(pictures), atol=0.02)
+        assert torch.allclose(again(pictures).norm(dim=1), torch.ones(6), atol=1e-4)
+    assert 0 <= apart(again, people, RECIPE, batches=2) <= 1
+
+
+def test_backs_of_heads_are_said_by_the_token(folder):
+    found = backs_of_heads(shards(folder, "train"), 64, TOKEN, 3)
+    records = [record for shard in shards(folder, "train") for record in shard.records]
+    backs = [r for r in records if r["crop"] == "head" and abs((r["azimuth"] + 180) % 360 - 180) >= 130]
+    assert 0 < len(found.images) == min(3, len(backs))
+    assert all(prompt.endswith(f", {TOKEN}") for prompt in found.prompts)
+    assert not any("view of" in prompt for prompt in found.prompts)
