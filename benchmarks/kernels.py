@@ -6,6 +6,7 @@ time of kernels alone, so they mean something on a quiet machine only.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -45,33 +46,34 @@ import time
 from numba.core import event
 
 class Clock(event.Listener):
-    depth, began, spent, kernels = 0, 0.0, 0.0, 0
-    def on_start(self, _):
-        if self.depth == 0:
-            self.began = time.process_time()
-        self.depth += 1
-    def on_end(self, _):
-        self.depth -= 1
-        if self.depth == 0:
-            self.spent += time.process_time() - self.began
-            self.kernels += 1
+    open, each = [], {{}}
+    def on_start(self, began):
+        self.open.append([time.process_time(), 0.0])
+    def on_end(self, ended):
+        kernel = ended.data["dispatcher"].py_func
+        began, within = self.open.pop()
+        spent = time.process_time() - began
+        if self.open:
+            self.open[-1][1] += spent
+        name = kernel.__module__ + "." + kernel.__name__
+        times, seconds = self.each.get(name, (0, 0.0))
+        self.each[name] = times + 1, seconds + spent - within
 
 clock = Clock()
 event.register("numba:compile", clock)
 """
-_SAY = 'print("COMPILED", clock.kernels, clock.spent)\n'
+_SAY = 'import json; print("COMPILED" + json.dumps(clock.each))\n'
 
 
-def compiled(code: str) -> tuple[int, float]:
-    """How many kernels the code compiles from nothing, and the CPU seconds of it."""
+def compiled(code: str) -> dict[str, tuple[int, float]]:
+    """How often each kernel, and what numba brings itself, is compiled from nothing, and the CPU seconds of it."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "kernels")}
-        program = _LISTEN + code.format(out=str(Path(folder) / "run")) + _SAY
+        program = (_LISTEN + code + _SAY).format(out=str(Path(folder) / "run"))
         done = subprocess.run(
             [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
         )
-    _, kernels, seconds = done.stdout.strip().splitlines()[-1].split()
-    return int(kernels), float(seconds)
+    return json.loads(done.stdout.strip().splitlines()[-1].removeprefix("COMPILED"))
 
 
 def threads(repeats: int) -> None:
@@ -118,11 +120,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--only", choices=["compile", "threads"])
+    parser.add_argument("--show", type=int, default=12, help="this many of the most expensive")
     arguments = parser.parse_args()
     if arguments.only != "threads":
         for name, code in (("the draft", _DRAFT), ("scenes", _SCENES)):
-            kernels, seconds = compiled(code)
-            print(f"{name}: {kernels} kernels compiled in {seconds:.1f} CPU s")
+            kernels = compiled(code)
+            total = sum(seconds for _, seconds in kernels.values())
+            print(f"{name}: {sum(times for times, _ in kernels.values())} functions compiled in {total:.1f} CPU s")
+            for kernel, (times, seconds) in sorted(kernels.items(), key=lambda each: -each[1][1])[: arguments.show]:
+                print(f"  {seconds:5.2f} s, {times} times  {kernel}")
     if arguments.only != "compile":
         threads(arguments.repeats)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -1,7 +1,7 @@
 """Unwrapping and baking, against xatlas and against torch's gathers in the same run: ``python benchmarks/textures.py``.
 
-The person is a random dressed one: its body is baked from pictures without light, and a closed shell of the mean body
-is unwrapped. Medians of process CPU time on one thread.
+Baked from pictures without light: smooth paint on the mean body, and the skin of a random figure. A closed shell of the
+mean body is unwrapped. Medians of process CPU time on one thread.
 """
 
 import argparse
@@ -11,8 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from PIL import Image
 
 from bozzetto.body.model import load_body
+from bozzetto.figure.build import build_figure
+from bozzetto.figure.people import random_spec
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh, to_srgb8
 from bozzetto.render.raster import rasterize
@@ -20,7 +23,7 @@ from bozzetto.render.scene import scene_from_layers
 from bozzetto.scene.surface import DMTet
 from bozzetto.texture import bake, bake_reference, pad, unwrap
 from bozzetto.texture.bake import texels_of
-from bozzetto.types import Layer, Material, Mesh
+from bozzetto.types import Cameras, Layer, Material, Mesh
 
 
 def gathers(mesh: Mesh, pictures: torch.Tensor, cameras, size: int) -> np.ndarray:
@@ -45,10 +48,24 @@ def gathers(mesh: Mesh, pictures: torch.Tensor, cameras, size: int) -> np.ndarra
     return out
 
 
+def recovered(name: str, layer: Layer, size: int) -> tuple[Cameras, np.ndarray]:
+    """Draws a layer from 8 sides without light, bakes the pictures, and prints how much of its paint came back."""
+    cameras = frame(layer.mesh.vertices.numpy(), np.arange(8) * 45.0, [5, -10] * 4, 30.0, 512)
+    pictures = to_srgb8(render_mesh(scene_from_layers([layer]), cameras, None, 3), "plain") / np.float32(255)
+    true = Image.fromarray(layer.material.albedo[..., :3]).resize((size, size), Image.Resampling.BOX)
+    baked = bake(layer.mesh, pictures, cameras, size)
+    seen = baked.confidence > 0
+    error = ((baked.texture - np.asarray(true, np.float32) / 255)[seen] ** 2).mean()
+    share = 100 * seen.sum() / baked.covered.sum()
+    print(f"{name}, 8 views of 512 px: {share:.1f} % seen, PSNR {-10 * np.log10(error):.1f}", flush=True)
+    return cameras, pictures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--seed", type=int, default=1, help="of the figure whose skin is baked")
     parser.add_argument("--xatlas", action="store_true", help="unwrap with xatlas too; half a minute or more")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -62,9 +79,9 @@ def main() -> None:
     true = pad(true, covered.covered)
     material = Material((true * 255 + 0.5).astype(np.uint8))
     weights, joints = (torch.from_numpy(each[: part.stop]) for each in (body.skin_weights, body.skin_joints))
-    scene = scene_from_layers([Layer("skin", texels, weights, joints, material)])
-    cameras = frame(points.numpy(), np.arange(8) * 45.0, [5, -10] * 4, 30.0, 512)
-    pictures = to_srgb8(render_mesh(scene, cameras, None, 3), "plain") / np.float32(255)
+    cameras, pictures = recovered("smooth paint", Layer("skin", texels, weights, joints, material), arguments.size)
+    worn = build_figure(random_spec(arguments.seed)).avatar.layers
+    recovered("a real skin", next(layer for layer in worn if layer.name == "skin"), arguments.size)
 
     def timed(name: str, work: Callable[[], object], repeats: int = arguments.repeats) -> None:
         seconds = []
@@ -76,9 +93,6 @@ def main() -> None:
         print(f"{name}: {statistics.median(seconds) * 1e3:.0f} ms", flush=True)
 
     baked = bake(texels, pictures, cameras, arguments.size)
-    seen = baked.confidence > 0
-    error = ((baked.texture - true)[seen] ** 2).mean()
-    print(f"8 views of 512 px: {100 * seen.sum() / baked.covered.sum():.1f} % seen, PSNR {-10 * np.log10(error):.1f}")
     timed("bake", lambda: bake(texels, pictures, cameras, arguments.size))
     timed("the same by torch's gathers", lambda: gathers(texels, torch.from_numpy(pictures), cameras, arguments.size))
     timed("reference", lambda: bake_reference(texels, pictures, cameras, arguments.size), 1)

@@ -37,6 +37,14 @@ def test_an_open_sheet_has_a_rim():
     assert ((edges.sides < 0).sum(1) == 1).sum() == 4
 
 
+def test_a_third_face_at_an_edge_is_left_out():
+    edges = mesh_edges(torch.tensor([[0, 1, 2], [1, 0, 3], [0, 1, 4]]))
+    shared = (edges.ends == torch.tensor([0, 1])).all(1)
+    assert shared.sum() == 1
+    assert edges.sides[shared].tolist() == [[0, 1]] and edges.tips[shared].tolist() == [[2, 3]]
+    assert mesh_edges(torch.zeros((0, 3), dtype=torch.int64)).ends.shape == (0, 2)
+
+
 def test_the_kernel_equals_its_reference():
     vertices, faces = icosphere(2, bumps=0.15)
     cameras = orbit([10.0, 200.0], [20.0, -40.0], 2.0, (0.0, 0.0, 0.0), 40.0, 33, 40)

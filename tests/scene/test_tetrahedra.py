@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bozzetto.render.antialias import mesh_edges
-from bozzetto.scene.tetrahedra import marching_tetrahedra, marching_tetrahedra_reference, surface_edges, tet_grid
+from bozzetto.scene.tetrahedra import marching_tetrahedra, marching_tetrahedra_reference, tet_grid
 
 LOW, HIGH = np.full(3, -1.0), np.full(3, 1.0)
 
@@ -102,16 +101,6 @@ def test_the_kernel_equals_its_reference():
         found.append((corners[np.lexsort(corners.numpy().T)], sdf.grad, positions.grad))
     for fast, true in zip(*found, strict=True):
         torch.testing.assert_close(fast, true, atol=1e-5, rtol=1e-4)
-
-
-def test_the_edges_of_a_surface_are_those_of_any_mesh():
-    _, faces, _, _ = sphere_mesh()
-    found, expected = surface_edges(faces), mesh_edges(faces)
-    order, same = (np.lexsort(each.ends.numpy().T) for each in (found, expected))
-    torch.testing.assert_close(found.ends[order], expected.ends[same])
-    pairs = [torch.stack([each.sides, each.tips], 2) for each in (found, expected)]
-    for one, two in zip(pairs[0][order].tolist(), pairs[1][same].tolist(), strict=True):
-        assert sorted(one) == sorted(two)
 
 
 def test_impossible_surfaces_are_refused():

@@ -93,7 +93,9 @@ def skin(
 def _unskin(points, weights, joints, transforms, out):
     m = np.empty((3, 4))
     for v in range(points.shape[0]):
-        m[:] = 0.0
+        for a in range(3):
+            for b in range(4):
+                m[a, b] = 0.0
         for k in range(weights.shape[1]):
             w = weights[v, k]
             if w > 0:

@@ -3,8 +3,8 @@
 Weights come from the closest point of the body, where that is near and looks the same way, and are filled in elsewhere
 so that they bend as little as they can (Abdrashitov et al. 2023, "Robust Skin Weights Transfer via Weight Inpainting").
 Departures: a place is also doubted where neighbours on the mesh have closest points far apart on the body, as between
-thighs that have grown together, and weights are smoothed by the heat equation. A web between two limbs is not cut: its
-weights change from one to the other over a few centimetres. ``opening`` cuts lips and lids so that they can open.
+thighs that have grown together, and weights are smoothed by the heat equation. ``limbs`` cuts webs between limbs,
+``opening`` cuts lips and lids so that they can open.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,7 @@ from scipy.sparse.linalg import splu
 
 from bozzetto.body.bind import Bind, pose_transforms, skin
 from bozzetto.body.landmarks import contour_vertices, dominant_joint, regions
+from bozzetto.body.limbs import Fork, forks, separate
 from bozzetto.body.model import Body
 from bozzetto.body.opening import Opened, Ring, closest_on_side, face_scale, line_height, lip_side, open_face, rings
 from bozzetto.body.poses import Posture, rotations
@@ -28,8 +29,8 @@ from bozzetto.types import ColouredMesh, Layer, Material, Mesh, Skeleton, Sparse
 
 FAR, SLANTED = 0.06, 45.0
 """A closest point farther away than this (metres, for somebody 1.7 m tall) or turned more (degrees) is not believed."""
-_ROOM = 0.035
-"""Metres on either side of a tear over which weights change from one limb to the other."""
+_ROOM, _ROOM_CLOTH = 0.035, 0.08
+"""Metres on either side of a tear over which weights change from one limb to the other; and where a skirt hangs."""
 _JUMP = 0.45
 """Share of its weights in which a vertex may differ from its neighbour before both are doubted."""
 _SPREAD, _SPREAD_OPEN = 0.007, 0.02
@@ -60,7 +61,7 @@ class Donor:
     @cached_property
     def openings(self) -> list[Ring]:
         """The rims of mouth and eyes."""
-        return rings(self.vertices, self.linings)
+        return rings(self.vertices, self.linings, self.vertices + self.expressions["jawOpen"])
 
     @cached_property
     def side(self) -> Int64[ndarray, "v"]:
@@ -70,6 +71,11 @@ class Donor:
         scale = face_scale(self.vertices, self.openings)
         middle = (line_height(opened, mouth.upper, opened[:, 0]) + line_height(opened, mouth.lower, opened[:, 0])) / 2
         return lip_side(opened, middle, opened[np.concatenate([mouth.upper, mouth.lower])], scale)
+
+    @cached_property
+    def forks(self) -> list[Fork]:
+        """Where its limbs part."""
+        return forks(self.vertices, self.faces, self.skin_weights, self.skin_joints, self.skeleton)
 
     @property
     def tall(self) -> float:
@@ -216,7 +222,11 @@ class Weighted:
 
 
 def carry_weights(
-    donor: Donor, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], found: Match | None = None
+    donor: Donor,
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    found: Match | None = None,
+    hanging: Bool[ndarray, "v"] | None = None,
 ) -> Weighted:
     """Skin weights from the body.
 
@@ -225,6 +235,7 @@ def carry_weights(
         vertices: Metres.
         faces: Counter-clockwise seen from outside.
         found: The closest points, where they are known.
+        hanging: Vertices of cloth halfway between the legs; around them weights change slowly from one to the other.
 
     Raises:
         UserError: Less than half of the mesh lies close to the body.
@@ -240,6 +251,9 @@ def carry_weights(
     for k in range(3):
         weights += (sparse.diags(found.share[:, k]) @ table[corners[:, k]]).toarray()
     confident &= ~_torn(vertices, found.point, weights, graph, scale)
+    if hanging is not None and hanging.any():
+        legs = donor.forks[0].along(vertices) > 0
+        confident &= ~_grown(hanging, graph, vertices, _ROOM_CLOTH * scale, legs)
     weights = _fill_in(weights, confident, vertices, faces)
     weights = _smooth(weights, vertices, faces, np.where(confident, _SPREAD, _SPREAD_OPEN) * scale)
     top, joints = _top_four(weights)
@@ -295,9 +309,26 @@ def _torn(
         jumps[part] |= change > _JUMP
     torn = np.zeros(len(vertices), bool)
     torn[pairs.row[jumps]] = torn[pairs.col[jumps]] = True
-    for _ in range(round(_ROOM * scale / max(float(np.median(apart)), 1e-4)) if torn.any() else 0):
-        torn |= graph @ torn > 0
-    return torn
+    return _grown(torn, graph, vertices, _ROOM * scale)
+
+
+def _grown(
+    some: Bool[ndarray, "v"],
+    graph: sparse.csr_matrix,
+    vertices: Float[ndarray, "v 3"],
+    reach: float,
+    within: Bool[ndarray, "v"] | None = None,
+) -> Bool[ndarray, "v"]:
+    """Some vertices and those around them, over so many edges of the usual length as make up ``reach``."""
+    if not some.any():
+        return some
+    pairs = sparse.triu(graph).tocoo()
+    usual = float(np.median(np.linalg.norm(vertices[pairs.row] - vertices[pairs.col], axis=1)))
+    for _ in range(round(reach / max(usual, 1e-4))):
+        some = some | (graph @ some > 0)
+        if within is not None:
+            some &= within
+    return some
 
 
 def _fill_in(
@@ -405,6 +436,8 @@ class Carried:
     opened: tuple[str, ...]
     inner: tuple[Layer, ...]
     """What shows through the openings: the body's linings of mouth and lids, and its eyes, teeth and tongue."""
+    separated: Mapping[str, int]
+    """Faces cut between limbs that had grown together: of "legs", "left arm", "right arm"."""
 
     def layer(self, name: str, mesh: Mesh, material: Material) -> Layer:
         """The mesh as a layer, once it is unwrapped and painted.
@@ -418,22 +451,26 @@ class Carried:
         return Layer(name, mesh, weights, joints, material, self.expressions)
 
 
-def carry_rig(donor: Donor, mesh: ColouredMesh) -> Carried:
-    """The mesh with the body's weights and expressions, mouth and lids cut open, and what lies behind them.
+def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None) -> Carried:
+    """The mesh with the body's weights and expressions, limbs apart, mouth and lids open, and what lies behind them.
 
     Args:
         donor: The body, in the mesh's pose.
         mesh: Free-form: any vertices, holes or pieces.
+        skirt: Whether a skirt or a long coat hangs around both legs and must not be cut; without it the shape decides.
 
     Raises:
         UserError: The mesh has no surface, holds values that are not finite, or does not stand where the body stands.
     """
     vertices, faces, colours = _checked(mesh)
     _fits(donor, vertices, faces, match(vertices, donor.vertices, donor.faces))
-    cut = open_face(donor.vertices, donor.faces, donor.openings, donor.side, vertices, faces, colours)
+    apart = separate(donor.vertices, donor.forks, vertices, faces, colours, skirt, donor.tall / 1.7)
+    along = np.concatenate([apart.colours, apart.limb[:, None], apart.hanging[:, None]], 1)
+    cut = open_face(donor.vertices, donor.faces, donor.openings, donor.side, apart.vertices, apart.faces, along)
+    limb, hanging = np.rint(cut.colours[:, -2]).astype(np.int64), cut.colours[:, -1] > 0.5
     found = match(cut.vertices, donor.vertices, donor.faces, cut.side, donor.side)
-    found = _on_rims(found, cut)
-    weighted = carry_weights(donor, cut.vertices, cut.faces, found)
+    found = _on_limbs(_on_rims(found, cut), donor, cut.vertices, limb)
+    weighted = carry_weights(donor, cut.vertices, cut.faces, found, hanging)
     faded = np.clip((0.045 - found.distance / (donor.tall / 1.7)) / 0.03, 0, 1)
     expressions = {}
     for name, moves in donor.expressions.items():
@@ -444,7 +481,7 @@ def carry_rig(donor: Donor, mesh: ColouredMesh) -> Carried:
     carried = ColouredMesh(
         torch.from_numpy(cut.vertices.astype(np.float32)),
         torch.from_numpy(cut.faces),
-        torch.from_numpy(cut.colours.astype(np.float32)),
+        torch.from_numpy(cut.colours[:, :-2].astype(np.float32)),
     )
     inner = tuple(_lining(donor, name) for name in cut.names) + (donor.inner if cut.names else ())
     return Carried(
@@ -456,6 +493,7 @@ def carry_rig(donor: Donor, mesh: ColouredMesh) -> Carried:
         cut.side,
         cut.names,
         inner,
+        apart.cut,
     )
 
 
@@ -485,6 +523,21 @@ def _on_rims(found: Match, cut: Opened) -> Match:
     corners[cut.rim] = np.concatenate([cut.rim_ends, cut.rim_ends[:, :1]], 1)
     share[cut.rim] = np.stack([1 - cut.rim_share, cut.rim_share, np.zeros(len(cut.rim))], 1)
     distance[cut.rim], point[cut.rim] = 0.0, cut.vertices[cut.rim]
+    return Match(corners, share, distance, point)
+
+
+def _on_limbs(found: Match, donor: Donor, vertices: Float[ndarray, "v 3"], limb: Int[ndarray, "v"]) -> Match:
+    """The match where each side of a cut belongs to its own limb; ``limb`` as ``limbs.Separated`` counts them."""
+    corners, share, distance, point = (
+        found.corners.copy(), found.share.copy(), found.distance.copy(), found.point.copy()
+    )  # fmt: skip
+    for k, fork in enumerate(donor.forks):
+        for code, faces in ((2 * k + 1, fork.one), (2 * k + 2, fork.other)):
+            rows = np.flatnonzero(limb == code)
+            if len(rows):
+                mine = match(vertices[rows], donor.vertices, faces)
+                corners[rows], share[rows] = mine.corners, mine.share
+                distance[rows], point[rows] = mine.distance, mine.point
     return Match(corners, share, distance, point)
 
 
@@ -520,8 +573,13 @@ def report(carried: Carried, donor: Donor, postures: Iterable[Posture]) -> Carry
     """
     vertices, faces = carried.mesh.vertices.numpy(), carried.mesh.faces.numpy()
     postures = list(postures)
-    own = _stretch(donor.vertices, donor.faces, donor.skin_weights, donor.skin_joints, donor.skeleton, postures)
-    here = _stretch(vertices, faces, carried.skin_weights, carried.skin_joints, donor.skeleton, postures)
+    own, here = (
+        float(np.percentile(edge_stretch(*mesh, donor.skeleton, postures), 99.9)) if postures else 1.0
+        for mesh in (
+            (donor.vertices, donor.faces, donor.skin_weights, donor.skin_joints),
+            (vertices, faces, carried.skin_weights, carried.skin_joints),
+        )
+    )
     rows = np.intersect1d(np.flatnonzero(donor.face), np.unique(donor.faces))
     found = match(donor.vertices[rows], vertices, faces, donor.side[rows], carried.side)
     shown = found.distance < 0.015 * donor.tall / 1.7
@@ -535,14 +593,15 @@ def report(carried: Carried, donor: Donor, postures: Iterable[Posture]) -> Carry
     return CarryReport(float(carried.confident.mean()), here, own, errors, carried.opened)
 
 
-def _stretch(
+def edge_stretch(
     vertices: Float[ndarray, "v 3"],
     faces: Int[ndarray, "f 3"],
     weights: Float[ndarray, "v 4"],
     joints: Int[ndarray, "v 4"],
     skeleton: Skeleton,
-    postures: list[Posture],
-) -> float:
+    postures: Iterable[Posture],
+) -> Float[ndarray, "p e"]:
+    """Posed by resting length, one row a posture, one column an edge (those below 0.01 mm are left out)."""
     ends = edges_of(faces)
     rest = np.linalg.norm(vertices[ends[:, 0]] - vertices[ends[:, 1]], axis=1)
     ends, rest = ends[rest > 1e-5], rest[rest > 1e-5]
@@ -550,4 +609,4 @@ def _stretch(
     for posture in postures:
         moved = skin(vertices, weights, joints, pose_transforms(skeleton, rotations(posture)))
         ratios.append(np.linalg.norm(moved[ends[:, 0]] - moved[ends[:, 1]], axis=1) / rest)
-    return float(np.percentile(ratios, 99.9)) if ratios else 1.0
+    return np.array(ratios).reshape(-1, len(rest))

@@ -52,9 +52,19 @@ class Opened:
     """Of the openings that were cut."""
 
 
-def rings(vertices: Float[ndarray, "v 3"], linings: Mapping[str, Int[ndarray, "_ 3"]]) -> list[Ring]:
-    """The rims of mouth and eyes, from the border of what lines them."""
-    found = []
+def rings(
+    vertices: Float[ndarray, "v 3"],
+    linings: Mapping[str, Int[ndarray, "_ 3"]],
+    opened: Float[ndarray, "v 3"] | None = None,
+) -> list[Ring]:
+    """The rims of mouth and eyes, from the border of what lines them.
+
+    Args:
+        vertices: Metres.
+        linings: Faces behind each opening.
+        opened: The same vertices with the jaw open; lips that touch or overlap do not say which is the upper.
+    """
+    found, heights = [], (vertices if opened is None else opened)[:, 1]
     for name, faces in linings.items():
         loop = np.asarray(igl.boundary_loop(np.ascontiguousarray(faces, np.int64)))
         points = vertices[loop]
@@ -63,7 +73,7 @@ def rings(vertices: Float[ndarray, "v 3"], linings: Mapping[str, Int[ndarray, "_
         turn = (right - left) % len(loop)
         one, two = loop[: turn + 1], np.concatenate([loop[turn:], loop[:1]])[::-1]
         # Where a rim doubles back near its corners, the order along it still counts: x is only made to rise.
-        upper, lower = (one, two) if vertices[one, 1].mean() > vertices[two, 1].mean() else (two, one)
+        upper, lower = (one, two) if heights[one].mean() > heights[two].mean() else (two, one)
         found.append(Ring(name, upper.astype(np.int64), lower.astype(np.int64)))
     return found
 
@@ -112,7 +122,7 @@ def open_face(
     faces: Int[ndarray, "f 3"],
     colours: Float[ndarray, "v c"],
 ) -> Opened:
-    """The mesh with mouth and eyes cut open; an opening that the mesh does not cover closely stays shut.
+    """The mesh with mouth and eyes cut open; what the mesh does not cover closely stays shut, one eye with the other.
 
     Args:
         body: The body's vertices, metres; upright, facing +z.
@@ -124,13 +134,14 @@ def open_face(
         colours: One a vertex, or whatever else goes along.
     """
     scale = face_scale(body, found)
-    mesh = _Pieces(vertices, faces, colours)
-    wanted = []
-    for ring in found:
-        points = body[np.concatenate([ring.upper, ring.lower])]
-        if mesh.covers(points, 0.02 * scale):
-            wanted.append(ring)
-            mesh.refine(points, 1.4 * _REACH * scale, _FINE * scale)
+    mesh = Pieces(vertices, faces, colours)
+    around = {ring.name: body[np.concatenate([ring.upper, ring.lower])] for ring in found}
+    covered = {name for name, points in around.items() if mesh.covers(points, 0.02 * scale)}
+    if not covered.issuperset({"left_eye", "right_eye"}):
+        covered -= {"left_eye", "right_eye"}
+    wanted = [ring for ring in found if ring.name in covered]
+    for ring in wanted:
+        mesh.refine(around[ring.name], 1.4 * _REACH * scale, _FINE * scale)
     rim, ends, shares = [], [], []
     for ring in wanted:
         for row, pair, share in mesh.cut(ring, body, scale):
@@ -225,7 +236,7 @@ def _distance(points: Float[ndarray, "n 3"], body: Float[ndarray, "v 3"], ring: 
     return cKDTree(body[np.concatenate([ring.upper, ring.lower])]).query(points)[0]
 
 
-class _Pieces:
+class Pieces:
     """A mesh that is being cut."""
 
     def __init__(

@@ -282,8 +282,14 @@ def picture(seen: RenderOutput, known: Case, made: Shell, figure: Shell) -> Imag
     return contact_sheet([tile for row in rows for tile in row], len(rows[0]))
 
 
-def clay(surface: Shell, camera: Cameras) -> Float[ndarray, "h w 3"]:
-    """The bare shape, lit from the camera; each face has one shade, so that no bump hides."""
+def clay(surface: Shell, camera: Cameras, colours: Float[ndarray, "f 3"] | None = None) -> Float[ndarray, "h w 3"]:
+    """The bare shape, lit from the camera; each face has one shade, so that no bump hides.
+
+    Args:
+        surface: What is drawn.
+        camera: One.
+        colours: Of its faces; white without them.
+    """
     seen = rasterize(surface.vertices, surface.faces, camera)
     corners = surface.vertices[surface.faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -291,8 +297,8 @@ def clay(surface: Shell, camera: Cameras) -> Float[ndarray, "h w 3"]:
     forward = camera.world_to_camera[0, 2, :3].double().numpy()
     side = camera.world_to_camera[0, 0, :3].double().numpy()
     shade = 0.15 + 0.65 * np.abs(normal @ forward) + 0.2 * np.clip(normal @ side, 0, 1)
-    lit = np.where(seen.face[0] >= 0, shade[np.maximum(seen.face[0], 0)], 1.0)
-    return np.repeat(lit[..., None], 3, 2).astype(np.float32)
+    lit = shade[:, None] * (np.ones((1, 3)) if colours is None else colours)
+    return np.where(seen.face[0][..., None] >= 0, lit[np.maximum(seen.face[0], 0)], 1.0).astype(np.float32)
 
 
 def _bytes(picture: Float[torch.Tensor, "h w 3"]) -> UInt8[ndarray, "h w 3"]:

@@ -39,23 +39,40 @@ class Edges:
 
 def mesh_edges(faces: Int[Tensor, "f 3"]) -> Edges:
     """The edges of these faces; of an edge that more than two faces share, the further faces are left out."""
-    triangles = faces.cpu().numpy().astype(np.int64)
-    if not len(triangles):
-        nothing = torch.zeros((0, 2), dtype=torch.int64)
-        return Edges(nothing, nothing, nothing)
-    ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    tip = np.concatenate([triangles[:, 2], triangles[:, 0], triangles[:, 1]])
-    face = np.tile(np.arange(len(triangles)), 3)
-    ends = np.sort(ends, 1)
-    order = np.lexsort((face, ends[:, 1], ends[:, 0]))
-    ends, tip, face = ends[order], tip[order], face[order]
-    first = np.concatenate([[True], (ends[1:] != ends[:-1]).any(1)])
-    start = np.flatnonzero(first)
-    second = np.minimum(start + 1, len(ends) - 1)
-    shared = ~first[second] & (second > start)
-    sides = np.stack([face[start], np.where(shared, face[second], -1)], 1)
-    tips = np.stack([tip[start], np.where(shared, tip[second], -1)], 1)
-    return Edges(*(torch.from_numpy(each) for each in (ends[start], sides, tips)))
+    corners = np.ascontiguousarray(faces.cpu().numpy(), np.int64)
+    slots = np.full(1 << (3 * len(corners) + 8).bit_length(), -1, np.int64)
+    ends, sides, tips = (np.full((3 * len(corners) + 1, 2), -1, np.int64) for _ in range(3))
+    count = _find_edges(corners, slots, ends, sides, tips)
+    return Edges(*(torch.from_numpy(each[:count].copy()) for each in (ends, sides, tips)))
+
+
+@kernel
+def edge_slot(a, b, slots, ends):
+    """Where an edge's number stands in a table of open addresses, or would; ``ends`` holds those numbered so far."""
+    mask = len(slots) - 1
+    slot = ((a * 2654435761) ^ (b * 805459861 + (a >> 7))) & mask
+    while slots[slot] >= 0 and (ends[slots[slot], 0] != a or ends[slots[slot], 1] != b):
+        slot = (slot + 1) & mask
+    return slot
+
+
+@kernel
+def _find_edges(faces, slots, ends, sides, tips):
+    count = 0
+    for f in range(len(faces)):
+        for k in range(3):
+            one, two = faces[f, k], faces[f, (k + 1) % 3]
+            a, b = min(one, two), max(one, two)
+            slot = edge_slot(a, b, slots, ends)
+            edge = slots[slot]
+            if edge < 0:
+                edge, slots[slot] = count, count
+                ends[edge, 0], ends[edge, 1] = a, b
+                count += 1
+            side = 0 if sides[edge, 0] < 0 else 1
+            if sides[edge, side] < 0:
+                sides[edge, side], tips[edge, side] = f, faces[f, (k + 2) % 3]
+    return count
 
 
 def antialias(

@@ -149,7 +149,6 @@ def _shade(
 ):  # fmt: skip
     """Shades every sub-pixel of rows low..high and writes the pixels' means."""
     texels, textures, factors = surfaces.texels, surfaces.textures, surfaces.factors
-    seen = np.empty(supersample * supersample, np.int32)
     for row in range(low, high):
         for column in range(out_rgb.shape[1]):
             red, green, blue, far = 0.0, 0.0, 0.0, 0.0
@@ -162,11 +161,15 @@ def _shade(
                     if f < 0:
                         continue
                     m = layers[f]
-                    seen[count] = m
                     count += 1
                     far += depth[y, x]
                     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-                    wa, wb, wc = barycentrics[y, x, 0], barycentrics[y, x, 1], barycentrics[y, x, 2]
+                    # One type for all that follows: each mixture of types would compile what is called once more.
+                    wa, wb, wc = (
+                        np.float64(barycentrics[y, x, 0]),
+                        np.float64(barycentrics[y, x, 1]),
+                        np.float64(barycentrics[y, x, 2]),
+                    )
 
                     # The triangle: edges, normal, and how its texture lies on it.
                     e1x, e1y, e1z = (
@@ -255,7 +258,7 @@ def _shade(
             out_normal[row, column, 0] = nx
             out_normal[row, column, 1] = ny
             out_normal[row, column, 2] = nz
-            out_layer[row, column] = _commonest(seen, count)
+            out_layer[row, column] = _commonest(face, layers, row, column, supersample)
 
 
 @shading
@@ -267,17 +270,22 @@ def _unit(x, y, z):
 
 
 @kernel
-def _commonest(values, count):
-    best, most = -1, 0
-    for i in range(count):
+def _commonest(face, layers, row, column, size):
+    """The layer that most of a pixel's sub-pixels show; the first of several, -1 where all are empty."""
+    best, most, all_ = -1, 0, size * size
+    for i in range(all_):
+        if most >= all_ - i:
+            break
+        f = face[row * size + i // size, column * size + i % size]
+        if f < 0:
+            continue
         times = 0
-        for j in range(i, count):
-            if values[j] == values[i]:
+        for j in range(i, all_):
+            g = face[row * size + j // size, column * size + j % size]
+            if g >= 0 and layers[g] == layers[f]:
                 times += 1
         if times > most:
-            best, most = values[i], times
-        if 2 * most >= count:
-            break
+            best, most = layers[f], times
     return best
 
 
@@ -329,9 +337,8 @@ def _bilinear(texels, offset, width, height, u, v, decode):
 
 
 @shading
-def _sky(lamps, channel, up, blur):
+def _sky(above, level, below, up, blur):
     """Radiance from a direction whose height is `up`, blurred from a mirror's (0) to a matt wall's (1)."""
-    above, level, below = lamps.sky[0, channel], lamps.sky[1, channel], lamps.sky[2, channel]
     t = min(abs(up) / 0.7, 1.0)
     t = t * t * (3 - 2 * t)
     sharp = level + ((above if up > 0 else below) - level) * t
@@ -362,12 +369,15 @@ def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, op
     d_red, d_green, d_blue = red * metal * (1 - s_red), green * metal * (1 - s_green), blue * metal * (1 - s_blue)
     # Red light travels farther inside skin, so creases and shadow edges are redder than what surrounds them.
     glow = open_sky * (1.0 - open_sky) * skin
-    out_red = d_red * _sky(lamps, 0, ny, 1.0) * _bounced(min(open_sky + 0.5 * glow, 1.0), red)
-    out_green = d_green * _sky(lamps, 1, ny, 1.0) * _bounced(min(open_sky + 0.1 * glow, 1.0), green)
-    out_blue = d_blue * _sky(lamps, 2, ny, 1.0) * _bounced(open_sky, blue)
-    out_red += s_red * _sky(lamps, 0, reflected_up, roughness) * sharp_sky
-    out_green += s_green * _sky(lamps, 1, reflected_up, roughness) * sharp_sky
-    out_blue += s_blue * _sky(lamps, 2, reflected_up, roughness) * sharp_sky
+    sky = lamps.sky
+    out_red = d_red * _sky(sky[0, 0], sky[1, 0], sky[2, 0], ny, 1.0) * _bounced(min(open_sky + 0.5 * glow, 1.0), red)
+    out_green = (
+        d_green * _sky(sky[0, 1], sky[1, 1], sky[2, 1], ny, 1.0) * _bounced(min(open_sky + 0.1 * glow, 1.0), green)
+    )
+    out_blue = d_blue * _sky(sky[0, 2], sky[1, 2], sky[2, 2], ny, 1.0) * _bounced(open_sky, blue)
+    out_red += s_red * _sky(sky[0, 0], sky[1, 0], sky[2, 0], reflected_up, roughness) * sharp_sky
+    out_green += s_green * _sky(sky[0, 1], sky[1, 1], sky[2, 1], reflected_up, roughness) * sharp_sky
+    out_blue += s_blue * _sky(sky[0, 2], sky[1, 2], sky[2, 2], reflected_up, roughness) * sharp_sky
 
     # How far past the terminator light travels inside skin.
     wrap_red, wrap_green, wrap_blue = 0.32 * skin, 0.12 * skin, 0.08 * skin

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.render import gpu
 from bozzetto.types import Cameras
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
@@ -46,6 +47,8 @@ def interpolate(
         attribute_faces: Corners of each face as rows of ``attributes``, where those have seams; ``faces`` without it.
     """
     corners = faces if attribute_faces is None else attribute_faces
+    if gpu.installed(vertices):
+        return gpu.interpolate_cuda(vertices, faces, cameras, seen, attributes, corners)
     if vertices.is_cuda or vertices.dtype != torch.float32:
         return interpolate_reference(vertices, faces, cameras, seen, attributes, attribute_faces)
     out: Any = _Interpolate.apply(vertices, faces, cameras, seen, attributes, corners)

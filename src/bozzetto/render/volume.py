@@ -87,12 +87,13 @@ def march(rays: Rays, occupancy: Occupancy, length: float, jitter: Float[Tensor,
     origins, directions, first = _array(rays.origins), _array(rays.directions), _array(push)
     cells = occupancy.cells.cpu().numpy()
     low, high = (each.cpu().numpy().astype(np.float64) for each in (occupancy.low, occupancy.high))
+    scale = np.array(cells.shape) / (high - low)
     starts = np.zeros(len(origins) + 1, np.int64)
     nothing = np.empty(0, np.float32)
-    _march(origins, directions, first, cells, low, high, length, starts, nothing, False)
+    _march(origins, directions, first, cells, low, high, scale, length, starts, nothing, False)
     starts = np.cumsum(starts)
     distance = np.empty(starts[-1], np.float32)
-    _march(origins, directions, first, cells, low, high, length, starts, distance, True)
+    _march(origins, directions, first, cells, low, high, scale, length, starts, distance, True)
     ray = np.repeat(np.arange(len(origins)), np.diff(starts))
     device = rays.origins.device
     found = (torch.from_numpy(each).to(device) for each in (ray, distance, starts))
@@ -174,9 +175,8 @@ class _Weights(torch.autograd.Function):
 
 
 @kernel
-def _march(origins, directions, first, cells, low, high, length, starts, distance, write):
-    count = np.array(cells.shape)
-    scale = count / (high - low)
+def _march(origins, directions, first, cells, low, high, scale, length, starts, distance, write):
+    nx, ny, nz = cells.shape[0], cells.shape[1], cells.shape[2]
     for r in range(len(origins)):
         near, far = 0.0, np.inf
         for axis in range(3):
@@ -201,7 +201,7 @@ def _march(origins, directions, first, cells, low, high, length, starts, distanc
             x = np.int64((origins[r, 0] + t * directions[r, 0] - low[0]) * scale[0])
             y = np.int64((origins[r, 1] + t * directions[r, 1] - low[1]) * scale[1])
             z = np.int64((origins[r, 2] + t * directions[r, 2] - low[2]) * scale[2])
-            x, y, z = min(max(x, 0), count[0] - 1), min(max(y, 0), count[1] - 1), min(max(z, 0), count[2] - 1)
+            x, y, z = min(max(x, 0), nx - 1), min(max(y, 0), ny - 1), min(max(z, 0), nz - 1)
             if cells[x, y, z] == 2:
                 break
             if cells[x, y, z] == 1:

@@ -11,13 +11,14 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 
+from bozzetto.render import gpu
 from bozzetto.render.antialias import Edges, antialias, mesh_edges
 from bozzetto.render.raster import rasterize
 from bozzetto.render.surface import interpolate, sample_texture, shrunk, smooth_normals
 from bozzetto.scene.distance import check_solid, signed_distance
 from bozzetto.scene.field import Field, chunks
 from bozzetto.scene.store import StoredScene
-from bozzetto.scene.tetrahedra import marching_tetrahedra, surface_edges, tet_grid
+from bozzetto.scene.tetrahedra import marching_tetrahedra, tet_grid
 from bozzetto.types import Cameras, ColouredMesh, Mesh, RenderOutput
 
 
@@ -39,8 +40,11 @@ def draw_surface(
         background: A colour, a picture a view, or a grey; as displayed.
         edges: ``mesh_edges(faces)``, where the caller keeps them.
     """
-    fragments = rasterize(vertices.detach().cpu().numpy(), faces.cpu().numpy(), cameras)
-    seen, depth = (torch.from_numpy(each).to(vertices.device) for each in (fragments.face, fragments.depth))
+    if gpu.installed(vertices):
+        seen, depth = gpu.rasterize_cuda(vertices, faces, cameras)
+    else:
+        fragments = rasterize(vertices.detach().cpu().numpy(), faces.cpu().numpy(), cameras)
+        seen, depth = (torch.from_numpy(each).to(vertices.device) for each in (fragments.face, fragments.depth))
     alpha = (seen >= 0).to(vertices)[..., None]
     looks = torch.cat([smooth_normals(vertices, faces), vertices], 1)
     across = interpolate(vertices, faces, cameras, seen, looks)
@@ -166,7 +170,7 @@ class DMTet(StoredScene):
             out[hit] = torch.sigmoid(self.colour(place[hit]))
             return out
 
-        return draw_surface(points, faces, cameras, colour, background, surface_edges(faces))
+        return draw_surface(points, faces, cameras, colour, background)
 
     @torch.no_grad()
     def mesh(self) -> ColouredMesh:

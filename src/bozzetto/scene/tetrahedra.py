@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from bozzetto.render.antialias import Edges
+from bozzetto.render.antialias import edge_slot
 from bozzetto.render.surface import kernel
 
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
@@ -167,15 +167,6 @@ def _check(positions: Float[Tensor, "v 3"], sdf: Float[Tensor, "v"], tetrahedra:
         raise ValueError("marching_tetrahedra needs distances that are numbers; some are not finite.")
 
 
-def surface_edges(faces: Int[Tensor, "f 3"]) -> Edges:
-    """``render.antialias.mesh_edges`` of a surface from marching tetrahedra, where no edge has more than two faces."""
-    corners = np.ascontiguousarray(faces.cpu().numpy())
-    slots = np.full(1 << (3 * len(corners) + 8).bit_length(), -1, np.int64)
-    ends, sides, tips = (np.full((3 * len(corners) + 1, 2), -1, np.int64) for _ in range(3))
-    count = _find_edges(corners, slots, ends, sides, tips)
-    return Edges(*(torch.from_numpy(each[:count].copy()) for each in (ends, sides, tips)))
-
-
 @kernel
 def _case(inside, tetrahedra, t):
     one, two = inside[tetrahedra[t, 0]], inside[tetrahedra[t, 1]]
@@ -195,16 +186,6 @@ def _cut_tetrahedra(inside, tetrahedra, cut):
 
 
 @kernel
-def _slot(a, b, slots, ends):
-    """Where an edge's number stands in a table of open addresses, or would; ``ends`` holds those numbered so far."""
-    mask = len(slots) - 1
-    slot = ((a * 2654435761) ^ (b * 805459861 + (a >> 7))) & mask
-    while slots[slot] >= 0 and (ends[slots[slot], 0] != a or ends[slots[slot], 1] != b):
-        slot = (slot + 1) & mask
-    return slot
-
-
-@kernel
 def _number_edges(inside, tetrahedra, cut, table, triangles, edges, slots, ends, faces):
     count, found = 0, 0
     for row in range(len(cut)):
@@ -214,7 +195,7 @@ def _number_edges(inside, tetrahedra, cut, table, triangles, edges, slots, ends,
                 edge = table[case, k, corner]
                 one, two = tetrahedra[cut[row], edges[edge, 0]], tetrahedra[cut[row], edges[edge, 1]]
                 a, b = min(one, two), max(one, two)
-                slot = _slot(a, b, slots, ends)
+                slot = edge_slot(a, b, slots, ends)
                 if slots[slot] < 0:
                     slots[slot] = count
                     ends[count, 0], ends[count, 1] = a, b
@@ -222,24 +203,6 @@ def _number_edges(inside, tetrahedra, cut, table, triangles, edges, slots, ends,
                 faces[found, corner] = slots[slot]
             found += 1
     return count, found
-
-
-@kernel
-def _find_edges(faces, slots, ends, sides, tips):
-    count = 0
-    for f in range(len(faces)):
-        for k in range(3):
-            one, two = faces[f, k], faces[f, (k + 1) % 3]
-            a, b = min(one, two), max(one, two)
-            slot = _slot(a, b, slots, ends)
-            edge = slots[slot]
-            if edge < 0:
-                edge, slots[slot] = count, count
-                ends[edge, 0], ends[edge, 1] = a, b
-                count += 1
-            side = 0 if sides[edge, 0] < 0 else 1
-            sides[edge, side], tips[edge, side] = f, faces[f, (k + 2) % 3]
-    return count
 
 
 @cache
