@@ -280,3 +280,56 @@ def test_what_lies_deep_under_a_jacket_is_left_out_and_what_shows_is_not():
     everywhere = alone.vertices[alone.faces].mean(1)
     at_throat = lambda p: ((np.abs(p[:, 0]) < 0.02) & (p[:, 2] > 0.05)).sum()  # noqa: E731
     assert at_throat(middle) > 0.9 * at_throat(everywhere)
+
+
+def test_what_hangs_keeps_a_gap_from_a_circle_and_spans_between_two_posts():
+    heights, angle = np.linspace(1.0, 0.9, 6), np.arange(40) / 40 * 2 * np.pi
+    turn = np.arange(360) / 360 * 2 * np.pi
+    circle = np.stack([0.2 * np.sin(turn), np.full(360, 0.95), 0.2 * np.cos(turn)], 1)
+    tube = np.concatenate([circle + np.array([0, y - 0.95, 0]) for y in heights])
+    np.testing.assert_allclose(garments._outline(tube, heights, (0.0, 0.0), angle, 0.01), 0.21, atol=2e-3)
+    posts = np.array([[x, y, z] for x in (-0.2, 0.2) for y in heights for z in (-0.1, 0.1)])
+    spanned = garments._outline(posts, heights, (0.0, 0.0), np.array([0.0, np.pi / 2]), 0.01)
+    np.testing.assert_allclose(spanned, np.broadcast_to([0.11, 0.21], spanned.shape), atol=3e-3)
+
+
+def test_an_outline_turns_in_no_faster_than_cloth_bends():
+    heights = np.linspace(1.0, 0.8, 21)
+    bump = np.array([[0.3 * np.sin(t), 0.9, 0.3 * np.cos(t)] for t in np.linspace(0, 2 * np.pi, 200)])
+    core = np.concatenate([bump * [1 / 3, 0, 1 / 3] + np.array([0, y, 0]) for y in heights])
+    radius = garments._outline(np.concatenate([bump, core]), heights, (0.0, 0.0), np.zeros(1), 0.0)[:, 0]
+    assert radius.max() > 0.298 and radius.min() < 0.27
+    assert np.diff(radius, 2).min() > -2.5 * garments._ROUNDED * 0.01**2
+
+
+def test_under_a_rim_that_doubles_back_a_skirt_goes_on():
+    turn = np.linspace(-3, 3, 61)
+    turn[30:34] = turn[[33, 32, 31, 30]]
+    rim = np.stack([0.2 * np.sin(turn), np.ones(61), 0.2 * np.cos(turn)], 1)
+    steps = np.diff(garments._turns(rim, 0.0, "full"))
+    assert steps.min() > 0.02 and steps.max() < 0.2
+
+
+@pytest.mark.parametrize("kind", ["jacket", "cardigan"])
+def test_a_hem_runs_level_round_a_belly(kind):
+    stout = BodySpec(presentation="woman", weight=0.95, age=55)
+    worn = {"top": Garment("sweater", RED), "bottom": Garment("long skirt", BLUE), "outer": Garment(kind, TAN)}
+    piece = next(p for p in garments.garment_pieces(_person("full", stout, **worn)) if p.name == "outer")
+    around = np.arctan2(piece.vertices[:, 0], piece.vertices[:, 2])
+    torso = np.abs(piece.vertices[:, 0]) < 0.3
+    sides = (-2.6, -1.8, -0.8, 0.8, 1.8, 2.6)
+    hems = [piece.vertices[torso & (np.abs(around - middle) < 0.15), 1].min() for middle in sides]
+    assert np.ptp(hems) < 0.012
+
+
+def test_a_sleeve_does_not_cross_itself_in_the_crook_of_the_elbow():
+    person = _person("full", outer=Garment("jacket", TAN), top=Garment("sweater", RED), bottom=Garment("jeans", BLUE))
+    fit = shells.fit_chart(person)
+    near = (np.abs(fit.chart.arm - shells.UPPER_ARM) < 0.05) & (fit.chart.arm > 0.05)
+    faces = fit.chart.faces[near[fit.chart.faces].all(1)]
+    raised = fit.points + 0.04 * fit.normals
+
+    def facing(points):
+        return np.cross(points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]])
+
+    assert ((facing(raised) * facing(fit.points)).sum(1) > 0).all()

@@ -12,9 +12,10 @@ from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.face_hair import beard_region
-from bozzetto.figure.hair import STYLES, face_hair_pieces, hair_pieces, hairline, scalp
+from bozzetto.figure.hair import STYLES, face_hair_pieces, hair_pieces, hairline, over_clothes, scalp
 from bozzetto.figure.piece import Detail, Person, Piece
 from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, HairStyle
+from bozzetto.geometry import vertex_normals
 from bozzetto.render.cameras import orbit
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import scene_from_layers
@@ -280,3 +281,29 @@ def test_lashes_of_men_and_children_are_short():
         lashes = by_name(person)["lashes"].vertices
         reach[body] = (lashes[:, 2].max() - eyes[:, 2].max()) / np.ptp(eyes[:, 0])
     assert max(reach["man"], reach["child"]) < 0.75 * reach["woman"]
+
+
+def test_hair_falls_over_collars():
+    person = someone("long straight")
+    high = np.array([[x, y, z] for x in np.linspace(-0.2, 0.2, 60) for y in np.linspace(1.1, 1.5, 60) for z in (0.0,)])
+    piece = hair(person)
+    behind = piece.vertices[(piece.vertices[:, 2] < -0.06) & (piece.vertices[:, 1] < 1.3)]
+    high[:, 2] = behind[:, 2].mean() - 0.005  # a wall that half of what hangs behind is in
+    number = np.arange(3600).reshape(60, 60)
+    a, b, c, d = number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]
+    faces = np.concatenate([np.stack([k.ravel() for k in t], 1) for t in ((c, b, a), (d, c, a))])
+    weights, joints = np.full((3600, 4), 0.25, np.float32), np.zeros((3600, 4), np.int64)
+    uvs = np.zeros((len(faces), 3, 2), np.float32)
+    wall = Piece("top", high.astype(np.float32), faces, uvs, weights, joints, piece.material)
+    assert vertex_normals(wall.vertices, wall.faces)[:, 2].max() < -0.9
+    out = over_clothes(person, piece, [wall])
+
+    def within(vertices):
+        inner = (np.abs(vertices[:, :2] - [0, 1.3]) < [0.17, 0.17]).all(1) & (vertices[:, 2] < -0.06)
+        return int((inner & (vertices[:, 2] > high[0, 2] - 0.003) & (vertices[:, 2] < high[0, 2] + 0.025)).sum())
+
+    assert within(piece.vertices) > 500
+    assert within(out.vertices) < 0.02 * within(piece.vertices)
+    np.testing.assert_array_equal(
+        out.vertices[piece.vertices[:, 1] > 1.55], piece.vertices[piece.vertices[:, 1] > 1.55]
+    )

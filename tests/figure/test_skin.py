@@ -87,14 +87,16 @@ def test_freckles_and_age_show():
 def test_hidden_faces_are_left_out():
     hidden = NOTHING_HIDDEN.copy()
     hidden[skin_faces(load_body())[:1000]] = True
-    whole, part = skin_piece(person(), NOTHING_HIDDEN), skin_piece(person(), hidden)
+    one = person()
+    painted = skin_material(one)
+    whole, part = skin_piece(one, NOTHING_HIDDEN, painted), skin_piece(one, hidden, painted)
     assert len(whole.faces) - len(part.faces) == 1000
     assert len(part.uvs) == len(part.faces)
 
 
 def test_pieces_are_whole_and_share_the_expressions():
     someone = person(detail="full")
-    pieces = [skin_piece(someone, NOTHING_HIDDEN), *eye_pieces(someone), *mouth_pieces(someone)]
+    pieces = [skin_piece(someone, NOTHING_HIDDEN, skin_material(someone)), *eye_pieces(someone), *mouth_pieces(someone)]
     assert [piece.name for piece in pieces] == ["skin", "eyes", "teeth", "tongue"]
     for piece in pieces:
         assert piece.faces.max() < len(piece.vertices) == len(piece.skin_weights)

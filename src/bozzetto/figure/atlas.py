@@ -141,7 +141,7 @@ def skin_atlas(body: Body, size: int) -> Atlas:
     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _rasterise(corners, owner, shares):
     """For each pixel centre the triangle that covers it and its barycentric coordinates."""
     size = owner.shape[0]

@@ -1,6 +1,7 @@
 """A spec becomes a dressed, rigged person."""
 
 from collections.abc import Container
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,11 +17,11 @@ from bozzetto.body.poses import Posture, idle, poses, rotations, walk
 from bozzetto.figure.extras import COVER, extra_pieces, hat_cover, under_hats
 from bozzetto.figure.eyes import eye_pieces, mouth_pieces
 from bozzetto.figure.garments import garment_pieces
-from bozzetto.figure.hair import face_hair_pieces, hair_pieces
+from bozzetto.figure.hair import face_hair_pieces, hair_pieces, over_clothes
 from bozzetto.figure.looks import restyle, stylised_body
 from bozzetto.figure.piece import Detail, Person, Piece
 from bozzetto.figure.shoes import raise_heels, shoe_pieces
-from bozzetto.figure.skin import resting_expression, skin_piece
+from bozzetto.figure.skin import resting_expression, skin_material, skin_piece
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.types import Avatar, Layer, Mesh, SparseOffsets
 
@@ -50,25 +51,27 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     body = load_body()
     person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
     person = raise_heels(stylised_body(person))
-    clothes = garment_pieces(person)
+    with ThreadPoolExecutor(1) as tailor:
+        # In low detail numbers are small, and many processes work side by side.
+        dressing = tailor.submit(garment_pieces, person) if detail == "full" else None
+        shoes = shoe_pieces(person)
+        hair = hair_pieces(person, hat_cover(spec))
+        face = [*face_hair_pieces(person), *eye_pieces(person), *mouth_pieces(person)]
+        painting = skin_material(person)
+        clothes = garment_pieces(person) if dressing is None else dressing.result()
     extras = extra_pieces(person, clothes)
     hats = [piece for piece in extras if piece.name in COVER]
-    hair = hair_pieces(person, hat_cover(spec))
-    pieces = [
-        *clothes,
-        *shoe_pieces(person),
-        *extras,
-        *([under_hats(person, piece, hats) for piece in hair] if hats else hair),
-        *face_hair_pieces(person),
-        *eye_pieces(person),
-        *mouth_pieces(person),
-    ]
+    hair = [under_hats(person, piece, hats) for piece in hair] if hats else hair
+    if detail == "full":
+        around = [*clothes, *(piece for piece in extras if piece.name == "apron")]
+        hair = [over_clothes(person, piece, around) for piece in hair]
+    pieces = [*clothes, *shoes, *extras, *hair, *face]
     hidden = np.zeros(len(body.parts["body"].faces), bool)
     for piece in pieces:
         if piece.hides is not None:
             hidden |= piece.hides
     worn = [piece for piece in pieces if len(piece.faces)]  # a belt that a coat hides has none
-    pieces = restyle(person, [skin_piece(person, hidden), *worn])
+    pieces = restyle(person, [skin_piece(person, hidden, painting), *worn])
     bind = bind_t_pose(body.joint_names, body.joint_parents, person.shaped.joints)
     # Pictures of 128 px need the one face that is shown, not all that the figure could make.
     shown = resting_expression(spec.face) if detail == "low" else None

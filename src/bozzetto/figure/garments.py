@@ -169,11 +169,12 @@ def _waves(detail: Detail, variant: int) -> Float[ndarray, "n"]:
 
     side = np.sign(p[:, 0])
     on_arm = smooth_step(here.arm / 0.04)
-    for s, (middle, width) in {1.0: (UPPER_ARM, 0.05), 0.9: (SLEEVE_END - 0.03, 0.04), 0.6: (0.07, 0.04)}.items():
+    # Little at the elbow: the rest pose bends it, and straightened a fold there stands up as a ring.
+    for s, (middle, width) in {0.25: (UPPER_ARM, 0.05), 0.9: (SLEEVE_END - 0.03, 0.04), 0.6: (0.07, 0.04)}.items():
         for sign in (1.0, -1.0):
             add(s * near(here.arm, middle, width) * on_arm * (side == sign), (0.67 * sign, -0.7, 0.2), 0.045, 0.25)
     legs = (1 - on_arm) * smooth_step((-0.05 - p[:, 1]) / 0.1)
-    for s, (middle, width) in {1.0: (KNEE, 0.06), 1.2: (ANKLE + 0.06, 0.05)}.items():
+    for s, (middle, width) in {0.6: (KNEE, 0.06), 1.2: (ANKLE + 0.06, 0.05)}.items():
         add(s * near(p[:, 1], middle, width) * legs, (0, 1, 0.1), 0.06, 0.3)
     body = 1 - smooth_step(here.arm / 0.03)
     add(0.7 * near(p[:, 1], 0.15, 0.07) * body, (0.15, 1, 0), 0.07, 0.35)
@@ -530,6 +531,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             rounds=12,
             folds=0.007,
             thickness=0.004,
+            level=hem,
             buttons=buttons,
         )
     if kind == "jacket":
@@ -551,7 +553,16 @@ def _outer(m: _Maker, kind: str) -> Design:
         )
         ease = 0.004 + 0.005 * blouse + roomy * 1.2 * smooth_step((SLEEVE_END - 0.05 - arm) / 0.03)
         return Design(
-            shell, sheet, make, (collar, band, cuff, zip_, *pockets), ease, 0.2, rounds=12, folds=0.007, thickness=0.004
+            shell,
+            sheet,
+            make,
+            (collar, band, cuff, zip_, *pockets),
+            ease,
+            0.2,
+            rounds=12,
+            folds=0.007,
+            thickness=0.004,
+            level=hem,
         )
     if kind in ("suit jacket", "coat"):
         suit = kind == "suit jacket"
@@ -780,7 +791,7 @@ def _shoe_room(kind: str, height: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
     return np.where(height < levels[-1] + 0.005, np.maximum(room, np.where(height > levels[1], widest, room)), -0.02)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _support(points, rows, first, step, cx, cz, cosines, sines):
     """Support of the points of each slab of height, by direction."""
     out = np.full((rows, len(cosines)), -1e9)
@@ -863,6 +874,52 @@ def _hull(
     return (np.maximum(support, 1e-3)[:, None, :] * inverse[None]).min(2)
 
 
+_ROUNDED = 6.0
+"""Of what hangs: half the curvature of its outline from above downwards, at most; a metre."""
+
+
+def _outline(
+    points: Float[ndarray, "n 3"],
+    heights: Float[ndarray, "r"],
+    middle: tuple[float, float],
+    angle: Float[ndarray, "k"],
+    gap: float,
+) -> Float[ndarray, "r k"]:
+    """Distance from the middle, by height and angle, of cloth that spans every hollow of the points and no corner.
+
+    Args:
+        heights: Evenly spaced, from above downwards.
+        middle: x and z.
+        gap: Between the points and the cloth, metres.
+    """
+    directions = np.arange(64) / 64 * 2 * np.pi
+    step = float(heights[0] - heights[-1]) / (len(heights) - 1)
+    sides = np.cos(directions), np.sin(directions)
+    reach = _support(points, len(heights), float(heights[0]), step, *middle, *sides)
+    for r in np.flatnonzero(reach[1:, 0] < -1e8) + 1:
+        reach[r] = reach[r - 1]
+    hull = _hull(reach + gap, angle, directions)
+    out = hull.copy()
+    for k in range(1, min(len(hull), int(0.12 / step) + 1)):
+        lower = hull - _ROUNDED * (k * step) ** 2
+        out[k:] = np.maximum(out[k:], lower[:-k])
+        out[:-k] = np.maximum(out[:-k], lower[k:])
+    return out
+
+
+def _turns(rim: Float[ndarray, "k 3"], z: float, detail: Detail) -> Float[ndarray, "k"]:
+    """The angles round x = 0 and a depth under which a skirt hangs from its rim.
+
+    They go on evenly where the rim's corners crowd, and where it doubles back on itself.
+    """
+    angle = np.unwrap(np.arctan2(rim[:, 0], rim[:, 2] - z))
+    forward = np.sign(angle[-1] - angle[0])
+    angle = forward * np.maximum.accumulate(forward * angle)
+    for _ in range(12 if detail == "full" else 1):
+        angle[1:-1] = (angle[:-2] + 2 * angle[1:-1] + angle[2:]) / 4
+    return angle
+
+
 def _drape(
     person: Person, fit: Fit, plan: Design, rim: Float[ndarray, "k 3"], obstacles: Float[ndarray, "n 3"], phase: float
 ) -> tuple[Float[ndarray, "r k 3"], Float[ndarray, "r k"]]:
@@ -877,16 +934,10 @@ def _drape(
     heights = fit.height_of(canonical, person)
     heights = heights + (rim[:, 1].mean() - heights[0]) * np.linspace(1, 0, len(heights)) ** 2
     cx, cz = 0.0, float((rim[:, 2].max() + rim[:, 2].min()) / 2)
-    angle = np.unwrap(np.arctan2(rim[:, 0] - cx, rim[:, 2] - cz))
+    angle = _turns(rim, cz, person.detail)
     radius = np.hypot(rim[:, 0] - cx, rim[:, 2] - cz)
-    directions = np.arange(64) / 64 * 2 * np.pi
     step = float(heights[0] - heights[-1]) / (len(heights) - 1)
-    reach = _support(obstacles, len(heights), float(heights[0]), step, cx, cz, np.cos(directions), np.sin(directions))
-    filled = reach[:, 0] > -1e8
-    for r in range(1, len(reach)):
-        if not filled[r]:
-            reach[r] = reach[r - 1]
-    hull = _hull(reach, angle, directions) + fall.gap * fit.scale
+    hull = _outline(obstacles, heights, (cx, cz), angle, fall.gap * fit.scale)
     rings = np.empty((len(heights), len(rim), 3))
     rings[0] = rim
     out = np.empty((len(heights), len(rim)))
@@ -927,10 +978,14 @@ def _drape(
     return rings, out
 
 
-def _room(fit: Fit, outer: Float[ndarray, "n"], points: Float[ndarray, "k 3"]) -> Float[ndarray, "k 3"]:
-    """The way out of what is worn round the hips, for points that lie in it; zero elsewhere."""
+def _room(
+    fit: Fit, outer: Float[ndarray, "n"], hanging: Sequence[Float[ndarray, "_ _ 3"]], points: Float[ndarray, "k 3"]
+) -> Float[ndarray, "k 3"]:
+    """The way out of what is worn round the hips, skirts included, for points that lie in it; zero elsewhere."""
     near = np.flatnonzero((fit.chart.height < 0.25) & (fit.chart.height > -0.2))
     below = fit.points[near] + (outer[near] + GAP)[:, None] * fit.normals[near]
+    lowest = below[:, 1].min()
+    below = np.concatenate([below, *(rings[rings[..., 1] > lowest] for rings in hanging)])
     middle = (below[:, 2].max() + below[:, 2].min()) / 2
     turns, step, top = 60, 0.012, float(below[:, 1].max())
 
@@ -952,6 +1007,31 @@ def _over_skirt(fit: Fit, rings: Float[ndarray, "r k 3"]) -> Float[ndarray, "n"]
     """Heights that bring the chart outside a skirt, near the skirt's rim; zero elsewhere."""
     top, bottom = rings[0, :, 1].min(), rings[0, :, 1].mean() - 0.16 * fit.scale
     near = np.flatnonzero((fit.chart.height < 0.3) & (fit.points[:, 1] < top) & (fit.points[:, 1] > bottom))
+    return _out_to(fit, rings, near)
+
+
+def _above_skirt(fit: Fit, target: Float[ndarray, "n"], cut: float) -> Float[ndarray, "n"]:
+    """Heights that bring the chart out to where a skirt below it will hang, towards the skirt's rim; zero elsewhere."""
+    y = fit.chart.height
+    near = np.flatnonzero((y < cut + 0.08) & (y > cut - 0.1))
+    raised = fit.points[near] + target[near, None] * fit.normals[near]
+    heights = np.arange(raised[:, 1].max(), raised[:, 1].min() - 0.02, -0.02)
+    middle = float((raised[:, 2].max() + raised[:, 2].min()) / 2)
+    angle = np.arange(96) / 96 * 2 * np.pi - np.pi
+    radius = _outline(raised, heights, (0.0, middle), angle, 0.0)
+    rings = np.stack(
+        [
+            radius * np.sin(angle),
+            np.broadcast_to(heights[:, None], radius.shape),
+            middle + radius * np.cos(angle),
+        ],
+        2,
+    )
+    return _out_to(fit, rings, near) * smooth_step((cut + 0.06 - y) / 0.06)
+
+
+def _out_to(fit: Fit, rings: Float[ndarray, "r k 3"], near: Int[ndarray, "m"]) -> Float[ndarray, "n"]:
+    """Heights that bring some of the chart's points out to rings; zero elsewhere."""
     p = fit.points[near]
     middle = (rings[0, :, 2].max() + rings[0, :, 2].min()) / 2
     angle, radius = np.arctan2(p[:, 0], p[:, 2] - middle), np.hypot(p[:, 0], p[:, 2] - middle)
@@ -1017,7 +1097,7 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     near = np.flatnonzero((here.arm == 0) & (here.height < 0.3))
     under = here.rest[near]
     step = float(levels[0] - levels[-1]) / (len(levels) - 1)
-    angle = np.arctan2(rim[:, 0], rim[:, 2] - SIDE_Z)
+    angle = _turns(rim, SIDE_Z, detail)
     turn = np.arange(64) / 64 * 2 * np.pi
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
     reach = _hull(reach, angle, turn)
@@ -1151,6 +1231,8 @@ class _Wardrobe:
         if plan.slip is not None:
             target = np.maximum(target, 0.9 * hang(fit, 0, plan.slip) + 0.5 * GAP + ease)
             target = np.maximum(target, bridge(fit) + 0.5 * GAP + ease)
+        if plan.fall is not None:
+            target = np.maximum(target, _above_skirt(fit, target, _cut_height(plan)))
         # Cloth rests on the shoulders: it does not span the hollow between them and the neck.
         slack = 0.003 - 0.002 * chest * (1 - smooth_step(edge / 0.03))
         most = np.where(here.arm > 0.02, 0.2, least + ease + slack + 0.25 * np.maximum(here.neck - 0.13, 0))
@@ -1185,8 +1267,10 @@ class _Wardrobe:
         slope = np.clip(edge / 0.014, 0, 1) * chest
         thick = np.maximum(thick, slope * (heights - self.outer + 0.008))
         points = raise_shell(fit, shell, heights, thick)
+        means: list[float] | None = None
         if plan.level is not None and (name != "top" or person.spec.outer is None):
-            self._level(points, plan, thick)
+            back = (shell.mix @ (thick[:, None] * fit.normals)) * shell.inner[:, None]
+            means = self._level(points, shell, plan, back)
         dressed.lay(points, shell, _placed(plan)[0])
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
@@ -1196,6 +1280,9 @@ class _Wardrobe:
                 cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
             else:
                 cover = raise_shell(fit, trim.shell, heights, np.full(len(heights), 0.0022), trim.rise * small)
+            if means is not None:
+                back = trim.shell.mix @ (fit.points + heights[:, None] * fit.normals) - cover
+                self._level(cover, trim.shell, plan, back, means)
             dressed.lay(cover, trim.shell, uvs)
             outer[trim.shell.covered] = np.maximum(outer, lifted)[trim.shell.covered]
         if full and plan.buttons:
@@ -1242,22 +1329,39 @@ class _Wardrobe:
             out.append(piece)
         return out
 
-    def _level(self, points: Float[ndarray, "v 3"], plan: Design, thick: Float[ndarray, "n"]) -> None:
-        """Brings the lowest part to the heights it was drawn at, whatever the body inside is like."""
-        shell, here, hem = plan.shell, self.fit.chart, plan.level
+    def _level(
+        self,
+        points: Float[ndarray, "v 3"],
+        shell: Shell,
+        plan: Design,
+        back: Float[ndarray, "v 3"],
+        means: Sequence[float] | None = None,
+    ) -> list[float]:
+        """Brings the lowest part to the heights it was drawn at, whatever the body inside is like.
+
+        Args:
+            back: From each point to the garment's outside there.
+            means: How far each part lies above those heights as a whole, which stays; measured where None.
+
+        Returns:
+            ``means``, for what is sewn on.
+        """
+        here, hem = self.fit.chart, plan.level
         assert hem is not None
         y, side = shell.mix @ here.height, shell.rest[:, 0]
         share = smooth_step((hem + 0.12 - y) / 0.09)
-        legs = bool((shell.panels == LEG_LEFT).any())
-        for part in ((side > 0), (side <= 0)) if legs else (np.ones(len(y), bool),):
+        legs = bool((plan.shell.panels == LEG_LEFT).any())
+        found = []
+        for i, part in enumerate(((side > 0), (side <= 0)) if legs else (np.ones(len(y), bool),)):
             low = np.flatnonzero(part & (share > 0))
             off = points[low, 1] - self.fit.height_of(shell.rest[low, 1], self.person)
-            shift = share[low] * (np.average(off, weights=share[low] ** 4) - off)
+            found.append(float(np.average(off, weights=share[low] ** 4)) if means is None else means[i])
+            shift = share[low] * (found[i] - off)
             points[low, 1] += shift
             if not legs:
-                inward = (shell.mix[low] @ (thick[:, None] * self.fit.normals)) * shell.inner[low, None]
-                away = _room(self.fit, self.outer, points[low] + inward)
+                away = _room(self.fit, self.outer, self.hanging, points[low] + back[low])
                 points[low] += away * np.clip(np.abs(shift) / 0.008, 0, 1)[:, None]
+        return found
 
     def _add_fall(self, dressed: _Dressed, kind: str, variant: int, plan: Design, rings: ndarray, small: float) -> None:
         detail, shell = self.person.detail, plan.shell

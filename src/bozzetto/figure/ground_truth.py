@@ -183,6 +183,10 @@ def _seen(
     return inside & ((here == 0) | (here > distances - slack))
 
 
+_BOUNCED = np.float32(0.16)
+"""Share of the sky's light that reaches hollows from the surfaces around them."""
+
+
 def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Stance:
     """The figure in a pose, with its ambient occlusion; in full detail its clothes are kept outside each other.
 
@@ -197,7 +201,8 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
         vertices = settled(figure.avatar, vertices)
     scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
     low_detail = figure.person.detail == "low"
-    scene = replace(scene, sky=sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256))
+    sky = sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256)
+    scene = replace(scene, sky=sky if low_detail else sky + _BOUNCED * (1 - sky))
     body = figure.person.body
     transforms = pose_transforms(figure.avatar.skeleton, rotations(posture))
     moved = skin(figure.body_vertices, body.skin_weights, body.skin_joints, transforms)

@@ -4,13 +4,14 @@ A style is a function of the scalp; every number is in metres of the template's 
 shorter. Under all strands lies a hair-coloured layer, so that no skin shines through.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.face_hair import face_hair_pieces as face_hair_pieces
@@ -265,6 +266,39 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     colour = np.array(person.spec.hair.colour.srgb)
     material = hair_material(colour, 1024 if head.full else 128, is_grey(colour), head.full, cut.coily)
     return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
+
+
+_OVER, _UNDER = 0.005, 0.03
+"""Metres that hair keeps off what is worn, and from how deep in it hair is brought out."""
+
+
+def over_clothes(person: Person, hair: Piece, clothes: Sequence[Piece]) -> Piece:
+    """The hair that falls on shoulders and back, outside of collars and whatever else is worn there."""
+    shoulders = float(person.joint("upperarm01.L")[1])
+    axis = np.array([0.0, 0.0, person.joint("neck01")[2]])
+    points, facing = [], []
+    for piece in clothes:
+        normals = vertex_normals(piece.vertices, piece.faces)
+        above = piece.vertices[:, 1] > shoulders - 0.25 * person.spec.body.height
+        outward = ((piece.vertices - axis) * [1, 0, 1] * normals).sum(1) + 0.02 * normals[:, 1] > 0  # no linings
+        points.append(piece.vertices[above & outward])
+        facing.append(normals[above & outward])
+    if not sum(map(len, points)):
+        return hair
+    cloth, normals = np.concatenate(points), np.concatenate(facing)
+    tree, vertices = cKDTree(cloth), hair.vertices.astype(np.float64)
+    low = np.flatnonzero(vertices[:, 1] < cloth[:, 1].max() + 0.02)
+    for _ in range(2):
+        away, near = tree.query(vertices[low], k=6, distance_upper_bound=2 * _UNDER)
+        found = np.isfinite(away[:, -1])
+        at, near, share = low[found], near[found], 1 / (away[found, :, None] + 0.002) ** 2
+        share /= share.sum(1, keepdims=True)
+        out = (normals[near] * share).sum(1)
+        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
+        height = (((vertices[at, None] - cloth[near]) * normals[near]).sum(2) * share[..., 0]).sum(1)
+        lift = np.where(height > -_UNDER, np.maximum(_OVER - height, 0), 0)
+        vertices[at] += lift[:, None] * out
+    return replace(hair, vertices=vertices.astype(np.float32))
 
 
 def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:

@@ -114,7 +114,9 @@ def panel_coordinates(points: Float[ndarray, "n 3"], panel: int) -> Float[ndarra
         depth = (z - SIDE_Z) * (1 if panel == FRONT else -1)
         round_ = np.arctan2(x, depth) * 0.155
         flat = np.clip(smooth_step((y - 0.34) / 0.10), 0, 1)
-        return np.stack([round_ * (1 - flat) + x * 1.12 * flat, y], 1)
+        # Towards the seam on top of the shoulders the way there counts, not the height that it gains.
+        over = 0.28 * np.maximum(depth, 0) * smooth_step((y - 0.30) / 0.15)
+        return np.stack([round_ * (1 - flat) + x * 1.12 * flat, y - over], 1)
     if panel == SLEEVE:
         along, angle, _ = arm_coordinates(points)
         return np.stack([angle * 0.055, -along], 1)
@@ -391,7 +393,7 @@ class Fit:
         return np.interp(y, canonical, here) + (np.minimum(low, 0) + np.maximum(high, 0)) * self.scale
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _normals(points, faces):
     out = np.zeros_like(points)
     for f in range(len(faces)):
@@ -405,11 +407,12 @@ def _normals(points, faces):
             out[v, 2] += nz
     for v in range(len(out)):
         length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-20
-        out[v] /= length
+        for a in range(3):  # of a whole row at once, numba compiles for seconds
+            out[v, a] /= length
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness):
     """Heights whose surface is smooth: each vertex goes part of the way to its neighbours' mean, along its normal."""
     n = len(heights)
@@ -431,7 +434,8 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
             )
             h = heights[v] + stiffness * (want - heights[v])
             new[v] = max(min(h, most[v]), least[v])
-        heights[:] = new
+        for v in range(n):
+            heights[v] = new[v]
     return heights
 
 
@@ -443,7 +447,7 @@ def chart_normals(here: Chart) -> Float[ndarray, "n 3"]:
 _UNSEEN = -1.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _protrusion(skin, body, where, points, normals):
     out = np.full(len(points), _UNSEEN)
     for i in range(len(body)):
@@ -471,6 +475,7 @@ def fit_chart(person: Person) -> Fit:
     for _ in range(4 if person.detail == "full" else 1):
         normals = here.mean @ normals + normals
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = _fanned(here, normals)
     skin = _protrusion(person.vertices.astype(np.float64), *here.below, points, normals)
     for _ in range(3):  # where no vertex of the body lies near, the neighbours tell
         unseen = skin <= _UNSEEN
@@ -483,6 +488,24 @@ def fit_chart(person: Person) -> Fit:
     for _ in range(2):
         skin = 0.5 * skin + 0.5 * (here.mean @ skin)
     return Fit(here, points, normals, np.minimum(skin, 0.02), person.spec.body.height / MEAN_HEIGHT)
+
+
+def _fanned(here: Chart, normals: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
+    """Normals that turn gradually where the chart folds inwards, so that cloth raised there does not cross itself.
+
+    That is along the bent elbow, and between the buttocks.
+    """
+    x, y, z = here.rest.T
+    elbow = np.exp(-(((here.arm - UPPER_ARM) / 0.06) ** 2))
+    cleft = np.exp(-((x / 0.035) ** 2)) * smooth_step((y - CROTCH + 0.01) / 0.03) * smooth_step((0.15 - y) / 0.05)
+    share = np.where(here.arm > 0.05, elbow, np.where(z < SIDE_Z - 0.03, cleft, 0.0))
+    near = np.flatnonzero(share > 0.02)
+    share, mean = share[near, None], here.mean[near]
+    out = normals.copy()
+    for _ in range(24 if len(here.rest) > 6000 else 6):
+        out[near] += share * (mean @ out - out[near])
+    out[near] /= np.linalg.norm(out[near], axis=1, keepdims=True)
+    return out
 
 
 def relax(

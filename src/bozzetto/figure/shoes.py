@@ -487,7 +487,8 @@ def _pump_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float[
     seen[:, 1] = 0
     points[front] = _cast(foot.skin, seen, np.tile([0.0, 1.0, 0.0], (len(front), 1)), last.room, 0.16)
     close, normal = _covered(foot, gaussian_filter1d(points, 4.0, axis=0, mode="wrap"))
-    points = close + normal * (last.room + 0.0015)
+    # The heel's skin is the fullest, and no two heels are alike.
+    points = close + normal * (last.room + 0.0015 + 0.003 * step(0.3, 0.05, z / foot.length))[:, None]
     points[:, 1] = gaussian_filter1d(points[:, 1], 4.0, mode="wrap")
     return points
 

@@ -63,7 +63,7 @@ def resting_expression(face: FaceSpec) -> dict[str, float]:
     return dict(_RESTING[face.expression])
 
 
-def skin_piece(person: Person, hidden: Bool[ndarray, "f"]) -> Piece:
+def skin_piece(person: Person, hidden: Bool[ndarray, "f"], material: Material) -> Piece:
     """The skin without the faces that clothes hide; eyes, teeth and tongue are pieces of their own.
 
     Args:
@@ -80,7 +80,7 @@ def skin_piece(person: Person, hidden: Bool[ndarray, "f"]) -> Piece:
         uvs=skin_uvs(body)[faces],
         skin_weights=body.skin_weights[:stop],
         skin_joints=body.skin_joints[:stop],
-        material=skin_material(person),
+        material=material,
         expressions=moves_between(person, 0, stop),
     )
 
@@ -204,7 +204,7 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
     return colours, np.array([paints[name][1] for name in _MASKS], np.float32)
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _mix_layers(layers, plain, colours, strengths, out):
     for n in range(len(layers)):
         r, g, b = plain[0], plain[1], plain[2]
@@ -573,7 +573,7 @@ def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     return out
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _encode_slope(pores, wrinkles, grain, old, out):
     """Slopes as a tangent-space normal map, +y up."""
     for i in range(out.shape[0]):
@@ -639,7 +639,7 @@ def _graph(curve: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n"], Float[nda
     return curve[order, 0], curve[order, 1]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _curve_distance(points, curve, limit):
     out = np.empty(len(points), np.float32)
     x0, x1 = curve[:, 0].min() - limit, curve[:, 0].max() + limit
@@ -666,7 +666,7 @@ def _to_curve(points: Float[ndarray, "m 2"], curve: Float[ndarray, "n 2"], limit
     return _curve_distance(np.ascontiguousarray(points, np.float64), curve, limit)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _crossings(points, polygon):
     out = np.zeros(len(points), np.bool_)
     x0, x1 = polygon[:, 0].min(), polygon[:, 0].max()
@@ -692,7 +692,7 @@ def _inside(points: Float[ndarray, "m 2"], polygon: Float[ndarray, "n 2"]) -> Bo
     return _crossings(np.ascontiguousarray(points, np.float64), polygon)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _hash(x, y, z, seed):
     """A number in [0, 1) for each lattice point."""
     h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 974711) & 0xFFFFFFFF
@@ -701,7 +701,7 @@ def _hash(x, y, z, seed):
     return ((h ^ (h >> 15)) & 0xFFFFFF) / 16777216.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _value_noise(points, frequency, seed):
     out = np.empty(len(points), np.float32)
     for i in range(len(points)):
@@ -724,7 +724,7 @@ def _noise(points: Float[ndarray, "n 3"], frequency: float, seed: int) -> Float[
     return _value_noise(np.ascontiguousarray(points, np.float64), frequency, seed)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _spot_field(points, spacing, radius, seed):
     out = np.zeros(len(points), np.float32)
     for i in range(len(points)):

@@ -79,7 +79,7 @@ def surface(
     return Surface(points, normals, low.astype(np.float32), cell, nearest)
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _spread(points, origin, cell, nearest, sweeps):
     nx, ny, nz = nearest.shape
     best = np.full(nearest.shape, np.float32(1e9))
@@ -121,7 +121,7 @@ def _spread(points, origin, cell, nearest, sweeps):
                                 best[i, j, k], nearest[i, j, k] = far, n
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _sample(x, y, z, points, normals, origin, cell, nearest):
     """Signed distance and outward direction."""
     sx, sy, sz = nearest.shape
@@ -142,7 +142,7 @@ def _sample(x, y, z, points, normals, origin, cell, nearest):
     return far, nx / size, ny / size, nz / size
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _distances(at, points, normals, origin, cell, nearest):
     out = np.empty((len(at), 4), np.float32)
     for n in range(len(at)):
@@ -237,7 +237,7 @@ def grow(
     return lines, away
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _outline(y, z):
     """Half the width that hair leaves free in front of the face, here."""
     if z < 0.085 or y > 0.712:
@@ -245,7 +245,7 @@ def _outline(y, z):
     return (0.060 + 0.25 * max(z - 0.11, 0.0)) * min((0.712 - y) / 0.028, 1.0)
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):
     path = np.empty((steps + 1, 3))
     arc = np.empty(steps + 1)
@@ -360,7 +360,7 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 lines[s, k, a] = path[at, a] + share * (path[at + 1, a] - path[at, a])
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _relax(line, passes):
     """Evens out the kinks of what hangs below the chin, each piece keeping its length."""
     count = len(line)
@@ -389,7 +389,7 @@ def _relax(line, passes):
         )
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _dress(how, points, around, origin, cell, nearest, lines, away):
     """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
     count = lines.shape[1]
@@ -485,6 +485,7 @@ def ribbons(
     """
     count, points = lines.shape[:2]
     vertices = np.empty((count, points, across, 3), np.float32)
+    width, tilt, blunt = (np.ascontiguousarray(each) for each in (width, tilt, blunt))  # one layout, compiled once
     _ribbons(lines, away, width, tilt, blunt, vertices)
     index = np.arange(count * points * across).reshape(count, points, across)
     a, b = index[:, :-1, :-1], index[:, :-1, 1:]
@@ -502,7 +503,7 @@ def ribbons(
     )
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _ribbons(lines, away, width, tilt, blunt, out):
     count, points, across = out.shape[0], out.shape[1], out.shape[2]
     for s in range(count):
