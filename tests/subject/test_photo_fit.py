@@ -1,0 +1,156 @@
+"""The body under a photo, from perfect evidence: what is put in must come out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bozzetto.body.model import load_body
+from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
+from bozzetto.figure.colours import delta_e_2000
+from bozzetto.figure.spec import BodySpec, Colour
+from bozzetto.render.cameras import orbit
+from bozzetto.render.raster import rasterize
+from bozzetto.subject.fit import fit_person, posed_body
+from bozzetto.subject.looks import lit_colour
+from bozzetto.subject.photos import Keypoints, Photo
+from bozzetto.types import UserError
+
+SKIN, CLOTH, DARK = (0.78, 0.58, 0.46), (0.10, 0.35, 0.65), (0.16, 0.15, 0.15)
+
+
+def _photo(build: BodySpec, posture: Posture, azimuth: float = 0.0, size: int = 256, seen: float = 1.0) -> Photo:
+    """A painted body and its exact landmarks, as a perfect detector would find them.
+
+    Args:
+        seen: The share of the picture, from above, that is not cut off.
+    """
+    model = load_body()
+    body, _ = posed_body(build, posture)
+    low, high = body[: model.parts["body"].stop].min(0), body[: model.parts["body"].stop].max(0)
+    cameras = orbit(azimuth, 4.0, 4.5, (low + high) / 2, 26.0, size, size)
+    view, lens = cameras.world_to_camera[0].numpy(), cameras.intrinsics[0].numpy()
+    coco = model.keypoints(body)
+    points = np.zeros((33, 3), np.float32)
+    order = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+    points[list(order)] = coco[:17]
+    points[[31, 32]] = (coco[[17, 18]] + coco[[19, 20]]) / 2
+    points[[29, 30]] = coco[[21, 22]]
+    points[[1, 3, 4, 6]], points[[9, 10]] = points[[2, 2, 5, 5]], points[0]
+    points[17:23] = points[[15, 16] * 3]
+    camera = points @ view[:3, :3].T + view[:3, 3]
+    pixels = camera @ lens.T
+    face = rasterize(body, model.parts["body"].faces, cameras).face[0]
+    colours = np.tile(np.array(CLOTH), (len(model.parts["body"].faces), 1))
+    names = np.array(model.joint_names)[model.skin_joints[np.arange(len(body)), model.skin_weights.argmax(1)]]
+    first = names[model.parts["body"].faces[:, 0]]
+    colours[
+        [name.startswith(("head", "neck", "eye", "wrist", "finger", "metacarpal", "lowerarm")) for name in first]
+    ] = SKIN
+    colours[[name.startswith(("upperleg", "lowerleg", "pelvis")) for name in first]] = DARK
+    picture = np.where((face >= 0)[..., None], colours[np.maximum(face, 0)], 0.9).astype(np.float32)
+    rows = int(size * seen)
+    middle = camera[23:25].mean(0)
+    keypoints = Keypoints(pixels[:, :2] / pixels[:, 2:], np.ones(33), camera - middle)
+    mask = (face[:rows] >= 0).astype(np.float32)
+    return Photo(Path("painted.png"), picture[:rows], mask, keypoints, None, "full body", (), "")
+
+
+@pytest.fixture(scope="module")
+def waving():
+    posture = Posture(
+        Arm(down=72, elbow=18), Arm(down=-30, forward=12, elbow=62, twist=70), Leg(out=5), Leg(flex=22, out=5, knee=34),
+        lean=4, turn=12,
+    )  # fmt: skip
+    build = BodySpec("man", 30.0, 1.78)
+    photo = _photo(build, posture, 18.0)
+    return build, posture, photo, fit_person(photo)
+
+
+def test_the_body_comes_to_stand_over_the_person(waving):
+    _, _, photo, fitted = waving
+    assert fitted.keypoint_error < 3.0 and fitted.silhouette_iou > 0.85
+    assert (fitted.cameras.height, fitted.cameras.width) == photo.mask.shape
+    model = load_body()
+    outline = rasterize(fitted.body, model.parts["body"].faces, fitted.cameras).face[0] >= 0
+    both, either = (outline & (photo.mask > 0.5)).sum(), (outline | (photo.mask > 0.5)).sum()
+    assert abs(both / either - fitted.silhouette_iou) < 1e-6, "the figure of merit is what it says"
+
+
+def test_joints_are_found_in_space(waving):
+    build, posture, _, fitted = waving
+    model = load_body()
+    body, _ = posed_body(build, posture)
+    tilt = orbit(18.0, 4.0, 1.0, (0, 0, 0), 20.0, 8, 8).world_to_camera[0, :3, :3].numpy()
+    true = model.keypoints(body)[:17]
+    found = model.keypoints(fitted.body)[:17]
+    true = (true - true[11:13].mean(0)) @ tilt.T
+    found = (found - found[11:13].mean(0)) @ fitted.cameras.world_to_camera[0, :3, :3].numpy().T
+    apart = np.linalg.norm(true - found, axis=1)
+    assert apart.mean() < 0.04 and apart.max() < 0.12
+
+
+def test_every_found_angle_is_one_a_joint_allows(waving):
+    from bozzetto.body.poses import check
+
+    check(waving[3].posture)
+
+
+def test_clothes_are_read_from_the_pixels(waving):
+    spec = waving[3].spec
+    assert spec.top is not None and spec.top.kind == "t-shirt" and spec.outer is None and spec.dress is None
+    assert spec.bottom is not None and spec.bottom.kind == "trousers"
+    for worn, painted in ((spec.top.colour, CLOTH), (spec.bottom.colour, DARK), (spec.face.skin, SKIN)):
+        code = "#" + "".join(f"{round(255 * channel):02x}" for channel in painted)
+        assert delta_e_2000(worn, Colour("", code)) < 6
+
+
+@pytest.mark.parametrize(
+    ("name", "azimuth"), [("arms up", -35.0), pytest.param("hands on hips", 25.0, marks=pytest.mark.slow),
+                          pytest.param("running", 20.0, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_named_poses_are_found_from_either_side(name, azimuth):
+    fitted = fit_person(_photo(BodySpec("woman", 30.0, 1.65), poses()[name], azimuth))
+    assert fitted.keypoint_error < 4.0 and fitted.silhouette_iou > 0.8
+
+
+def test_what_is_cut_off_stays_near_standing():
+    whole = _photo(BodySpec("man", 30.0, 1.78), STAND)
+    half = _photo(BodySpec("man", 30.0, 1.78), STAND, seen=0.5)
+    assert half.mask.shape[0] < whole.mask.shape[0] and half.seen[11] and not half.seen[25]
+    fitted = fit_person(replace(half, part="half body"))
+    assert fitted.keypoint_error < 3.0
+    for limb in (fitted.posture.left_leg, fitted.posture.right_leg):
+        assert abs(limb.knee) < 15 and abs(limb.flex) < 15
+    assert fitted.spec.bottom is not None and fitted.spec.shoes is not None, "nobody is left undressed"
+    assert any("feet" in guess for guess in fitted.guesses)
+
+
+def test_without_landmarks_there_is_nothing_to_fit():
+    photo = _photo(BodySpec(), STAND)
+    with pytest.raises(UserError, match="Too little"):
+        fit_person(replace(photo, keypoints=None))
+
+
+def test_cameras_follow_a_body_that_stands_elsewhere(waving):
+    """A stance lifted by its soles is seen in the same pixels."""
+    fitted = waving[3]
+
+    lifted = fitted.body + np.array([0.0, 0.05, 0.0], np.float32)
+    moved = fitted.cameras_on(lifted)
+    before = fitted.body @ fitted.cameras.world_to_camera[0, :3, :3].numpy().T
+    before = before + fitted.cameras.world_to_camera[0, :3, 3].numpy()
+    after = lifted @ moved.world_to_camera[0, :3, :3].numpy().T + moved.world_to_camera[0, :3, 3].numpy()
+    np.testing.assert_allclose(before, after, atol=1e-4)
+    assert torch.equal(moved.intrinsics, fitted.cameras.intrinsics)
+
+
+def test_a_colour_is_that_of_the_greater_part_in_good_light():
+    rng = np.random.default_rng(0)
+    shade = rng.uniform(0.6, 1.0, (300, 1))
+    blue, red = np.array([45.0, 10.0, -45.0]), np.array([50.0, 60.0, 40.0])
+    found = lit_colour(np.concatenate([blue * shade, red * shade[:90]]))
+    assert found is not None and np.linalg.norm(found - blue) < 9
+    assert lit_colour(np.zeros((3, 3))) is None
