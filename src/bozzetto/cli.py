@@ -4,11 +4,12 @@ import difflib
 import io
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -30,6 +31,7 @@ from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg, subcomm
 import bozzetto
 from bozzetto.prior.command import Imagine
 from bozzetto.recipes import RECIPES
+from bozzetto.recipes import Digitize as DigitizeRecipe
 from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Generate(Generic[RecipeType]):
     """Folder for the result. If an earlier go was cut short, the same command takes it up again."""
     method: OmitArgPrefixes[RecipeType]
     recipe: str = "draft"
-    """The method. draft: a whole figure in seconds."""
+    """The method. draft: a whole figure in seconds. avatarbooth: that figure, refined by a diffusion model."""
     bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
     overwrite: bool = False
@@ -103,71 +105,82 @@ class Generate(Generic[RecipeType]):
     terms: OmitArgPrefixes[Terms] = Terms()
 
     def run(self) -> int:
-        start = time.perf_counter()
-        formats = read_formats(self.to, self.bone_names)
-        with progress() as report:
-            report("starting", 0.0)
-            from bozzetto.runs import Request, check_folder, open_run
-            from bozzetto.types import Subject
+        from bozzetto.runs import Request
+        from bozzetto.types import Subject
 
-            request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
-            check_folder(self.out, request, self.overwrite)
-            rights = self.terms.rights()
-            steps = cast("bozzetto.recipes.Recipe", self.method).fit(Subject(self.prompt))
-            report("reading", 0.05)
-            began = time.perf_counter()
-            step = next(steps)  # a prompt that says nothing stops here, before anything is written
-            say_reading(step.reading)
-            check_rights(rights, step.reading.spec, prior_of(request))
-            with open_run(self.out, request, self.overwrite) as run:
-                try:
-                    log_step(run, step, began)
-                    write_figure(run, step)
-                    report("building", 0.07)
-                    began = time.perf_counter()
-                    for step in steps:
-                        log_step(run, step, began)
-                        began = time.perf_counter()
-                    marks = marks_of(request, run.record.versions, rights, self.terms.embed_prompt)
-                    write_character(run, step, self.bone_names, marks, report)
-                    write_pictures(run, step, not self.no_turntable, report)
-                    if "vrm" in formats:
-                        write_humanoid(run, step, marks)
-                    run.finish()
-                except KeyboardInterrupt:
-                    raise Interrupted(self.command(), tuple(run.record.outputs)) from None
-        for name in run.record.outputs:
-            say(str(self.out / name))
-        say(str(self.out / "run.json"))
-        if "vrm" in formats:
-            say(f"avatar.vrm: {rights.words()}")
-        say(f"Done in {time.perf_counter() - start:.1f} s.")
-        return 0
+        request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
+        return make(self, cast("bozzetto.recipes.Recipe", self.method), request, Subject(self.prompt))
 
     def command(self) -> str:
         """What to type to make this run again."""
-        import shlex
-
         words = ["bozzetto", "generate", self.prompt, "--out", str(self.out)]
-        defaults = {"recipe": "draft", "bone_names": "vrm", **as_json(RECIPES[self.recipe])}
-        given = {"recipe": self.recipe, "bone_names": self.bone_names, **as_json(self.method)}
-        for name, value in given.items():
-            if value != defaults[name]:
-                words += ["--" + name.replace("_", "-"), str(value)]
-        if self.to != "glb":
-            words += ["--to", self.to]
-        for author in self.terms.author:
-            words += ["--author", author]
-        if self.terms.license is not None:
-            words += ["--license", self.terms.license]
-        if self.terms.permit:
-            words += ["--permit", self.terms.permit]
-        flags = {
-            "overwrite": self.overwrite,
-            "no-turntable": self.no_turntable,
-            "embed-prompt": self.terms.embed_prompt,
-        }
-        return shlex.join(words + [f"--{name}" for name, given in flags.items() if given])
+        words += ["--recipe", self.recipe] if self.recipe != "draft" else []
+        words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
+        words += options_of(self.method, RECIPES[self.recipe])
+        return shlex.join(words + shared_options(self))
+
+
+@dataclass(frozen=True)
+class Digitize:
+    """Make a 3D human from one photo of a person: the same files as from words, with the photo's own pixels in front.
+
+    Full-length photos are best: of what is not seen, the rest is guessed, and the command says so. Needs the extra
+    "photo"."""
+
+    photo: Positional[Path]
+    """The photo; the person should be seen from the front, well lit and not tiny."""
+    out: Path
+    """Folder for the result. If an earlier go was cut short, the same command begins again in it."""
+    method: OmitArgPrefixes[DigitizeRecipe] = DigitizeRecipe()  # noqa: RUF009 - it is frozen
+    consent: bool = False
+    """Say that the person in the photo agrees to this, or is you. Asked once on a terminal; recorded in run.json."""
+    likeness: str = ""
+    """Whose likeness it is, for the record."""
+    bone_names: BoneNames = "vrm"
+    """Whose names the bones carry."""
+    overwrite: bool = False
+    """Replace the figure in the folder, once the new one is whole."""
+    no_turntable: bool = False
+    """Leave out the film of the figure as it turns."""
+    to: str = "glb"
+    """The formats, between commas: glb is always written, vrm when named."""
+    terms: OmitArgPrefixes[Terms] = Terms()
+
+    def run(self) -> int:
+        from bozzetto.runs import Request, sha256
+        from bozzetto.types import Subject, UserError
+
+        if not self.photo.is_file():
+            raise UserError(f"There is no photo {self.photo}. Give the file of a picture, such as portrait.jpg.")
+        photos = {self.photo.name: sha256(self.photo)}
+        if self.method.static and "vrm" in read_formats(self.to, self.bone_names):
+            raise UserError("A static mesh has no skeleton, and a VRM must have one. Leave out --static, or vrm.")
+        if not (self.consent or agreed(self.photo.name)):
+            raise UserError(
+                "bozzetto makes a likeness only of someone who agrees. Add --consent to say that the person in "
+                f"{self.photo.name} does, or is you; --likeness NAME records who it is."
+            )
+        fields = {**as_json(self.method), "consent": True, "likeness": self.likeness}
+        request = Request("digitize", fields, "", self.bone_names, photos)
+        return make(self, self.method, request, Subject("", (self.photo,)))
+
+    def command(self) -> str:
+        """What to type to make this run again."""
+        words = ["bozzetto", "digitize", str(self.photo), "--out", str(self.out), "--consent"]
+        words += ["--likeness", self.likeness] if self.likeness else []
+        words += options_of(self.method, DigitizeRecipe())
+        words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
+        return shlex.join(words + shared_options(self))
+
+
+def agreed(name: str) -> bool:
+    """Asks once, where somebody can answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(
+        f"Does the person in {name} agree to a 3D likeness, or is it you? [y/N] ", end="", file=sys.stderr, flush=True
+    )
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 @dataclass(frozen=True)
@@ -276,7 +289,7 @@ class Doctor:
         return examine_prior(self.prior, self.device)
 
 
-VERBS = ("generate", "imagine", "export", "doctor", "train-prior")
+VERBS = ("generate", "digitize", "imagine", "export", "doctor", "train-prior")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -338,6 +351,7 @@ def parse(arguments: list[str]) -> Verb:
     generate: Any = Generate[type(RECIPES[recipe_name(arguments)])]
     verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
         Annotated[generate, subcommand("generate")],
+        Annotated[Digitize, subcommand("digitize")],
         Annotated[Imagine, subcommand("imagine")],
         Annotated[Export, subcommand("export")],
         Annotated[Doctor, subcommand("doctor")],
@@ -349,7 +363,7 @@ def parse(arguments: list[str]) -> Verb:
             return tyro.cli(
                 verbs,
                 prog="bozzetto",
-                description="Words become a rigged, textured 3D human. (bozzetto --version says which.)",
+                description="Words or a photo become a rigged, textured 3D human. (bozzetto --version says which.)",
                 args=arguments,
                 config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
             )
@@ -444,7 +458,7 @@ def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
 def prior_of(request: "bozzetto.runs.Request") -> str | None:
     """The diffusion prior that had a hand in a run; None for a recipe that has none."""
     prior = request.fields.get("prior")
-    return None if prior is None else str(prior)
+    return None if prior in (None, "none") else str(prior)
 
 
 def check_rights(
@@ -543,6 +557,138 @@ Report: TypeAlias = Callable[[str, float], None]
 """Told what happens now, and the share that is done."""
 
 
+def make(
+    verb: "Generate[Any] | Digitize",
+    method: "bozzetto.recipes.Recipe",
+    request: "bozzetto.runs.Request",
+    subject: "bozzetto.types.Subject",
+) -> int:
+    """Carries a recipe out in a run folder: the record, the first figure, the character, its pictures."""
+    start = time.perf_counter()
+    formats = read_formats(verb.to, verb.bone_names)
+    with progress() as report:
+        report("starting", 0.0)
+        from bozzetto.recipes import Resumable
+        from bozzetto.runs import check_folder, open_run
+
+        check_folder(verb.out, request, verb.overwrite)
+        rights = verb.terms.rights()
+        steps = method.fit(subject)
+        report("reading", 0.05)
+        began = time.perf_counter()
+        step = next(steps)  # words or a photo that say nothing stop here, before anything is written
+        say_reading(step.reading)
+        check_rights(rights, step.reading.spec, prior_of(request))
+        with open_run(verb.out, request, verb.overwrite) as run:
+            try:
+                log_step(run, step, began)
+                write_figure(run, step)
+                report("building", 0.07)
+                marks = marks_of(request, run.record.versions, rights, verb.terms.embed_prompt)
+                write_seen(run, step)
+                if isinstance(method, Resumable) and (kept := run.kept()):
+                    steps = method.resume(subject, kept)
+                for step in followed(run, steps, report):
+                    write_seen(run, step)
+                    if step.shown:
+                        write_first(run, step, verb.bone_names, marks, report)
+                write_character(run, step, verb.bone_names, marks, report)
+                write_pictures(run, step, not verb.no_turntable, report)
+                if "vrm" in formats:
+                    write_humanoid(run, step, marks)
+                run.finish()
+            except KeyboardInterrupt:
+                raise Interrupted(verb.command(), tuple(run.record.outputs)) from None
+    for name in run.record.outputs:
+        say(str(verb.out / name))
+    say(str(verb.out / "run.json"))
+    if "vrm" in formats:
+        say(f"avatar.vrm: {rights.words()}")
+    say(f"Done in {time.perf_counter() - start:.1f} s.")
+    return 0
+
+
+def options_of(method: Any, default: Any) -> list[str]:
+    """A recipe's fields as options, where they are not the default's; those of a recipe within it too."""
+    words: list[str] = []
+    for name, value in as_json(method).items():
+        option, usual = name.replace("_", "-"), getattr(default, name)
+        if is_dataclass(usual):
+            words += options_of(getattr(method, name), usual)
+        elif value == as_json(default)[name]:
+            continue
+        elif isinstance(value, bool):
+            words += [f"--{option}" if value else f"--no-{option}"]
+        else:
+            words += [f"--{option}", *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+def shared_options(verb: "Generate[Any] | Digitize") -> list[str]:
+    """What every verb that makes a character is told beside its recipe."""
+    words = ["--to", verb.to] if verb.to != "glb" else []
+    for author in verb.terms.author:
+        words += ["--author", author]
+    if verb.terms.license is not None:
+        words += ["--license", verb.terms.license]
+    if verb.terms.permit:
+        words += ["--permit", verb.terms.permit]
+    flags = {
+        "overwrite": verb.overwrite,
+        "no-turntable": verb.no_turntable,
+        "embed-prompt": verb.terms.embed_prompt,
+    }
+    return words + [f"--{name}" for name, given in flags.items() if given]
+
+
+def write_seen(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step") -> None:
+    """The step's own pictures."""
+    from PIL import Image
+
+    for name, picture in step.pictures.items():
+        with run.write(name) as path:
+            Image.fromarray(picture).save(path, format="PNG")
+
+
+KEEP_EVERY = 20.0
+"""Seconds between checkpoints."""
+
+
+def followed(
+    run: "bozzetto.runs.Run", steps: "Iterator[bozzetto.recipes.Step]", report: Report
+) -> "Iterator[bozzetto.recipes.Step]":
+    """The steps, each logged, and now and then kept so that a stopped run goes on from there."""
+    began = kept = time.perf_counter()
+    stage = ""
+    for step in steps:
+        log_step(run, step, began)
+        if step.share is not None and (step.stage != stage or sys.stderr.isatty()):
+            report(step.stage, 0.07 + 0.13 * step.share)
+        if step.state is not None and (step.stage != stage or time.perf_counter() - kept > KEEP_EVERY):
+            run.keep(step.state())
+            kept = time.perf_counter()
+        stage = step.stage
+        yield step
+        began = time.perf_counter()
+
+
+def write_first(
+    run: "bozzetto.runs.Run",
+    step: "bozzetto.recipes.Step",
+    bone_names: BoneNames,
+    marks: "bozzetto.export.marks.Marks",
+    report: Report,
+) -> None:
+    """The first figure's ``avatar.glb`` and ``preview.png``, so that a run that is stopped leaves a character."""
+    if not run.has("avatar.glb"):
+        from bozzetto.export.glb import write_glb
+
+        with run.write("avatar.glb") as path:
+            write_glb(step.avatar(), path, bone_names=bone_names, marks=marks)
+    if not run.record.quality:
+        write_pictures(run, step, False, report)
+
+
 def write_character(
     run: "bozzetto.runs.Run",
     step: "bozzetto.recipes.Step",
@@ -550,13 +696,15 @@ def write_character(
     marks: "bozzetto.export.marks.Marks",
     report: Report,
 ) -> None:
-    """``avatar.glb``: it comes before every picture of it."""
-    if run.has("avatar.glb"):
+    """``avatar.glb``: it comes before every picture of it, and takes the place of the first figure's."""
+    if run.has("avatar.glb") and run.record.quality:
         return
     report("writing the character", 0.2)
     from bozzetto.export.glb import write_glb
 
-    avatar = step.avatar()
+    with run.stage("character"):
+        avatar = step.avatar()
+    run.forget("preview.png", "turntable.mp4", "avatar.vrm")
     with run.write("avatar.glb") as path:
         write_glb(avatar, path, bone_names=bone_names, marks=marks)
     run.note(quality=count(avatar))
@@ -613,6 +761,11 @@ def picture_scene(
     from bozzetto.render.scene import scene_from_layers
 
     skeleton = avatar.skeleton
+    if "head" not in skeleton.names:  # it stands as it is
+        (layer,) = avatar.layers
+        still = layer.mesh.vertices.double().numpy()
+        low, high = still.min(0), still.max(0)
+        return with_sky(scene_from_layers(avatar.layers, [still])), np.stack([[*low[:1], high[1] * 0.86, low[2]], high])
     head = {skeleton.index("head")}
     for joint, parent in enumerate(skeleton.parents):
         if parent in head:

@@ -30,6 +30,7 @@ RECORD = "run.json"
 CHARACTER = "avatar.glb"
 """Once this file of a replacing run is whole, the old run gives way."""
 LOG = "log.csv"
+CHECKPOINT = "checkpoints/latest.safetensors"
 LOCK = ".lock"
 NEXT = ".next"
 
@@ -143,9 +144,33 @@ class Run:
         yield
         self.note(seconds={**self.record.seconds, name: round(time.perf_counter() - start, 3)})
 
+    def keep(self, state: Mapping[str, Any]) -> None:
+        """Tensors by name, from which the run goes on after a stop: whole or not at all."""
+        from safetensors.torch import save_file
+
+        path = self._work / CHECKPOINT
+        path.parent.mkdir(exist_ok=True)
+        with atomic_path(path) as partial:
+            save_file(dict(state), partial)
+
+    def kept(self) -> dict[str, Any]:
+        """What was kept last; nothing where there is none, or other code made it."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(self._work / CHECKPOINT)
+        except (OSError, SafetensorError):
+            return {}
+
+    def forget(self, *names: str) -> None:
+        """These files will be written again."""
+        self.note(outputs={name: each for name, each in self.record.outputs.items() if name not in names})
+
     def finish(self, **changes: Any) -> None:
         """Records that everything is written."""
         self.note(status="finished", **changes)
+        shutil.rmtree((self._work / CHECKPOINT).parent, ignore_errors=True)
 
     def _save(self) -> None:
         with atomic_path(self._work / RECORD) as path:
@@ -164,6 +189,7 @@ class Run:
         for name in set(old.outputs if old else ()) - set(self.record.outputs):
             (self.folder / name).unlink(missing_ok=True)
         (self.folder / LOG).unlink(missing_ok=True)
+        shutil.rmtree((self.folder / CHECKPOINT).parent, ignore_errors=True)
         if (self._work / LOG).exists():
             os.replace(self._work / LOG, self.folder / LOG)
         shutil.rmtree(self._work, ignore_errors=True)
@@ -200,6 +226,7 @@ def open_run(out: Path, request: Request, overwrite: bool = False) -> Run:
             record = Record(request, versions(), started=datetime.now(UTC).isoformat(timespec="seconds"))
         elif record.versions != (now := versions()):
             record = replace(record, versions=now, outputs={})  # other code may make other files
+            shutil.rmtree((work / CHECKPOINT).parent, ignore_errors=True)
         work.mkdir(exist_ok=True)
         _clear_partial(work)
         _end_log(work / LOG)

@@ -1,12 +1,14 @@
 """What a recipe is, and what it hands out on the way. Torch stays out: the command line reads recipes for its help."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import bozzetto
 
 if TYPE_CHECKING:
+    from numpy import ndarray
+
     import bozzetto.subject.words
     import bozzetto.types
 
@@ -24,6 +26,14 @@ class Step:
     """The character as it stands now. May take a moment, so call it only when you want one."""
     loss: float | None = None
     """None where nothing is optimised."""
+    share: float | None = None
+    """Of the recipe's work, what is done; None where nobody can say."""
+    shown: bool = False
+    """Worth a file before the next step: the first figure."""
+    pictures: "Mapping[str, ndarray]" = field(default_factory=dict)
+    """What there is to see of it, 8-bit sRGB, by the name of a file."""
+    state: Callable[[], Mapping[str, Any]] | None = None
+    """Tensors by name: all that ``Resumable.resume`` needs to go on from here. None where a stop loses nothing."""
 
 
 @runtime_checkable
@@ -31,3 +41,12 @@ class Recipe(Protocol):
     """A frozen dataclass whose fields are the method's parameters and whose one method is the method."""
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]: ...
+
+
+@runtime_checkable
+class Resumable(Recipe, Protocol):
+    """A recipe that takes long enough to be stopped."""
+
+    def resume(self, subject: "bozzetto.types.Subject", state: Mapping[str, Any]) -> Iterator[Step]:
+        """The steps from where a state was taken, after those that show the words and the first figure again."""
+        ...

@@ -1,0 +1,86 @@
+"""From a photo to a character: the rig is the figure's, the colours are the photo's."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bozzetto.figure.build import build_figure, spec_posture
+from bozzetto.figure.colours import colour
+from bozzetto.figure.ground_truth import stand
+from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
+from bozzetto.recipes import Digitize, human_sgd
+from bozzetto.recipes.human_sgd import HumanSGD
+from bozzetto.recipes.person import plain_colours
+from bozzetto.render.cameras import frame
+from bozzetto.render.mesh import render_mesh
+from bozzetto.subject import person_from_photo, photos
+from bozzetto.subject.fit import Fitted
+from bozzetto.subject.photos import Photo
+from bozzetto.types import Subject
+
+SPEC = FigureSpec(
+    hair=HairSpec("bald"), top=Garment("t-shirt", colour("grey")), bottom=Garment("trousers", colour("navy")),
+    pose="a-pose",
+)  # fmt: skip
+TRUTH = replace(SPEC, top=Garment("t-shirt", colour("green")))
+
+
+@pytest.fixture(scope="module")
+def found():
+    """A photo of somebody in green, whom the intake takes for somebody in grey."""
+    stance = stand(build_figure(TRUTH), spec_posture(TRUTH))
+    camera = frame(stance.scene.vertices, np.zeros(1), 0.0, 20.0, 256)
+    mask = render_mesh(stance.scene, camera, None).alpha[0, ..., 0].numpy()
+    picture = plain_colours(stance.scene, camera)
+    photo = Photo(Path("photo.png"), picture, mask, None, None, "full body", ("Well seen.",), "0" * 64)
+    shaped = np.zeros((1, 3))
+    return photo, Fitted(SPEC, spec_posture(SPEC), camera, stance.body, shaped, 0.0, 1.0, ("The age is a guess.",))
+
+
+@pytest.fixture(scope="module")
+def digitized(found):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person_from_photo, "person_from_photo", lambda path, person=None: found)
+        patch.setattr(Fitted, "cameras_on", lambda self, body: self.cameras)
+        patch.setattr(photos, "report", lambda photos: "photo.png: full body.\n  Well seen.")
+        recipe = Digitize(keep_views=True, walk=HumanSGD(size=256, fusion_steps=0, texels=512))
+        return list(recipe.fit(Subject("", (Path("photo.png"),))))
+
+
+def test_it_says_what_was_seen_and_shows_the_first_figure_first(digitized):
+    first, second, *_ = digitized
+    assert first.reading.understood == ("photo.png: full body", "Well seen")
+    assert first.reading.guessed == ("The age is a guess",) and "intake.png" in first.pictures
+    assert second.shown and "top" in {layer.name for layer in second.avatar().layers}
+    assert digitized[-1].stage == "texture" and digitized[-1].share == 1.0
+
+
+def test_every_view_can_be_kept(digitized):
+    kept = [name for step in digitized for name in step.pictures if name.startswith("view")]
+    assert kept == [f"view{turn:+04.0f}.png" for turn in human_sgd.TURNS]
+
+
+def test_the_character_has_the_figures_rig_and_the_photos_colours(digitized):
+    draft, made = digitized[1].avatar(), digitized[-1].avatar()
+    assert made.skeleton.names == draft.skeleton.names
+    assert [layer.name for layer in made.layers] == [layer.name for layer in draft.layers]
+    stance = stand(replace(build_figure(SPEC), avatar=made), spec_posture(SPEC))
+    top, asked = list(stance.scene.names).index("top"), np.array(colour("green").srgb)
+    for turn in (0.0, 180.0):
+        camera = frame(stance.scene.vertices, np.array([turn]), 0.0, 20.0, 128)
+        layer = render_mesh(stance.scene, camera, None).layer[0].numpy()
+        seen = np.median(plain_colours(stance.scene, camera)[layer == top], 0)
+        assert np.abs(seen - asked).max() < 0.12, f"{turn}: in front by its pixels, behind by its colour"
+
+
+def test_static_is_one_mesh_without_a_rig(found):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person_from_photo, "person_from_photo", lambda path, person=None: found)
+        patch.setattr(Fitted, "cameras_on", lambda self, body: self.cameras)
+        recipe = Digitize(static=True, walk=HumanSGD(size=128, fusion_steps=0, texels=256))
+        *_, last = recipe.fit(Subject("", (Path("photo.png"),)))
+    (layer,) = last.avatar().layers
+    assert last.avatar().skeleton.names == ("root",)
+    assert layer.mesh.vertices[:, 1].min().item() == pytest.approx(0, abs=1e-5)
