@@ -12,7 +12,16 @@ from PIL import Image
 WIDTH = 1800
 
 
-def main(folders: list[Path], out: Path) -> None:
+def photo(index: int, out: Path) -> None:
+    """Somebody no recipe was tuned on, before a cluttered wall, in uneven light."""
+    from bozzetto.evaluate.digitize import subject
+
+    picture = subject(index, photo_light=True).shot.picture
+    Image.fromarray((picture * 255 + 0.5).astype("uint8")).save(out, quality=90)
+
+
+def sheet(folders: list[Path], out: Path) -> None:
+    """A row a run."""
     rows = []
     for folder in folders:
         intake, preview = (Image.open(folder / name).convert("RGB") for name in ("intake.png", "preview.png"))
@@ -27,13 +36,17 @@ def main(folders: list[Path], out: Path) -> None:
             line.paste(each, (left, 0))
             left += each.width
         rows.append(line.resize((WIDTH, round(side * WIDTH / line.width)), Image.Resampling.LANCZOS))
-    sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)))
+    page = Image.new("RGB", (WIDTH, sum(row.height for row in rows)))
     top = 0
     for row in rows:
-        sheet.paste(row, (0, top))
+        page.paste(row, (0, top))
         top += row.height
-    sheet.save(out, quality=88)
+    page.save(out, quality=88)
 
 
 if __name__ == "__main__":
-    main([Path(each) for each in sys.argv[1:-1]], Path(sys.argv[-1]))
+    what, *words = sys.argv[1:]
+    if what == "photo":
+        photo(int(words[0]), Path(words[1]))
+    else:
+        sheet([Path(each) for each in words[:-1]], Path(words[-1]))

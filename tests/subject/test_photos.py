@@ -1,5 +1,6 @@
 """People in photos: rendered figures with a known truth, and one photograph."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,15 @@ def test_the_report_says_what_was_found(front):
     assert picture.shape == (256, 384, 3)
     np.testing.assert_array_equal(picture[:128], picture[128:])
     assert len(np.unique(picture[:128, :128].reshape(-1, 3), axis=0)) > 500, "the photo is in it"
+
+
+def test_sunglasses_are_worn_not_painted_on(front):
+    assert front.face is not None
+    dark = front.picture.copy()
+    rows, columns = np.indices(front.mask.shape) + 0.5
+    for corners in ((33, 133), (263, 362)):
+        middle = front.face.points[list(corners), :2].mean(0)
+        wide = np.linalg.norm(np.diff(front.face.points[list(corners), :2], axis=0))
+        dark[np.hypot(columns - middle[0], rows - middle[1]) < 0.7 * wide] = 0.05
+    (worn,) = fit_person(replace(front, picture=dark)).spec.extras
+    assert worn.kind == "sunglasses" and max(worn.colour.srgb) < 0.2

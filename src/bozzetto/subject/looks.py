@@ -125,7 +125,8 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
     if hair.colour.name in ("grey", "silver", "white", "salt and pepper") and build.age >= 30 and hair.style != "bald":
         build = replace(build, age=64.0)
         guesses.append("Grey hair is taken for that of somebody of 64.")
-    extras = () if hat is None else (hat,)
+    shades = _sunglasses(photo, seen, skin)
+    extras = tuple(each for each in (hat, shades) if each is not None)
     spec = FigureSpec(build, face, hair, top, outer, bottom, dress, shoes, extras)
     return Looks(spec, tuple(guesses))
 
@@ -239,6 +240,21 @@ def _face(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, build: Bod
             beard = "short" if dark_chin and dark_lip else "goatee" if dark_chin else "moustache"
             face = replace(face, beard=beard)
     return face
+
+
+def _sunglasses(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> Garment | None:
+    """What lies right below the eyes is far darker than the cheeks."""
+    if photo.face is None or skin is None:
+        return None
+    points, below = photo.face.points, []
+    down = (points[_BOTTOM] - points[_TOP]) / _face_height(points)
+    for outer, inner in ((33, 133), (263, 362)):
+        wide = float(np.linalg.norm(points[outer, :2] - points[inner, :2]))
+        place = (points[outer] + points[inner]) / 2 + 0.3 * wide * down
+        below.append(_discs(seen, place[None], 0.2 * wide))
+    if any(len(lab) == 0 or np.median(lab[:, 0]) > 0.5 * skin[0] for lab in below):
+        return None
+    return Garment("sunglasses", _named(np.median(np.concatenate(below), 0)))
 
 
 def _ring(photo: Photo, centre: Float[ndarray, "2"], radius: float) -> Float[ndarray, "n 3"]:
