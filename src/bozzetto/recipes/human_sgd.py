@@ -103,7 +103,7 @@ class HumanSGD:
 
         Args:
             shot: The photo and the surface.
-            prior: Who paints; without one the guide's colours are all there is.
+            prior: Who paints; without one the guide's colours go on from those that are known.
             reposer: From the photo to the back.
             perceptual: How different two pictures look; the features of the prior's encoder without it.
             extra: Other photos of the same person as they stand in this one: they join the support views.
