@@ -180,10 +180,7 @@ def train_control(
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
-        rate *= min(1.0, (recipe.tire_samples / max(training.samples, 1)) ** 0.5)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         rng = draws(recipe.seed, 17, training.samples)
         edited = int(rng.binomial(recipe.batch, recipe.edits)) if len(edits) else 0
         indices = rng.integers(len(data), size=recipe.batch)

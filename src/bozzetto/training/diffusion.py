@@ -329,10 +329,7 @@ def train_base(
     known, levels = Known(vae, recipe.size), schedule()
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
-        rate *= min(1.0, (recipe.tire_samples / max(training.samples, 1)) ** 0.5)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         rng = draws(recipe.seed, training.samples)
         indices = rng.integers(len(data), size=recipe.batch)
         batch = batch_of(data, indices, vae, recipe.other_colours, rng)

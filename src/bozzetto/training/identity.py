@@ -64,10 +64,7 @@ def train_identity(
     own, strangers = album(shards), album(held)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
-        rate *= min(1.0, (recipe.tire_samples / max(training.samples, 1)) ** 0.5)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         pictures, who = gathering(own, recipe, draws(recipe.seed, step))
         loss = contrast(encoder(pictures), who, recipe.temperature)
         loss.backward()

@@ -58,6 +58,15 @@ class Training:
             for mean, now in zip(self.averages[name].parameters(), module.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
 
+    def set_rate(self, peak: float, warmup_steps: int, tire_samples: float = float("inf")) -> float:
+        """Gives the optimiser the next step's learning rate and returns it: it rises over the first steps, and falls
+        with the square root of the pictures seen once they are more than ``tire_samples``."""
+        rate = peak * min(1.0, (self.step + 1) / warmup_steps)
+        rate *= min(1.0, (tire_samples / max(self.samples, 1)) ** 0.5)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
         tensors: dict[str, Tensor] = {}

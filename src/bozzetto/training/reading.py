@@ -176,10 +176,7 @@ def train_text(
         return torch.from_numpy(ids).to(device), torch.from_numpy(choices).to(device), torch.from_numpy(values)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
-        rate *= min(1.0, (recipe.tire_samples / max(training.samples, 1)) ** 0.5)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         ids, choices, values = batch(recipe.batch, 10_000_000, draws(recipe.seed, 31, step))
         read, end = reader(ids)
         loss = reading_loss(read, choices, values.to(device)) + reading_loss(end, choices, values.to(device))

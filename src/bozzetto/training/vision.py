@@ -114,9 +114,7 @@ def train_vision(
         return towers(pixels(source, indices).to(device), pooled(text, ids))
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup_steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        training.set_rate(recipe.learning_rate, recipe.warmup_steps)
         scores = matches(towers, data, people, draws(recipe.seed, 23, step))
         wanted = torch.arange(len(scores), device=device)
         loss = (F.cross_entropy(scores, wanted) + F.cross_entropy(scores.T, wanted)) / 2
