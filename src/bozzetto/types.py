@@ -130,6 +130,8 @@ class Clip:
     """By joint name; joints not named stay at rest."""
     root_translation: Float[ndarray, "k 3"] | None = None
     """Metres, added to the root's rest position."""
+    expressions: Mapping[str, Float[ndarray, "k"]] = field(default_factory=dict)
+    """ARKit weights by name; where there are any, expressions not named rest as the avatar's face does."""
 
 
 @dataclass(frozen=True, eq=False)

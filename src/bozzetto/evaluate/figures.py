@@ -9,10 +9,12 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+import igl
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
@@ -79,10 +81,31 @@ def _limb(layer: Layer, joint_names: Sequence[str]) -> ndarray:
     return strongest[layer.mesh.faces.numpy()[:, 0]]
 
 
-def poke_through(figure: Figure, posture: Posture, azimuths: Sequence[float] = AZIMUTHS, size: int = 256) -> Poke:
-    """Pixels where the skin of a limb lies in front of a garment of the same limb by less than 3 cm.
+@lru_cache(maxsize=2)
+def _outsides(figure: Figure) -> dict[str, Bool[ndarray, "f"]]:
+    """Of each garment, the faces that look away from the body in the T-pose: not linings, nor what a foot stands on."""
+    part = figure.person.body.parts["body"]
+    body = figure.body_vertices[: part.stop].astype(np.float64)
+    corners = body[part.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    out = {}
+    for layer in figure.avatar.layers:
+        if layer.name in GARMENTS:
+            a, b, c = layer.mesh.vertices.numpy().astype(np.float64)[layer.mesh.faces.numpy()].transpose(1, 0, 2)
+            middle = (a + b + c) / 3
+            _, nearest, close = igl.point_mesh_squared_distance(middle, body, np.ascontiguousarray(part.faces))
+            away = middle - close
+            away *= np.sign((away * normals[nearest]).sum(1, keepdims=True))  # cloth that lies in the skin
+            out[layer.name] = (np.cross(b - a, c - a) * away).sum(1) > 0
+    return out
 
-    Skin farther in front is a hand before the coat; skin of another limb may rightly touch.
+
+def poke_through(figure: Figure, posture: Posture, azimuths: Sequence[float] = AZIMUTHS, size: int = 256) -> Poke:
+    """Pixels where the skin of a limb lies less than 3 cm in front of the outside of a garment of the same limb.
+
+    Skin farther in front is a hand before the coat; skin of another limb may rightly touch. The outside is what looks
+    away from the body in the T-pose, seen from its front: before a lining, the far wall of a skirt that is looked into,
+    or the sole that a bare foot stands on, skin rightly lies. The clothes are as skinned, not settled.
     """
     layers = figure.avatar.layers
     vertices = posed(figure.avatar, posture)
@@ -104,10 +127,16 @@ def poke_through(figure: Figure, posture: Posture, azimuths: Sequence[float] = A
     a = rasterize(over.vertices, over.faces, cameras, over.coverage)
     b = rasterize(under.vertices, under.faces, cameras, under.coverage)
     worn, bare = a.face >= 0, b.face >= 0
-    both = worn & bare
+    first, second, third = over.vertices[over.faces].transpose(1, 0, 2)
+    normals = np.cross(second - first, third - first)
+    matrices = cameras.world_to_camera.numpy()
+    eyes = -np.einsum("bji,bj->bi", matrices[:, :3, :3], matrices[:, :3, 3])
+    outside = np.concatenate([_outsides(figure)[layers[i].name] for i in cloth])
+    shown = np.stack([outside & (((eye - first) * normals).sum(1) > 0) for eye in eyes])
+    front = np.take_along_axis(shown, np.maximum(a.face, 0).reshape(len(eyes), -1), 1).reshape(a.face.shape)
     gap = a.depth - b.depth  # positive: skin nearer to the camera
     same = over_limb[np.maximum(a.face, 0)] == under_limb[np.maximum(b.face, 0)]
-    return Poke(int((both & same & (gap > 0) & (gap < 0.03)).sum()), int(worn.sum()))
+    return Poke(int((worn & bare & front & same & (gap > 0) & (gap < 0.03)).sum()), int(worn.sum()))
 
 
 def measure_poke(figures: int, first_seed: int, size: int) -> None:

@@ -9,12 +9,13 @@ import io
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float32
 from numpy import ndarray
 from PIL import Image
 
@@ -283,7 +284,8 @@ def _add_clip(builder: _Builder, clip: Clip, skeleton: Skeleton, root: int) -> N
     if clip.root_translation is not None:
         rest = array(skeleton.positions)[skeleton.parents.index(-1)]
         tracks.append((root, "translation", rest + clip.root_translation))
-    if not tracks:
+    faces = _faces(builder.document) if clip.expressions else []
+    if not tracks and not faces:
         raise ValueError(f"Clip {clip.name!r} moves nothing; leave it out.")
     input_times = builder.accessor(times, bounds=True)
     samplers, channels = [], []
@@ -293,7 +295,33 @@ def _add_clip(builder: _Builder, clip: Clip, skeleton: Skeleton, root: int) -> N
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": path}})
         output = builder.accessor(values.astype(np.float32))
         samplers.append({"input": input_times, "output": output, "interpolation": "LINEAR"})
+    if faces:  # they list the same expressions, so one sampler moves them all
+        channels += [{"sampler": len(samplers), "target": {"node": node, "path": "weights"}} for node, _ in faces]
+        output = builder.accessor(target_weights(clip, faces[0][1]["extras"]["targetNames"], faces[0][1]["weights"]))
+        samplers.append({"input": input_times, "output": output, "interpolation": "LINEAR"})
     builder.add("animations", {"name": clip.name, "samplers": samplers, "channels": channels})
+
+
+def _faces(document: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Nodes whose mesh has expressions, and the mesh."""
+    meshes = [(node, document["meshes"][each["mesh"]]) for node, each in enumerate(document["nodes"]) if "mesh" in each]
+    return [(node, mesh) for node, mesh in meshes if "weights" in mesh]
+
+
+def target_weights(clip: Clip, names: Sequence[str], resting: Sequence[float]) -> Float32[ndarray, "n"]:
+    """A face's weights in a clip as glTF wants them: all targets of the first time, of the second, and so on.
+
+    Args:
+        names: The mesh's targets, in order.
+        resting: Where those stay that the clip does not name.
+    """
+    weights = np.tile(np.asarray(resting, np.float32), (len(clip.times), 1))
+    for column, name in enumerate(names):
+        if name in clip.expressions:
+            weights[:, column] = clip.expressions[name]
+    if not np.isfinite(weights).all():
+        raise ValueError(f"Clip {clip.name!r} has an expression that is not finite.")
+    return weights.ravel()
 
 
 def _continuous(wxyz: ndarray, clip: str, joint: str) -> ndarray:

@@ -178,9 +178,12 @@ class _Reader:
         inputs = {sampler["input"] for sampler in clip["samplers"]}
         (times_accessor,) = inputs
         times = self._accessor(times_accessor, "SCALAR")
-        rotations, translation = {}, None
+        rotations, translation, expressions = {}, None, {}
         for channel in clip["channels"]:
             output = clip["samplers"][channel["sampler"]]["output"]
+            if channel["target"]["path"] == "weights":
+                expressions = expressions or self._weights(channel["target"]["node"], output, len(times))
+                continue
             joint = joint_nodes[channel["target"]["node"]]
             if channel["target"]["path"] == "rotation":
                 rotations[skeleton.names[joint]] = self._accessor(output, "VEC4", len(times))[:, [3, 0, 1, 2]]
@@ -189,7 +192,16 @@ class _Reader:
                 translation = self._accessor(output, "VEC3", len(times)) - rest
             else:
                 raise ValueError(f"clip {clip['name']!r:.40} moves a joint that is not the root")
-        return Clip(str(clip["name"]), times, rotations, translation)
+        return Clip(str(clip["name"]), times, rotations, translation, expressions)
+
+    def _weights(self, node: int, output: int, times: int) -> dict[str, ndarray]:
+        """A clip's expressions by name: every face of it moves alike, so the first one tells."""
+        mesh = self._document["meshes"][self._document["nodes"][node]["mesh"]]
+        names = [str(name) for name in mesh["extras"]["targetNames"]]
+        if len(names) > _MOST_EXPRESSIONS:
+            raise ValueError(f"it lists {len(names)} expressions")
+        weights = self._accessor(output, "SCALAR", times * len(names)).reshape(times, len(names))
+        return {name: weights[:, column] for column, name in enumerate(names)}
 
     def _material(self, material: dict[str, Any]) -> Material:
         surface = material["pbrMetallicRoughness"]
