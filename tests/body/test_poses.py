@@ -9,6 +9,7 @@ from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import (
+    STANDING,
     Arm,
     Posture,
     check,
@@ -93,6 +94,23 @@ def test_who_kneels_has_a_knee_on_the_floor(name):
     knees = np.array([joint.startswith(("upperleg02", "lowerleg01")) for joint in strongest])
     moved = skin(rest, WEIGHTS, JOINTS, pose_transforms(skeleton, rotations(poses()[name])))
     assert moved[knees, 1].min() - moved[:, 1].min() < 0.02
+
+
+def test_who_stands_has_both_feet_on_the_floor():
+    rest, skeleton = stand(BodySpec("woman", 33, 1.68, 0.5, identity=4))
+    strongest = np.array(BODY.joint_names)[JOINTS[np.arange(len(JOINTS)), WEIGHTS.argmax(1)]]
+    feet = [
+        np.array([joint.startswith(("foot", "toe")) and joint.endswith(side) for joint in strongest]) for side in "LR"
+    ]
+
+    def apart(posture):
+        transforms = pose_transforms(skeleton, rotations(posture))
+        left, right = (skin(rest[foot], WEIGHTS[foot], JOINTS[foot], transforms)[:, 1].min() for foot in feet)
+        return abs(left - right)
+
+    standing = {name: apart(posture) for name, posture in poses().items() if name.rstrip(" 0123456789") in STANDING}
+    assert len(standing) > 100 and max(standing.values()) < 0.03 and np.mean(list(standing.values())) < 0.01
+    assert apart(poses()["balancing"]) > 0.04
 
 
 def hand_to(name, part, bodies):

@@ -7,8 +7,8 @@ below, and seeded variations of it, each kept only when no limb enters another p
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -166,7 +166,9 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
             _turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn)
         )
         out[f"lowerleg01.{side}"] = _turn("x", leg.knee)
-        out[f"foot.{side}"] = _turn("x", leg.foot)
+        # An ankle keeps the sole level while a straight leg goes to its side.
+        roll = min(max(leg.out, -12.0), 15.0) * max(1 - leg.knee / 90, 0.0)
+        out[f"foot.{side}"] = _then(_turn("z", -sign * roll), _turn("x", leg.foot))
     for bones, forward, aside, around in (
         (_SPINE, posture.bend, posture.lean, posture.twist),
         (_NECK, posture.nod, posture.tilt, posture.turn),
@@ -391,6 +393,14 @@ TOUCHING = frozenset({
 """Poses in which the hands are somewhere for a reason: their variations keep the arms and move the rest less."""
 
 
+STANDING = frozenset({
+    "standing", "relaxed", "walking", "arms up", "arms crossed", "hands on hips", "waving", "pointing", "thinking",
+    "praying", "reading", "fighting", "bowing", "stretching", "leaning", "looking up", "looking back", "shrugging",
+    "carrying", "pushing", "throwing", "lunging", "saluting", "presenting", "tiptoe", "hero", "sneaking", "catching",
+})  # fmt: skip
+"""Poses with both feet on the floor, upright."""
+
+
 KNEELING = frozenset({"kneeling", "kneeling on one knee"})
 """Poses in which knees and toes are on the floor: their variations keep the legs."""
 
@@ -537,6 +547,42 @@ def idle(keys: int = 16, seconds: float = 4.0) -> Clip:
     return clip("idle", postures, list(np.linspace(0, seconds, keys + 1)))
 
 
+def planted(posture: Posture, soles: Callable[[Posture], tuple[float, float]]) -> Posture:
+    """The posture with both feet on the floor: soles that are nearly level are made so, and the leg that reaches lower
+    bends its knee.
+
+    Args:
+        soles: The lowest points of the left and the right foot, metres.
+    """
+
+    def level(leg: Leg) -> Leg:
+        pitch = leg.knee - leg.flex + leg.foot
+        return replace(leg, foot=max(leg.foot - pitch, LIMITS["foot"][0])) if abs(pitch) < 20 else leg
+
+    posture = replace(posture, left_leg=level(posture.left_leg), right_leg=level(posture.right_leg))
+    left, right = soles(posture)
+    name = "left_leg" if left < right else "right_leg"
+    leg: Leg = getattr(posture, name)
+
+    def bent(angle: float) -> Posture:
+        angle = min(angle, LIMITS["flex"][1] - leg.flex, (LIMITS["knee"][1] - leg.knee) / 2)
+        foot = max(leg.foot - angle, LIMITS["foot"][0])
+        shorter = replace(leg, flex=leg.flex + angle, knee=leg.knee + 2 * angle, foot=foot)
+        return replace(posture, **{name: shorter})
+
+    low, high = 0.0, 60.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        left, right = soles(bent(middle))
+        low, high = (middle, high) if (left < right) == (name == "left_leg") else (low, middle)
+    done = bent(high)
+    legs = (
+        replace(each, **{f.name: round(getattr(each, f.name), 1) for f in fields(each)})
+        for each in (done.left_leg, done.right_leg)
+    )
+    return replace(done, left_leg=next(legs), right_leg=next(legs))
+
+
 def penetration(vertices: Float[ndarray, "v 3"], groups: Mapping[str, ndarray], faces: ndarray) -> float:
     """The deepest that a hand, forearm, shin or foot lies inside another part of the body, in metres.
 
@@ -630,8 +676,17 @@ def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
             for rest, skeleton in bodies
         )
 
+    rest, skeleton = bodies[1]
+    feet = [groups[f"shin.{side}"] & (rest[:, 1] < 0.06) for side in "LR"]
+
+    def soles(posture: Posture) -> tuple[float, float]:
+        transforms = pose_transforms(skeleton, rotations(posture))
+        low = [float(skin(rest[foot], weights[foot], joints[foot], transforms)[:, 1].min()) for foot in feet]
+        return low[0], low[1]
+
     kept = {}
     for name, posture in BASE.items():
+        posture = planted(posture, soles) if name in STANDING else posture
         found = depth(posture)
         print(f"{name}: {found * 1e3:.1f} mm{'  REFUSED' if found > tolerance else ''}")
         if found <= tolerance:
@@ -645,6 +700,7 @@ def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
         tries += 1
         still = name in TOUCHING
         posture = varied(BASE[name], rng, 3.0 if still else 7.0, not still, name not in KNEELING)
+        posture = planted(posture, soles) if name in STANDING else posture
         if depth(posture) <= tolerance:
             counts[name] += 1
             kept[f"{name} {counts[name]}"] = posture
