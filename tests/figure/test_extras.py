@@ -2,6 +2,7 @@ from dataclasses import replace
 from functools import cache
 from typing import get_args
 
+import igl
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -9,8 +10,9 @@ from scipy.spatial import cKDTree
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.extras import extra_pieces, hat_cover, under_hats
+from bozzetto.figure.extras import _ears, extra_pieces, hat_cover, under_hats
 from bozzetto.figure.fitted import carrier, sheet, unit
+from bozzetto.figure.looks import stylised_body
 from bozzetto.figure.piece import Person
 from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment, HairSpec
 from bozzetto.render.cameras import frame
@@ -177,3 +179,90 @@ def test_no_strand_comes_through_a_hat(style):
     hair = scene.layer[np.maximum(fragments.face, 0)] == [layer.name for layer in layers].index("hair")
     above = points[..., 1] > beanie[:, 1].min() + 0.55 * np.ptp(beanie[:, 1])
     assert ((fragments.face >= 0) & hair & above).sum() <= 4
+
+
+@pytest.mark.parametrize("look", ["realistic", "chibi", "anime", "snouted", "robot"])
+@pytest.mark.parametrize("kind", ["glasses", "sunglasses"])
+def test_glasses_touch_nose_and_ears_and_nothing_else(kind, look):
+    """On every look: within 2 mm of the nose, on both ears' roots, along the head, clear of eyes and lids."""
+    spec = replace(person("woman", kind).spec, look=look)
+    wearer = stylised_body(Person(spec, load_body(), shaped("woman"), "full"))
+    (piece,) = extra_pieces(wearer)
+    body = wearer.body.parts["body"]
+    points = piece.vertices.astype(np.float64)
+    square, _, close = igl.point_mesh_squared_distance(points, wearer.vertices.astype(np.float64), body.faces)
+    away = np.sqrt(square)
+    middle = (wearer.joint("eye.L") + wearer.joint("eye.R")) / 2
+    size = (wearer.joint("eye.L")[0] - wearer.joint("eye.R")[0]) / 0.0626
+    on_nose = (np.abs(points[:, 0] - middle[0]) < 0.014 * size) & (points[:, 2] > middle[2])
+    assert away[on_nose].min() < 0.002
+    for sign in (1, -1):
+        temple = (points[:, 0] * sign > 0.045 * size) & (points[:, 2] < middle[2])
+        assert away[temple].max() < 0.016 * size, "along the head"
+        behind = temple & (points[:, 2] < points[temple, 2].min() + 0.02 * size)
+        assert away[behind].max() < 0.006 * size, "and on the ear"
+        near = close[behind]
+        assert np.isin(cKDTree(wearer.vertices[: body.stop]).query(near, k=8)[1], _ears()).any()
+    lashes = [v for name, part in wearer.body.parts.items() if "lashes" in name for v in range(part.start, part.stop)]
+    eyes = wearer.vertices[lashes]
+    front = (points[:, 2] > middle[2] + 0.01 * size) & (np.abs(points[:, 0] - middle[0]) > 0.016 * size)
+    assert cKDTree(points[front]).query(eyes)[0].min() > 0.001
+
+
+@pytest.mark.parametrize("kind", ["cap", "beanie", "helmet", "headband"])
+@pytest.mark.parametrize("look", ["realistic", "chibi", "clay"])
+def test_rims_lie_close_to_the_head(kind, look):
+    """At every turn the lowest part of the rim, but for a peak, is within 12 mm of the head, on any head."""
+    for who in ("man", "child"):
+        spec = replace(person(who, kind).spec, look=look)
+        wearer = stylised_body(Person(spec, load_body(), shaped(who), "full"))
+        (piece,) = extra_pieces(wearer)
+        faces = wearer.body.parts["body"].faces
+        points = piece.vertices.astype(np.float64)
+        away = np.sqrt(igl.point_mesh_squared_distance(points, wearer.vertices.astype(np.float64), faces)[0])
+        x, z = (points - points.mean(0))[:, [0, 2]].T
+        turn = np.arctan2(x, z)
+        for low in np.linspace(np.pi / 2, 3 * np.pi / 2, 9)[:-1]:
+            mine = (turn % (2 * np.pi) >= low) & (turn % (2 * np.pi) < low + np.pi / 8)
+            rim = mine & (points[:, 1] < points[mine, 1].min() + 0.012)
+            assert away[rim].min() < 0.012, (who, low)
+
+
+def test_a_belt_is_drawn_tight_and_keeps_its_buckle():
+    """Round an ellipse of cloth, the strap's inner side is 1 mm off it everywhere and no part of the belt is inside."""
+    wearer = person("woman", "belt", detail="full")
+    (bare,) = extra_pieces(wearer)
+    x, y, z = (bare.vertices.max(0) + bare.vertices.min(0)) / 2
+    turn, height = np.meshgrid(np.linspace(0, 2 * np.pi, 200), np.linspace(-0.1, 0.1, 60))
+    wall = sheet(np.stack([x + 0.15 * np.sin(turn), y + height, z + 0.11 * np.cos(turn)], 2), (0.0, 0.0, 1.0, 1.0))
+    cloth = replace(
+        bare, name="bottom", vertices=wall.vertices.astype(np.float32), faces=wall.faces, uvs=wall.uvs,
+        skin_weights=np.tile(bare.skin_weights[:1], (len(wall.vertices), 1)),
+        skin_joints=np.tile(bare.skin_joints[:1], (len(wall.vertices), 1)),
+    )  # fmt: skip
+    (belt,) = extra_pieces(wearer, [cloth])
+    reach = np.hypot((belt.vertices[:, 0] - x) / 0.15, (belt.vertices[:, 2] - z) / 0.11) - 1
+    assert reach.min() > -0.005
+    side = np.abs(belt.vertices[:, 2] - z) < 0.03
+    assert np.abs(belt.vertices[side, 0] - x).max() < 0.15 + 0.012
+    assert reach.max() * 0.11 > 0.006, "the buckle is before the strap"
+
+
+def test_a_tie_begins_at_the_collar():
+    """Its knot's top is at the upper edge of the shirt in front, wherever the shirt ends."""
+    wearer = person("man", "tie")
+    (bare,) = extra_pieces(wearer)
+    top = bare.vertices[bare.vertices[:, 1].argmax()]
+    for drop in (0.0, 0.03):
+        turn, height = np.meshgrid(np.linspace(-1.2, 1.2, 40), np.linspace(-0.4, 0.0, 60))
+        wall = sheet(
+            np.stack([0.16 * np.sin(turn), top[1] - drop + height, top[2] - 0.17 + 0.16 * np.cos(turn)], 2),
+            (0.0, 0.0, 1.0, 1.0),
+        )
+        shirt = replace(
+            bare, name="top", vertices=wall.vertices.astype(np.float32), faces=wall.faces, uvs=wall.uvs,
+            skin_weights=np.tile(bare.skin_weights[:1], (len(wall.vertices), 1)),
+            skin_joints=np.tile(bare.skin_joints[:1], (len(wall.vertices), 1)),
+        )  # fmt: skip
+        (tie,) = extra_pieces(wearer, [shirt])
+        assert abs(tie.vertices[:, 1].max() - (top[1] - drop)) < 0.01

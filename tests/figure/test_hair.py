@@ -12,9 +12,18 @@ from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.face_hair import beard_region
-from bozzetto.figure.hair import STYLES, face_hair_pieces, hair_pieces, hairline, over_clothes, scalp
+from bozzetto.figure.hair import (
+    STYLES,
+    face_hair_pieces,
+    hair_pieces,
+    hairline,
+    mask_at_vertices,
+    over_clothes,
+    scalp,
+)
 from bozzetto.figure.piece import Detail, Person, Piece
 from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, HairStyle
+from bozzetto.figure.strands import Ears, grow, ribbons, strands, surface
 from bozzetto.geometry import vertex_normals
 from bozzetto.render.cameras import orbit
 from bozzetto.render.mesh import render_mesh
@@ -307,3 +316,112 @@ def test_hair_falls_over_collars():
     np.testing.assert_array_equal(
         out.vertices[piece.vertices[:, 1] > 1.55], piece.vertices[piece.vertices[:, 1] > 1.55]
     )
+
+
+@pytest.mark.parametrize("style", ["short", "side part", "slicked back", "pixie", "ponytail", "braids"])
+@pytest.mark.parametrize("body", BODIES)
+def test_hair_goes_around_the_ears(style: str, body: str):
+    person = someone(style, body, seed=6)
+    ear = person.vertices[np.flatnonzero(mask_at_vertices("ears"))]
+    low, high = np.quantile(ear[:, 1:], (0.1, 0.9), axis=0)
+    points = hair(person).vertices
+    # What lies before the ear where it is widest, seen from the side.
+    off = np.abs(points[:, 0]) > np.quantile(np.abs(ear[:, 0]), 0.3)
+    on = off & (points[:, 1:] > low + 0.25 * (high - low)).all(1) & (points[:, 1:] < high - 0.25 * (high - low)).all(1)
+    assert not on.any()
+
+
+def test_strands_slide_along_the_ear_and_leave_it_alone():
+    grid = np.stack(np.meshgrid(*[np.linspace(-0.3, 0.3, 31)] * 2), -1).reshape(-1, 2)
+    wall = np.concatenate([np.full((len(grid), 1), 0.07), grid], 1)
+    low, high = np.array([-0.1, -0.3, -0.3]), np.array([0.3, 0.3, 0.3])
+    field = surface(wall, np.tile([1.0, 0.0, 0.0], (len(wall), 1)), low, high, 0.02)
+    roots = np.stack([np.full(9, 0.07), np.linspace(0.008, 0.025, 9), np.full(9, 0.1)], 1)
+    seeds = strands(
+        roots, np.tile([1.0, 0, 0], (9, 1)), np.tile([0, 0, -1.0], (9, 1)), length=0.2, gravity=0.0
+    )  # fmt: skip
+    ears = Ears(np.zeros(2), np.diag([1 / 0.03, 1 / 0.02]), 0.05)
+    through, around = grow(field, seeds, 20)[0], grow(field, seeds, 20, ears=ears)[0]
+    assert ears.at(through).min() < 0.3
+    assert ears.at(around).min() > 0.75
+    assert (around[:, -1, 2] < -0.05).all()  # it goes on behind
+
+
+def test_the_layer_under_the_hair_reaches_into_it():
+    """Where hair is high, so that no light falls through it; under flat hair it stays flat."""
+
+    def height(style: str) -> float:
+        person, place = someone(style, "woman", seed=8), scalp()
+        count = len(place.cap_points)
+        away = hair(person).vertices[:count] - person.vertices[place.cap_ends].mean(1)
+        return float(np.median(np.linalg.norm(away, axis=1)[place.cap_inside > 0.06]))
+
+    assert height("slicked back") > 0.0058  # its least is 0.0045
+    assert height("buzz") < 0.003
+
+
+def test_strands_have_no_corners():
+    person = someone("pigtails", seed=1)
+    points = hair(person).vertices
+    far = np.abs(points[:, 0]) > 0.11
+    assert far.sum() > 100  # the tails
+    seeds = strands(
+        np.array([[0.0, 0.6, 0.2]]), np.array([[0.0, 0.0, 1.0]]), np.array([[0.0, 0.0, 1.0]]),
+        length=0.3, lift=0.0, gravity=0.85, comb=0.8, fade=0.035, hug=0.0, turn=0.8,
+    )  # fmt: skip
+    ground = np.stack(np.meshgrid(np.linspace(-0.3, 0.3, 13), [-1.0], np.linspace(-0.3, 0.6, 19)), -1).reshape(-1, 3)
+    field = surface(
+        ground, np.tile([0.0, 1.0, 0.0], (len(ground), 1)), np.array([-0.3, -1, -0.3]), np.array([0.3, 0.9, 0.6]), 0.1
+    )
+    line = grow(field, seeds, 20)[0][0].astype(np.float64)
+    along = np.diff(line, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    assert np.degrees(np.arccos(np.clip((along[1:] * along[:-1]).sum(1), -1, 1))).max() < 26
+
+
+def test_locks_end_in_points():
+    line = np.stack([np.zeros(8), -np.linspace(0, 0.2, 8), np.zeros(8)], 1)[None].astype(np.float32)
+    away = np.tile(np.float32([0, 0, 1]), (1, 8, 1))
+    one = np.ones(1)
+    strip = ribbons(line, away, 0.01 * one, 0 * one, 0.8 * one, np.array([0]), 2).vertices.reshape(8, 2, 3)
+    wide = np.linalg.norm(strip[:, 0] - strip[:, 1], axis=1)
+    assert wide[-2] > 0.008 and wide[-1] < 0.002
+
+
+def test_hair_on_cloth_moves_with_it():
+    person = someone("long straight")
+    piece = hair(person)
+    arm = person.body.joint_names.index("upperarm01.L")
+    behind = piece.vertices[(piece.vertices[:, 2] < -0.06) & (piece.vertices[:, 1] < 1.2)]
+    low, high = behind.min(0) - 0.02, behind.max(0) + 0.02
+    x, y = np.meshgrid(np.linspace(low[0], high[0], 30), np.linspace(low[1], high[1], 30), indexing="ij")
+    sheet = np.stack([x, y, np.full_like(x, behind[:, 2].mean())], -1).reshape(-1, 3).astype(np.float32)
+    number = np.arange(900).reshape(30, 30)
+    a, b, c, d = (k.ravel() for k in (number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]))
+    faces = np.concatenate([np.stack([c, b, a], 1), np.stack([d, c, a], 1)])
+    weights, joints = np.tile(np.float32([1, 0, 0, 0]), (900, 1)), np.full((900, 4), arm)
+    out = over_clothes(
+        person, piece, [Piece("top", sheet, faces, np.zeros((len(faces), 3, 2)), weights, joints, piece.material)]
+    )
+    held = (out.skin_weights * (out.skin_joints == arm)).sum(1)
+    on = np.abs(out.vertices[:, 2] - sheet[0, 2]) < 0.012
+    on &= (out.vertices[:, :2] > low[:2] + 0.03).all(1) & (out.vertices[:, :2] < high[:2] - 0.03).all(1)
+    assert on.sum() > 100 and held[on].min() > 0.9
+    assert held[out.vertices[:, 1] > person.joint("neck01")[1]].max() < 1e-6
+
+
+def test_grey_hairs_differ_little():
+    albedo = hair(someone("ponytail", colour="#6c6b6a")).material.albedo.astype(float)
+    strip = albedo[600, :, 1][albedo[600, :, 3] > 127] / 255
+    assert 0.02 < strip.std() < 0.055
+
+
+def test_brows_of_the_dyed_leave_no_tint_on_the_skin():
+    from bozzetto.figure.skin import skin_material
+
+    def picture(colour: str, brows: str = "full") -> np.ndarray:
+        return skin_material(someone("bald", detail="low", colour=colour, brows=brows)).albedo.astype(int)
+
+    under = np.abs(picture("#2f8443") - picture("#2f8443", "thin")).max(-1) > 4
+    assert under.sum() > 20
+    assert np.abs(picture("#2f8443") - picture("#2a5fd0"))[under].max() <= 4

@@ -33,3 +33,16 @@ def test_a_patch_has_folded_edges_on_its_free_sides_alone():
     assert len(lower.edge) == 5
     p = whole.rest[whole.faces[:30]]
     assert (np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])[:, 2] > 0).all()  # it faces outwards
+
+
+def test_along_the_bent_arm_the_way_runs_on_without_a_step():
+    upper, lower = np.diff(shells.SLEEVE_AXIS, axis=0)
+    upper, lower = upper / np.linalg.norm(upper), lower / np.linalg.norm(lower)
+    inner = (lower - upper) / np.linalg.norm(lower - upper)
+    for side in (inner, -inner):  # lines along the tube in the crook of the elbow and on its point
+        first = shells.SLEEVE_AXIS[1] + 0.035 * side - np.linspace(0.15, 0, 60)[:, None] * upper
+        then = shells.SLEEVE_AXIS[1] + 0.035 * side + np.linspace(0, 0.15, 60)[1:, None] * lower
+        line = np.concatenate([first, then])
+        along, _, _ = shells.arm_coordinates(line)
+        pace = np.diff(along) / np.linalg.norm(np.diff(line, axis=0), axis=1)
+        assert pace.min() > 0.6 and pace.max() < 1.4

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bozzetto.figure.eyes import eye_pieces, mouth_pieces
 from bozzetto.figure.piece import Person
 from bozzetto.figure.skin import resting_expression, skin_material, skin_piece
 from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec
+from bozzetto.geometry import vertex_normals
 
 CLOTHES = {"top": Garment("t-shirt", Colour("red", "#c0302b")), "bottom": Garment("jeans", Colour("blue", "#2f5597"))}
 NOTHING_HIDDEN = np.zeros(len(load_body().parts["body"].faces), bool)
@@ -154,3 +156,45 @@ def test_resting_expressions_name_shapes_of_the_body():
     for expression in ("neutral", "smiling", "laughing", "sad", "angry", "surprised"):
         weights = resting_expression(replace(FaceSpec(), expression=expression))
         assert weights and all(name in known and 0 < weight <= 1 for name, weight in weights.items())
+
+
+def test_fronts_of_teeth_are_lit_as_one():
+    someone, body = person(), load_body()
+    teeth = mouth_pieces(someone)[0]
+    first, stop = body.parts["upper-teeth"].start, body.parts["lower-teeth"].stop
+    normals = vertex_normals(teeth.vertices, teeth.faces)
+    corners = teeth.vertices[teeth.faces]
+    facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing /= np.linalg.norm(facing, axis=1, keepdims=True)
+    front = facing[:, 2] > 0.9
+    assert front.sum() > 10
+    agree = (normals[teeth.faces[front]] * facing[front, None]).sum(-1)
+    assert agree.min() > 0.7  # no front is shaded by the edge below it
+    assert len(teeth.vertices) < 2 * (stop - first)  # cut along edges, not into triangles
+
+
+def test_eyes_do_not_glow_out_of_dark_faces():
+    dark, pale = (
+        np.quantile(eye_pieces(person(FaceSpec(skin=Colour("some", skin))))[0].material.albedo[..., 1], 0.8)
+        for skin in ("#33211b", "#f0d2c1")
+    )
+    assert 0.6 * pale < dark < 0.9 * pale
+
+
+def test_stubble_fades_in_upwards():
+    """Down the cheek, from none to all of it, no step is more than a third of the whole."""
+    heights = np.linspace(0.625, 0.565, 21)
+    shades = []
+    for high, low in pairwise(heights):
+
+        def cheek(position, normal, island, high=high, low=low):
+            x, y, z = np.abs(position[:, 0]), position[:, 1], position[:, 2]
+            return (island == ISLANDS.index("head")) & (x > 0.05) & (z > 0.07) & (y < high) & (y > low)
+
+        bare, rough = (
+            texels(person(FaceSpec(beard=beard), presentation="man"), cheek).mean()
+            for beard in ("moustache", "stubble")
+        )
+        shades.append(bare - rough)
+    assert max(shades) > 15
+    assert np.abs(np.diff(shades)).max() < 0.34 * max(shades)

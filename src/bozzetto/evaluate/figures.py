@@ -110,7 +110,7 @@ def poke_through(figure: Figure, posture: Posture, azimuths: Sequence[float] = A
     layers = figure.avatar.layers
     vertices = posed(figure.avatar, posture)
     names = figure.avatar.skeleton.names
-    skin = [i for i, layer in enumerate(layers) if layer.name == "skin"]
+    skin = [i for i, layer in enumerate(layers) if layer.name in ("skin", "body")]  # a statue's is no skin
     cloth = [i for i, layer in enumerate(layers) if layer.name in GARMENTS]
     if not cloth or not skin:
         return Poke(0, 0)

@@ -1,6 +1,6 @@
 """Fabric: pattern sheets true to scale, folds, weave and sewing as textures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from bozzetto.figure.grain import Grain
 from bozzetto.figure.shells import (
     ANKLE,
     BACK,
@@ -22,14 +23,11 @@ from bozzetto.figure.shells import (
     LEG_LEFT,
     LEG_RIGHT,
     LOWER_ARM,
-    SIDE_Z,
     SLEEVE,
     UPPER_ARM,
-    chart,
-    panel_coordinates,
+    smooth_step,
 )
 from bozzetto.figure.spec import Garment
-from bozzetto.kept import kept
 from bozzetto.types import Material
 
 Weave: TypeAlias = Literal["jersey", "poplin", "denim", "twill", "knit", "wool", "leather", "smooth"]
@@ -120,6 +118,8 @@ class Make:
     """Fly, pockets and double seams."""
     lap: float | None = None
     """Across the front, where one side of a wrapped garment ends over the other."""
+    pouch: float | None = None
+    """Height from which a pocket for both hands lies on the front."""
     variant: int = 0
 
 
@@ -249,8 +249,6 @@ def _folds(
             near = np.abs(packets[:, 0] + shift) < _HALF[panel] + 0.15
             _packets(field, float(u[0]), float(v[0]), pixel, packets[near] + [shift, 0, 0, 0, 0, 0, 0])
         _ridges(field, sharp if which else 1.0, out)
-    if panel == SLEEVE:  # the elbow's point draws this one line over its whole width
-        out *= 1 - np.exp(-(((v + UPPER_ARM) / 0.007) ** 2)).astype(np.float32)[:, None]
     return out
 
 
@@ -441,11 +439,19 @@ def _sew(t: _Tailor, make: Make) -> None:
             where, column, row = t.box(side - 0.005, side + 0.005, -1.0, 0.34)
             t.groove(where, column - side + 0 * row)
     if t.panel == SLEEVE:
+        for side in (0.055 * np.pi, -0.055 * np.pi):
+            where, column, row = t.box(side - 0.005, side + 0.005, -1.0, 0.0)
+            t.groove(where, column - side + 0 * row)
         where, column, row = t.box(*whole, -0.09, 0.03)
         at = np.interp(t.u, *_ARMHOLE).astype(np.float32)[None, :]
         t.groove(where, row - at, 0.0011)
         if make.weave in ("poplin", "denim", "twill", "leather"):
             t.stitch(where, row - at + 0.006, column + 0 * row)
+    if make.pouch is not None and t.panel == FRONT:
+        where, column, row = t.box(-0.14, 0.14, make.pouch, 0.16)
+        inside = pouch(column, row)
+        t.step(where, inside, 0.0016)
+        t.stitch(where, inside - 0.005, column + row)
     if make.lap is not None and t.panel == FRONT:
         where, column, row = t.box(make.lap - 0.02, 0.27, -1.0, 0.13)
         t.step(where, make.lap + 0.10 * (0.13 - row) - column, 0.0016)
@@ -457,6 +463,11 @@ def _sew(t: _Tailor, make: Make) -> None:
             else:
                 t.stitch(where, column - offset + 0 * row, row + 0 * column)
         (_jeans if make.jeans else _slacks)(t, make)
+
+
+def pouch(u: Float[ndarray, "*#s"], v: Float[ndarray, "*#s"]) -> Float[ndarray, "*s"]:
+    """Metres inside the outline of a pocket for both hands, at pattern coordinates of the front."""
+    return np.minimum(0.122 - 0.06 * smooth_step((v - 0.06) / 0.08) - np.abs(u), 0.145 - v)
 
 
 _ARMHOLE = (
@@ -654,59 +665,6 @@ class Scale:
     across: float
     sleeve: float
     up: float
-    flare: Callable[[Float[ndarray, "h"]], Float[ndarray, "h"]] = np.ones_like
-    """How much wider than at the waist the cloth is, by height on the mean person."""
-
-
-@kept(lambda panel: f"widths-{panel}")
-def _widths(panel: int) -> tuple[Float[ndarray, "u"], Float[ndarray, "v"], Float[ndarray, "v u"]]:
-    """Pattern coordinates across and up, and the true distance across the mean person's surface at each.
-
-    Measured from the middle of the front or back, as cloth is cut: patterns are straight there, and meet the side seams
-    as they may.
-    """
-    from scipy.interpolate import griddata
-
-    here = chart("low")
-    x, y, z = here.rest.T
-    if panel in (FRONT, BACK):
-        mine = (here.armhole > -0.01) & ((z > SIDE_Z - 0.01) if panel == FRONT else (z < SIDE_Z + 0.01)) & (y > -0.15)
-        us, vs, middles = np.linspace(-0.245, 0.245, 50), np.linspace(-0.10, 0.46, 29), (0.0,)
-    else:
-        mine = (x > -1e-6 if panel == LEG_LEFT else x < 1e-6) & (y < 0.20) & (y > -0.80) & (here.arm == 0)
-        us, vs, middles = np.linspace(-0.27, 0.27, 55), np.linspace(-0.78, 0.18, 33), (-0.0425 * np.pi, 0.0425 * np.pi)
-    coordinates = panel_coordinates(here.rest[mine], panel)
-    grid = np.stack(np.meshgrid(us, vs), 2)
-    points = griddata(coordinates, here.rest[mine], grid, "linear")
-    nearest = griddata(coordinates, here.rest[mine], grid, "nearest")
-    points = np.where(np.isnan(points), nearest, points)
-    points = ndimage.gaussian_filter(points, (1.0, 1.0, 0), mode="nearest")
-    steps = np.linalg.norm(np.diff(points, axis=1), axis=2).clip(0.4 * (us[1] - us[0]))
-    arc = np.concatenate([np.zeros((len(vs), 1)), np.cumsum(steps, 1)], 1)
-    out = np.empty_like(arc)
-    for row, distance in enumerate(arc):
-        starts = np.interp(middles, us, distance)
-        out[row] = distance - np.where(us < 0, starts[0], starts[-1])
-    return us, vs, out
-
-
-def _across(kind: str, panel: int, u: Float[ndarray, "w"], v: Float[ndarray, "h"], scale: Scale) -> ndarray:
-    """True distance across at each point of a pattern piece, metres."""
-    if panel == SLEEVE:
-        return (u * scale.sleeve)[None, :].astype(np.float32)
-    us, vs, table = _widths(panel)
-    wider = scale.flare(v)
-    if panel in (FRONT, BACK):
-        worn = v[wider == 1]  # what hangs free keeps the outline it left the body with
-        level = np.maximum(v, worn.min() if len(worn) else 0.0)
-    else:
-        level = v if kind == "leggings" else np.maximum(v, -0.25)  # trousers hang from the thigh
-    row = np.clip((level - vs[0]) / (vs[1] - vs[0]), 0, len(vs) - 1.001)
-    column = np.clip((u - us[0]) / (us[1] - us[0]), 0, len(us) - 1.001)
-    i, fy = row.astype(int), (row % 1)[:, None]
-    lines = ((table[i] * (1 - fy) + table[i + 1] * fy) * (wider * scale.across)[:, None]).astype(np.float32)
-    j, fx = column.astype(int), (column % 1).astype(np.float32)
-    return lines[:, j] * (1 - fx) + lines[:, j + 1] * fx
 
 
 def pattern_share(
@@ -717,18 +675,17 @@ def pattern_share(
     scale: Scale,
     seed: int,
     blocks: Literal["sleeves", "yoke", "hem"] = "sleeves",
-    across: Float[ndarray, "#h w"] | None = None,
+    laid: tuple[Float[ndarray, "h w"], Float[ndarray, "h w"]] | None = None,
 ) -> Float[ndarray, "#h #w"]:
     """How much of the second colour lies at each point of a pattern piece, 0 to 1.
 
     Args:
         blocks: Where a two-tone garment has its second colour.
-        across: True distance across; that of flat cloth when None.
+        laid: Metres of cloth across and up at each point; those of flat cloth when None.
     """
     rng = np.random.default_rng([seed, 77])
     size = float(np.clip(scale.up, 0.6, 1.1)) ** 0.5
-    x = u[None, :].astype(np.float32) if across is None else across
-    y = (v * scale.up)[:, None].astype(np.float32)
+    x, y = (u[None, :].astype(np.float32), (v * scale.up)[:, None].astype(np.float32)) if laid is None else laid
     soft = 0.0008
 
     def stripes(position: ndarray, pitch: float, width: float) -> ndarray:
@@ -763,7 +720,8 @@ def pattern_share(
         above = np.clip((v - edge) / soft + 0.5, 0, 1)[:, None]
         return np.zeros((1, 1)) if panel == SLEEVE else above if blocks == "yoke" else 1 - above
     if kind == "print":
-        return _print(garment.kind, panel, x, y, scale, rng)
+        chest = float(y[np.abs(v - 0.27).argmin(), 0 if laid is None else np.abs(u).argmin()])
+        return _print(garment.kind, panel, x, y, chest, scale, rng)
     return np.zeros((1, 1))
 
 
@@ -773,7 +731,13 @@ _WORDS = ("NORTH", "STUDIO", "ATLAS", "WILD", "07", "84", "23")
 
 
 def _print(
-    kind: str, panel: int, x: Float[ndarray, "#h w"], y: Float[ndarray, "h 1"], scale: Scale, rng: np.random.Generator
+    kind: str,
+    panel: int,
+    x: Float[ndarray, "#h w"],
+    y: Float[ndarray, "h #w"],
+    middle: float,
+    scale: Scale,
+    rng: np.random.Generator,
 ) -> Float[ndarray, "#h #w"]:
     """A picture on the chest, or a small figure all over in rows, each shifted by half."""
     motif, chest, word = int(rng.integers(6)), rng.random() < 0.6, int(rng.integers(len(_WORDS)))
@@ -781,7 +745,7 @@ def _print(
         if panel != FRONT:
             return np.zeros((1, 1))
         size = 0.115 * scale.up  # half a side
-        return _stamp(_graphic(motif, _WORDS[word]), x / size, (y - 0.27 * scale.up) / size)
+        return _stamp(_graphic(motif, _WORDS[word]), x / size, (y - middle) / size)
     pitch = float(rng.choice([0.048, 0.060, 0.075])) * scale.up**0.5
     row = np.floor(y / (0.87 * pitch))
     place = x / pitch + 0.5 * (row % 2)
@@ -937,12 +901,20 @@ def _figure(motif: int) -> Float[ndarray, "n n"]:
 
 
 def cloth(
-    sheet: Sheet, garment: Garment, make: Make, scale: Scale, seed: int, relief: bool, double_sided: bool = False
+    sheet: Sheet,
+    garment: Garment,
+    make: Make,
+    scale: Scale,
+    seed: int,
+    relief: bool,
+    double_sided: bool = False,
+    grains: Mapping[int, Grain] | None = None,
 ) -> Material:
     """The material of a garment.
 
     Args:
         relief: Whether to give a normal map.
+        grains: How each pattern piece lies flat, for its pattern; as the sheet has it when None.
     """
     drawing = draw(sheet, make, relief)
     first = np.array(garment.colour.srgb, np.float32) * 255
@@ -955,10 +927,8 @@ def cloth(
         blocks = ("yoke" if seed % 2 else "sleeves") if sleeved else "hem"
         for place in sheet.places:
             rows, columns, u, v = sheet.window(place)
-            across = None
-            if garment.pattern in ("vertical stripes", "plaid", "dots", "print"):
-                across = _across(garment.kind, place[0], u, v, scale)
-            share[rows, columns] = pattern_share(garment, place[0], u, v, scale, seed, blocks, across)
+            laid = None if grains is None else grains[place[0]].at(u, v)
+            share[rows, columns] = pattern_share(garment, place[0], u, v, scale, seed, blocks, laid)
     thread = first * 0.86 + (12 if first.mean() < 60 else 0)
     ground, fade = first, drawing.fade
     if make.weave == "denim":

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import (
     binary_closing,
     binary_erosion,
@@ -15,8 +16,9 @@ from scipy.ndimage import (
     maximum_filter,
     minimum_filter,
 )
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, cKDTree
 
+from bozzetto.figure.atlas import skin_faces
 from bozzetto.figure.cloth import Scale, pattern_share
 from bozzetto.figure.fitted import (
     Box,
@@ -87,8 +89,8 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
         at, radius = _directions(points - middle)
         np.minimum.at(nearest, tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]]), radius)
     covered = np.pad(nearest < 9, ((0, 0), (8, 8)), mode="wrap")
-    # A headband, narrower than twice the margin, only presses.
-    margin = 3 if all(hat.name == "headband" for hat in hats) else 2
+    band = all(hat.name == "headband" for hat in hats)
+    margin = 3 if band else 2  # a headband, narrower than twice the margin, only presses
     covered = binary_erosion(binary_closing(covered, iterations=2), iterations=margin, border_value=1)
     deep = binary_erosion(covered, iterations=3, border_value=1)[:, 8:-8]
     covered = covered[:, 8:-8]
@@ -98,8 +100,8 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     scalp = radius[near].mean(1).reshape(_ROWS, _COLUMNS)
     # Metres above the scalp; beyond the rim hair swells again.
     room = minimum_filter(np.maximum(nearest - scalp, 0.003), 3, mode=("nearest", "wrap")) - 0.002
-    for _ in range(8):
-        room = np.minimum(room, minimum_filter(room, 3, mode=("nearest", "wrap")) + 0.004)
+    for _ in range(8 if band else 14):
+        room = np.minimum(room, minimum_filter(room, 3, mode=("nearest", "wrap")) + (0.005 if band else 0.0025))
     at, radius = _directions(person.vertices[_ears()] - middle)
     ears = np.zeros_like(scalp)
     np.maximum.at(ears, tuple((at + 0.5).astype(int) % [[_ROWS], [_COLUMNS]]), radius)
@@ -153,19 +155,31 @@ def _piece(person: Person, garment: Garment, clothes: Sequence[Piece]) -> Piece:
     if kind == "belt":
         bottom = person.spec.bottom
         variant = int(bottom is None or bottom.kind.endswith("skirt"))
+    if kind in ("glasses", "sunglasses"):
+        shape = _glasses(person, kind, variant)
+        rigid = rigid_weights(person.body, "head", len(shape.vertices))
+        return Piece(
+            kind, shape.vertices.astype(np.float32), shape.faces, shape.uvs, *rigid, _material(person, garment)
+        )
     thing = _thing(kind, variant, person.detail == "low")
     vertices = thing.fitted.on(person)
+    if kind in ("tie", "bow tie"):
+        vertices = _to_collar(person, vertices, clothes)
     if thing.normals is not None:
         below = [piece for piece in clothes if piece.name != "outer" or kind not in ("belt", "tie", "bow tie")]
         guess = np.full(len(vertices), _clearance(person, kind), np.float32)
+        if thing.tight is not None and below:
+            vertices = _taut(vertices, thing.tight, below)
         heights = _above(vertices, thing.normals, below, guess) if below else guess
-        if len(below) < len(clothes):  # flat under a jacket
+        if thing.tight is not None and below:
+            heights = heights * (thing.tight == 0)
+        if len(below) < len(clothes) and thing.tight is None:  # flat under a jacket
             heights = heights - np.float32(0.004)
         vertices = vertices + thing.normals * heights[:, None]
+    if thing.above is not None:
+        vertices = _snug(person, thing, vertices)
     if thing.rows is not None:
         vertices = _hang(vertices, thing.rows)
-    if thing.touch is not None:
-        vertices = _rest_on_nose(person, vertices, thing.touch)
     shape = thing.fitted.shape
     faces, uvs = shape.faces, shape.uvs
     over = [piece for piece in clothes if piece.name == "outer"]
@@ -191,6 +205,70 @@ def _clearance(person: Person, kind: str) -> float:
     if kind in ("tie", "bow tie"):
         return (0.016 if spec.outer is None else 0.022) * size
     return (0.018 if spec.outer is None else 0.03) * size
+
+
+def _to_collar(person: Person, vertices: Float[ndarray, "v 3"], clothes: Sequence[Piece]) -> Float[ndarray, "v 3"]:
+    """A tie lowered or raised so that its knot begins at the upper edge of the shirt in front."""
+    size = person.spec.body.height / 1.7
+    top = vertices[vertices[:, 1].argmax()]
+    for piece in clothes:
+        if piece.name == "top":
+            v = piece.vertices
+            ahead = (np.abs(v[:, 0] - top[0]) < 0.02 * size) & (v[:, 2] > top[2] - 0.03 * size)
+            if ahead.any():
+                edge = float(np.quantile(v[ahead, 1], 0.995))
+                move = np.clip(edge - 0.001 - top[1], -0.06 * size, 0.02 * size)
+                return vertices + np.array([0, move, 0], np.float32)
+    return vertices
+
+
+def _taut(vertices: Float[ndarray, "v 3"], tight: Int[ndarray, "v"], below: Sequence[Piece]) -> Float[ndarray, "v 3"]:
+    """A strap drawn tight round whatever is at its height, and a buckle or bow as far before it as it was.
+
+    Args:
+        tight: As in ``Thing``.
+    """
+    band = tight == 2
+    middle = (vertices[band].max(0) + vertices[band].min(0)) / 2
+    bins = 60
+
+    def polar(points: Float[ndarray, "n 3"]) -> tuple[ndarray, ndarray]:
+        x, z = (points - middle)[:, [0, 2]].T
+        return np.arctan2(x, z), np.hypot(x, z)
+
+    turn, radius = polar(vertices)
+    column = np.floor((turn / (2 * np.pi) + 0.5) * bins).astype(int) % bins
+    many = np.bincount(column[band], minlength=bins)
+    height = np.bincount(column[band], vertices[band, 1], bins) / np.maximum(many, 1)
+    height = np.where(many > 0, height, middle[1])
+    over = (vertices[:, 1] > height[column]).astype(int)
+    strap = np.full((2, bins), np.inf)  # its inner side below and above
+    np.minimum.at(strap, (over[band], column[band]), radius[band])
+    strap = np.where(np.isfinite(strap), strap, strap[:, np.isfinite(strap).all(0)].mean())
+    points = np.concatenate(
+        [part for piece in below for part in (piece.vertices, piece.vertices[piece.faces].mean(1))]
+    ).astype(np.float64)
+    points = points[np.abs(points[:, 1] - middle[1]) < 0.06]
+    cloth, reach = polar(points)
+    at = np.floor((cloth / (2 * np.pi) + 0.5) * bins).astype(int) % bins
+    half = 0.016 * np.ptp(vertices[band, 0]) / 0.3
+    points = points[(np.abs(points[:, 1] - height[at]) < half) & (reach < radius[band].max() + 0.06)]  # no sleeves
+    if len(points) < 3 * bins:
+        return vertices
+    edges = ConvexHull((points - middle)[:, [0, 2]]).equations
+    along = np.stack([np.sin(turn), np.cos(turn)], 1) @ edges[:, :2].T
+    wound = np.where(along > 1e-6, -edges[:, 2] / np.maximum(along, 1e-6), np.inf).min(1) + 0.0012
+    around = (np.arange(3 * bins) + 0.5) / bins - 1.5
+    low, high = (
+        np.interp(turn / (2 * np.pi), around, np.tile(gaussian_filter1d(e, 1.0, mode="wrap"), 3)) for e in strap
+    )
+    level = np.clip(0.5 + (vertices[:, 1] - height[column]) / (2 * half), 0, 1)
+    inner = low + (high - low) * level
+    share = (wound + np.maximum(radius - inner, 0)) / np.maximum(radius, 1e-6)
+    share = np.where(tight > 0, share, 1)
+    out = vertices.copy()
+    out[:, [0, 2]] = middle[[0, 2]] + (vertices - middle)[:, [0, 2]] * share[:, None]
+    return out
 
 
 def _above(
@@ -285,7 +363,7 @@ def _behind(
     np.minimum.at(inner, (row[near], column[near]), radius[near])
     covered = np.pad(np.isfinite(inner), ((0, 0), (8, 8)), mode="wrap")
     deep = binary_erosion(binary_closing(covered, iterations=2), iterations=3, border_value=1)[:, 8:-8][at, beside]
-    inner = minimum_filter(inner, 3, mode=("nearest", "wrap"))
+    inner = np.where(np.isfinite(inner), minimum_filter(inner, 3, mode=("nearest", "wrap")), np.inf)
     share = np.minimum((inner[at, beside] - 0.002) / reach, 1)
     out = vertices.copy()
     out[:, [0, 2]] = middle[[0, 2]] + (vertices - middle)[:, [0, 2]] * share[:, None]
@@ -309,29 +387,7 @@ def _hang(vertices: Float[ndarray, "v 3"], rows: Int[ndarray, "v"]) -> Float[nda
     return out
 
 
-def _rest_on_nose(person: Person, vertices: Float[ndarray, "v 3"], touch: "Touch") -> Float[ndarray, "v 3"]:
-    """Glasses moved forward until their front is free of the face."""
-    skin = person.vertices[touch.skin]
-    depth = vertices[touch.vertices, None] - skin
-    close = np.hypot(depth[..., 0], depth[..., 1]) < 0.006
-    behind = np.where(close, skin[..., 2] + 0.0012 - vertices[touch.vertices, None, 2], -1).max()
-    forward = float(np.clip(behind, -0.02, 0.02))
-    out = vertices.copy()
-    out[:, 2] += touch.share * forward
-    return out
-
-
 # ------------------------------------------------------------------------------------------------- canonical things
-
-
-@dataclass(frozen=True, eq=False)
-class Touch:
-    """Where glasses may meet the face."""
-
-    vertices: Int[ndarray, "k"]
-    skin: Int[ndarray, "k n"]
-    share: Float[ndarray, "v"]
-    """Of a forward push: all at the front, none at the ears."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,13 +399,16 @@ class Thing:
     """Directions in which clothes below push it out."""
     rows: Int[ndarray, "v"] | None = None
     """Rows of hanging cloth from above; -1 does not hang."""
-    touch: Touch | None = None
+    tight: Int[ndarray, "v"] | None = None
+    """2 on a strap that is drawn tight round the waist, 1 on what is fixed to it, 0 elsewhere."""
+    above: Float[ndarray, "v"] | None = None
+    """Of a hat: metres above the mean adult's scalp, seen from the skull's middle."""
+    middle: Float[ndarray, "a"] | None = None
+    """Of a hat: the skull's middle as a linear map of the anchors."""
 
 
 @cache
 def _thing(kind: str, variant: int, low: bool) -> Thing:
-    if kind in ("glasses", "sunglasses"):
-        return _glasses(kind, variant, low)
     if kind in ("cap", "beanie", "brimmed hat", "top hat", "helmet", "headband"):
         return _hat(kind, low)
     if kind == "gloves":
@@ -383,9 +442,13 @@ def _skull() -> ndarray:
     return np.flatnonzero(inside)
 
 
-def _radius(directions: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
-    """Distance of the scalp from the skull's middle."""
-    points = mean_person().vertices[_skull()] - HEAD
+def _radius(directions: Float[ndarray, "*n 3"], points: Float[ndarray, "k 3"] | None = None) -> Float[ndarray, "*n"]:
+    """Distance of the scalp from the skull's middle.
+
+    Args:
+        points: Of the scalp, from there; the mean adult's when None.
+    """
+    points = mean_person().vertices[_skull()] - HEAD if points is None else points
     length = np.linalg.norm(points, axis=1)
     distance, near = cKDTree(points / length[:, None]).query(directions.reshape(-1, 3), k=10)
     share = 1 / (distance + 0.05) ** 2
@@ -429,17 +492,17 @@ def _hat(kind: str, low: bool) -> Thing:
         lines = [_rim(turn, front + h, back + h) for h in np.linspace(low_by, high_by, 5)]
         direction = np.stack(lines)
         radius = gaussian_filter1d(_radius(direction), 1.2, axis=1, mode="wrap")
-        bulge = thick * np.array([0.55, 1, 1.05, 1, 0.55])[:, None]
+        bulge = thick * np.array([0.5, 1, 1.05, 1, 0.5])[:, None]
         return shell(direction, radius + gap, radius + gap + bulge, box)
 
     if kind == "headband":
-        return _on_head([band(-0.016, 0.018, 1.778, 1.742, 0.004, 0.003, (0, 0, 1, 0.09))])
+        return _on_head([band(-0.016, 0.018, 1.778, 1.742, 0.003, 0.0026, (0, 0, 1, 0.09))])
     if kind == "cap":
         direction, radius, up = _dome(turn, rows, 1.774, 1.708)
         before = (0.5 + 0.5 * np.cos(turn)) ** 1.5
-        lift = 0.0065 - 0.0005 * before + 0.003 * step(0, 0.3, up)[:, None]
+        lift = 0.0042 + 0.0053 * step(0, 0.3, up)[:, None] - 0.0005 * before
         lift = lift + 0.011 * (np.abs(np.sin(np.pi * up**1.1)) ** 1.3)[:, None] * before
-        shapes.append(shell(direction, radius + lift - 0.002, radius + lift))
+        shapes.append(shell(direction, radius + lift - 0.0016, radius + lift))
         shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0095, 0]))]
     elif kind == "beanie":
         direction, radius, up = _dome(turn, rows, 1.770, 1.700)
@@ -454,13 +517,13 @@ def _hat(kind: str, low: bool) -> Thing:
             * np.sin(np.pi * np.clip(up * 0.5 + 0.2, 0, 1))[:, None]
         )
         crest = crest * (1 - step(0.9, 1.0, up))[:, None] + 0.006 * step(0.9, 1.0, up)[:, None]
-        swell = radius + 0.015 + 0.006 * np.sin(np.pi * up / 2)[:, None]
+        swell = radius + 0.008 + 0.013 * step(0, 0.35, up)[:, None]
         shapes.append(shell(direction, swell - 0.005, swell + crest))
-        shapes.append(band(-0.008, 0.010, 1.768, 1.700, 0.015, 0.0065, (0.2, 0.6, 0.5, 0.7)))
+        shapes.append(band(-0.008, 0.010, 1.768, 1.700, 0.0045, 0.0065, (0.2, 0.6, 0.5, 0.7)))
         if not low:
             for angle in np.linspace(0, 2 * np.pi, 14, endpoint=False):
                 at = _rim(np.array([angle]), 1.770, 1.702)
-                spot = (HEAD + at * (_radius(at) + 0.0215)[:, None])[0]
+                spot = (HEAD + at * (_radius(at) + 0.0115)[:, None])[0]
                 shapes.append(_ball(spot, np.full(3, 0.0032), METAL, 8))
     else:
         shapes += _blocked_hat(kind, turn)
@@ -484,7 +547,7 @@ def _visor(low: bool) -> Shape:
     """A cap's peak."""
     turn = np.linspace(-1.12, 1.12, 11 if low else 33)
     rim = _rim(turn, 1.777, 1.711)
-    start = HEAD + rim * (_radius(rim) + 0.0045)[:, None]
+    start = HEAD + rim * (_radius(rim) + 0.0030)[:, None]
     reach = np.cos(turn / 1.12 * np.pi / 2) ** 0.55
     rows = []
     for t in np.linspace(0, 1, 7):
@@ -553,6 +616,12 @@ def _blocked_hat(kind: str, turn: Float[ndarray, "c"]) -> list[Shape]:
     return shapes
 
 
+def _ring(shape: Shape) -> Shape:
+    """A closed tube whose ends are one, so that no seam is lit."""
+    _, first, one = np.unique(np.round(shape.vertices, 6), axis=0, return_index=True, return_inverse=True)
+    return Shape(shape.vertices[first], one.ravel()[shape.faces], shape.uvs)
+
+
 def _smooth(path: Float[ndarray, "n 3"], count: int, sigma: float) -> Float[ndarray, "m 3"]:
     """So many points along a path, its corners rounded."""
     fine = np.linspace(0, len(path) - 1, count)
@@ -564,72 +633,198 @@ def _on_head(shapes: list[Shape]) -> Thing:
     person = mean_person()
     shape = join(*(outside(each) for each in shapes))
     anchors = _skull()[::2]
-    carry = carrier(shape.vertices, person.vertices[anchors].astype(np.float64), 0.035, 0.9)
-    return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))))
+    at = person.vertices[anchors].astype(np.float64)
+    carry = carrier(shape.vertices, at, 0.035, 0.9)
+    fitted = Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices)))
+    offset = shape.vertices - HEAD
+    above = np.linalg.norm(offset, axis=1) - _radius(unit(offset))
+    return Thing(fitted, above=above.astype(np.float32), middle=carrier(HEAD[None], at, 0.035, 0.0)[0])
 
 
-def _glasses(kind: str, variant: int, low: bool) -> Thing:
-    """Two rims, a bridge with pads, and temples over the ears; dark lenses for sunglasses."""
+def _snug(person: Person, thing: Thing, vertices: Float[ndarray, "v 3"]) -> Float[ndarray, "v 3"]:
+    """A hat whose rim and band lie as far off this head as off the mean adult's; crown, peak and brim follow."""
+    assert thing.above is not None and thing.middle is not None and isinstance(thing.fitted, Fitted)
+    middle = thing.middle @ person.vertices[thing.fitted.anchors]
+    offset = vertices - middle
+    length = np.linalg.norm(offset, axis=1)
+    towards = offset / length[:, None]
+    scalp = _radius(towards, person.vertices[_skull()] - middle)
+    size = float(scalp.mean() / _radius(towards[::16]).mean())
+    wanted = scalp + thing.above * min(size, 1.25)
+    share = 1 - step(0.012, 0.03, thing.above)
+    _, near = cKDTree(vertices).query(vertices, k=16)
+    shift = (share * (wanted - length))[near].mean(1)
+    return (vertices + towards * shift[:, None]).astype(np.float32)
+
+
+@cache
+def _glasses_see() -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """Body vertices that glasses go by: the face's front, both sides of the head without ears, eyes and lashes."""
     person = mean_person()
+    body = person.body
+    stop = body.parts["body"].stop
+    v, normal = person.vertices, vertex_normals(person.vertices, body.parts["body"].faces)
+    main = body.skin_joints[np.arange(len(v)), body.skin_weights.argmax(1)]
+    eyes = np.isin(main, [body.joint_names.index(f"eye.{side}") for side in "LR"])
+    skin = np.zeros(len(v), bool)
+    skin[np.unique(body.parts["body"].faces[skin_faces(body)])] = True
+    skin &= ~eyes
+    front = skin & (v[:, 2] > 0.085) & (v[:, 1] > 1.672) & (v[:, 1] < 1.785) & (normal[:, 2] > 0.12)
+    side = skin & (v[:, 2] > 0.0) & (v[:, 2] < 0.15) & (v[:, 1] > 1.69) & (v[:, 1] < 1.775) & (np.abs(v[:, 0]) > 0.045)
+    side &= normal[:, 0] * np.sign(v[:, 0]) > 0.25
+    side[_ears()] = False
+    lashes = np.concatenate([np.arange(p.start, p.stop) for name, p in body.parts.items() if "lashes" in name])
+    inside = np.flatnonzero(eyes[:stop] & (v[:stop, 2] > 0.12))
+    return np.flatnonzero(front), np.flatnonzero(side), inside, lashes
+
+
+_EAR = np.array([[0.0782, 1.7272, 0.0510], [0.0795, 1.7205, 0.0375], [0.0772, 1.7060, 0.0290]])
+"""Where a temple lies on the left ear's root and behind it, on the mean adult."""
+
+
+@cache
+def _ear_anchors() -> tuple[Int[ndarray, "2 3 k"], Float[ndarray, "2 3 3"]]:
+    """Skin vertices about ``_EAR`` on both sides, and how far off their middle each place is."""
+    person = mean_person()
+    v = person.vertices[: person.body.parts["body"].stop]
+    places = np.stack([_EAR, _EAR * [-1, 1, 1]])
+    _, near = cKDTree(v).query(places, k=8)
+    return near, places - v[near].mean(2)
+
+
+def _glasses(person: Person, kind: str, variant: int) -> Shape:
+    """Two rims before the eyes, a bridge with pads on the nose, temples along the head to the ears and over them.
+
+    The front keeps its form and takes its size from the eyes; dark lenses for sunglasses.
+    """
+    low = person.detail == "low"
     sun = kind == "sunglasses"
+    mean = mean_person()
+    front, side, inner, lashes = _glasses_see()
+    v = person.vertices.astype(np.float64)
+    eyes = np.stack([person.joint(f"eye.{each}") for each in "LR"]).astype(np.float64)
+    middle = eyes.mean(0)
+    apart = (eyes[0, 0] - eyes[1, 0]) / (mean.joint("eye.L")[0] - mean.joint("eye.R")[0])
+    opening = np.ptp(v[lashes][v[lashes, 0] > middle[0], 0]) / np.ptp(
+        mean.vertices[lashes][mean.vertices[lashes, 0] > 0, 0]
+    )
+    size = float(np.clip(0.9 * opening, apart, 1.3 * apart))
     wide, high, power = (0.0225, 0.0195, 2.1) if variant == 0 else (0.0238, 0.0170, 4.0)
     if sun:
         wide, high = wide * 1.06, high * 1.12
-    thick = 0.0014 if variant == 0 and not sun else 0.0023
+    wide, high = wide * size, high * size
+    thick = (0.0014 if variant == 0 and not sun else 0.0023) * size
+    centre = max(0.033 * apart, wide + 0.0065 * apart)
     count, sides = (16, 4) if low else (40, 8)
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+
+    def bowed(x: ndarray | float, y: ndarray | float) -> ndarray | float:
+        """Depth of the front's gently bowed and tilted surface."""
+        return -1.6 / size * x**2 + 0.10 * (y + 0.004 * size)
+
+    def face(x: ndarray | float, y: ndarray | float) -> ndarray:
+        """Points of the front, from places beside and above the middle of the eyes."""
+        return np.stack([middle[0] + x, middle[1] + y, ahead + bowed(x, y)], -1)
+
+    # As near as eyes, lashes, brows and cheeks let it: 13 mm before the eye, the rims free of the skin.
+    local = v - middle
+    sink = -0.0043 * size
+    x, y = np.abs(local[front, 0]), local[front, 1] - sink
+    below = (x > centre - wide - thick) & (x < centre + wide + thick) & (np.abs(y) < high + thick)
+    skin = front[below]
+    reach = [
+        v[inner, 2] + 0.013 * size - bowed(local[inner, 0], local[inner, 1]),
+        v[lashes, 2] + 0.0025 * size - bowed(local[lashes, 0], local[lashes, 1]),
+        v[skin, 2] + thick + 0.0008 - bowed(local[skin, 0], local[skin, 1]),
+    ]
+    ahead = float(max(each.max() for each in reach if len(each)))
+    nose = LinearNDInterpolator(v[front, :2] - middle[:2], v[front, 2])
     frame: list[Shape] = []
-
-    def face(x: ndarray, y: ndarray) -> ndarray:
-        """The front's gently bowed and tilted surface."""
-        return np.stack([x, y, 0.1585 - 1.6 * x**2 + 0.10 * (y - 1.72)], -1)
-
-    def round_(angle: ndarray) -> tuple[ndarray, ndarray]:
-        c, s = np.cos(angle), np.sin(angle)
-        x, y = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
-        return wide * x, high * y * (1 + 0.06 * x)
-
-    middle = 0.0105 + wide
-    for sign in (1, -1):
-        x, y = round_(turn)
-        path = face(sign * (middle + x), 1.718 + y)[::sign]
-        look = unit(np.stack([3.2 * path[:, 0], -0.1 + 0 * turn, 1 + 0 * turn], 1))
+    c, s = np.cos(turn), np.sin(turn)
+    rim_x, rim_y = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
+    rim_x, rim_y = wide * rim_x, high * rim_y * (1 + 0.06 * rim_x)
+    near, offset = _ear_anchors()
+    places = v[near].mean(2) + offset * apart
+    for k, sign in enumerate((1, -1)):
+        path = face(sign * (centre + rim_x), sink + rim_y)[::sign]
+        look = unit(np.stack([3.2 / size * (path[:, 0] - middle[0]), -0.1 + 0 * turn, 1 + 0 * turn], 1))
         frame.append(tube(path, thick, PLAIN, sides, closed=True, flat=1.2, up=look))
         if sun:
             shrink = np.linspace(1, 0, 5)[:, None]
-            lens = face(sign * (middle + x * shrink), 1.718 + y * shrink)
-            lens[..., 2] += 0.003 * (1 - shrink**2)
+            lens = face(sign * (centre + rim_x * shrink), sink + rim_y * shrink)
+            lens[..., 2] += 0.003 * size * (1 - shrink**2)
             shape = sheet(lens, (0.27, 0.78, 0.48, 0.98), closed=True)
             look = vertex_normals(shape.vertices, shape.faces)[:, 2].mean()
-            front = shape if look > 0 else Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
-            back = Shape(front.vertices - [0, 0, 0.0008], front.faces[:, ::-1], front.uvs[:, ::-1])
-            frame += [front, back]
-        pad = face(np.array(sign * 0.0085), np.array(1.711)) - [0, 0, 0.0035]
-        frame.append(_ball(pad, np.array([0.0016, 0.0042, 0.0028]), METAL if not sun else PLAIN, 8))
-        hinge = face(np.array(sign * (middle + wide + 0.0005)), np.array(1.7245))
-        path = np.array([
-            hinge, [sign * 0.0705, 1.7265, 0.143], [sign * 0.0765, 1.7285, 0.115], [sign * 0.0785, 1.7300, 0.085],
-            [sign * 0.0790, 1.7315, 0.060], [sign * 0.0785, 1.7290, 0.046], [sign * 0.0770, 1.7180, 0.033],
-            [sign * 0.0750, 1.7020, 0.027],
-        ])  # fmt: skip
-        path = _smooth(path, 8 if low else 26, 1.0)
-        frame.append(tube(path, thick * 0.95, PLAIN, sides, flat=1.5, up=np.tile([0, 1.0, 0], (len(path), 1))))
+            glass = shape if look > 0 else Shape(shape.vertices, shape.faces[:, ::-1], shape.uvs[:, ::-1])
+            back = Shape(glass.vertices - [0, 0, 0.0008], glass.faces[:, ::-1], glass.uvs[:, ::-1])
+            frame += [glass, back]
+        # A pad on the nose's side, where it is some millimetres behind the rim.
+        down = sink - 0.38 * high
+        across = np.linspace(0.0055, 0.011, 24) * size
+        depth = nose(sign * across, np.full(24, down))
+        depth = np.where(np.isfinite(depth), depth, middle[2])
+        inward = ahead + bowed(across, down) - depth
+        at = int(np.abs(inward - 0.0045 * size).argmin())
+        slope = np.gradient(depth, across)[at]
+        out = unit(np.array([-sign * slope, 0, 1.0]))
+        pad = np.array([middle[0] + sign * across[at], middle[1] + down, depth[at]]) + out * 0.0012 * size
+        flat = _ball(np.zeros(3), np.array([0.0014, 0.0042, 0.0027]) * size, METAL if not sun else PLAIN, 8)
+        turned = np.stack([out, [0, 1, 0], np.cross(out, [0, 1, 0])])
+        frame.append(outside(replace(flat, vertices=flat.vertices @ turned + pad)))
+        edge = int(np.abs(np.stack([rim_x + wide, rim_y - (down - sink) * 0.5], 1)).sum(1).argmin())
+        held = face(sign * (centre + rim_x[edge]), sink + rim_y[edge])
+        bent = (held + pad) / 2 - [0, 0, 0.002 * size]
+        arm = _smooth(np.stack([held, bent, pad]), 6, 0.6)
+        frame.append(tube(np.concatenate([held[None], arm, pad[None]]), 0.45 * thick + 0.0002, PLAIN, sides))
+        hinge = face(np.array(sign * (centre + wide)), np.array(sink + 0.38 * high))
+        frame.append(_temple(hinge, places[k], v[side[local[side, 0] * sign > 0]], sign, thick, low))
     arc = np.linspace(-1, 1, 9)
-    bridge = face(arc * 0.0115, 1.7235 + 0.0035 * (1 - arc**2)) + np.stack([0 * arc, 0 * arc, 0.003 * (1 - arc**2)], 1)
+    up = sink + 0.30 * high + 0.16 * high * (1 - arc**2)
+    bridge = face(arc * (centre - wide + 0.5 * thick), up)
+    ridge = nose(bridge[:, 0] - middle[0], bridge[:, 1] - middle[1]) + 1.1 * thick
+    behind = bridge[:, 2] - 0.005 * size * (1 - arc**2)
+    bridge[:, 2] = np.fmax(behind, np.where(arc**2 < 0.9, ridge, -1))
     frame.append(tube(bridge, thick * 1.05, PLAIN, sides))
-    shape = join(*frame)
-    stop = person.body.parts["body"].stop
-    v = person.vertices[:stop].astype(np.float64)
-    region = (v[:, 1] > 1.69) & (v[:, 1] < 1.765) & (v[:, 2] > -0.01)
-    anchors = np.flatnonzero(region)[::3]
-    # Only the temples follow the head's own width; the front keeps its form.
-    local = 1 - step(0.10, 0.145, shape.vertices[:, 2])
-    carry = carrier(shape.vertices, v[anchors], 0.02, 0.9 * local)
-    front = np.flatnonzero(shape.vertices[:, 2] > 0.148)[::3]
-    bulk = np.flatnonzero((v[:, 2] > 0.09) & (v[:, 1] > 1.68) & (v[:, 1] < 1.77))
-    _, near = cKDTree(v[bulk][:, :2]).query(shape.vertices[front][:, :2], k=8)
-    touch = Touch(front, bulk[near], step(0.03, 0.15, shape.vertices[:, 2]).astype(np.float32))
-    return Thing(Fitted(shape, anchors, carry, *rigid_weights(person.body, "head", len(shape.vertices))), touch=touch)
+    return join(*frame)
+
+
+def _temple(
+    hinge: Float[ndarray, "3"],
+    ear: Float[ndarray, "3 3"],
+    head: Float[ndarray, "n 3"],
+    sign: int,
+    thick: float,
+    low: bool,
+) -> Shape:
+    """From the front along the side of the head, taut, to the root of the ear and down behind it.
+
+    Args:
+        hinge: Where it leaves the front.
+        ear: On top of the ear's root, and two places behind.
+        head: Points of the head's side.
+        sign: +1 on the left.
+    """
+    share = np.linspace(0, 1, 24)
+    line = hinge + (ear[0] - hinge) * share[:, None]
+    width = LinearNDInterpolator(head[:, [2, 1]], head[:, 0] * sign)(line[:, [2, 1]])
+    free = np.where(np.isfinite(width), width + thick + 0.0008, -1.0)
+    free[0], free[-1] = hinge[0] * sign, ear[0, 0] * sign
+    hull = [0]
+    for i in range(1, len(share)):  # a taut string round what stands out
+        while len(hull) > 1:
+            a, b = hull[-2], hull[-1]
+            if (free[b] - free[a]) * (i - a) > (free[i] - free[a]) * (b - a):
+                break
+            hull.pop()
+        hull.append(i)
+    line[:, 0] = sign * np.interp(np.arange(len(share)), hull, free[hull])
+    line[:, 0] = np.where(
+        (share > 0.05) & (share < 0.95), gaussian_filter1d(line[:, 0], 1.0, mode="nearest"), line[:, 0]
+    )
+    over = _smooth(np.concatenate([line[-2:], ear[1:]]), 10, 0.9)[1:]
+    path = np.concatenate([line[:-1], over])
+    path = path[::4] if low else path
+    return tube(path, thick * 0.95, PLAIN, 4 if low else 8, flat=1.5, up=np.tile([0, 1.0, 0], (len(path), 1)))
 
 
 # ------------------------------------------------------------------------------------------------- on the torso
@@ -678,8 +873,9 @@ def _on_torso(shapes: list[Shape], rows: list[int | ndarray], legs: bool = False
     normals = unit(normals * [1, 0.35, 1])
     parts = np.repeat(np.arange(len(shapes)), [len(each.vertices) for each in shapes])
     normals[np.isin(parts, close)] *= 0.1
-    if legs:
-        normals = unit(shape.vertices * [1, 0, 1])
+    if legs:  # a front goes straight out; what lies on the shoulders, off them
+        upper = step(1.40, 1.45, shape.vertices[:, 1])[:, None]
+        normals = unit(normals * upper + unit(shape.vertices * [1, 0, 1]) * (1 - upper))
     v = person.vertices.astype(np.float64)
     carry = carrier(shape.vertices, v[anchors], 0.025)
     dense = dense_weights(person.body, shape.vertices, anchors, v)
@@ -825,7 +1021,7 @@ def _bow_tie(low: bool, band: bool) -> Thing:
 
 def _scarf(low: bool) -> Thing:
     shapes, rows = [], []
-    turn = np.linspace(0, 2 * np.pi, 20 if low else 72, endpoint=False)
+    turn = np.pi + np.linspace(0, 2 * np.pi, 20 if low else 72, endpoint=False)  # it joins behind
     rng = np.random.default_rng(5)
     sides = 8 if low else 24
     for loop, (back, front, size, out) in enumerate(((1.585, 1.545, 0.027, 0.012), (1.565, 1.517, 0.030, 0.020))):
@@ -843,10 +1039,10 @@ def _scarf(low: bool) -> Thing:
         )
         grid = shape.vertices.reshape(-1, sides, 3)
         centre = np.concatenate([ring, ring[:1]])[:, None]
-        around, along = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.r_[turn, 2 * np.pi][:, None]
+        around, along = np.linspace(0, 2 * np.pi, sides, endpoint=False), np.r_[turn, 3 * np.pi][:, None]
         fold = sum(0.06 * np.sin(k * around + m * along + rng.uniform(0, 6)) for k, m in ((5, 1), (7, -2), (4, 3)))
         grid = centre + (grid - centre) * (1 + np.asarray(fold))[..., None]
-        shapes.append(outside(Shape(grid.reshape(-1, 3), shape.faces, shape.uvs)))
+        shapes.append(_ring(outside(Shape(grid.reshape(-1, 3), shape.faces, shape.uvs))))
         rows.append(-1)
     count = 10 if low else 28
     for x, bottom, out in ((0.045, 1.19, 0.009), (-0.01, 1.27, 0.002)):
@@ -869,7 +1065,7 @@ def _scarf(low: bool) -> Thing:
     thing = _on_torso(shapes, rows)
     assert thing.normals is not None and thing.rows is not None
     # The loops' inner side may sink into a collar.
-    return replace(thing, normals=thing.normals * np.where(thing.rows < 0, np.float32(0.35), np.float32(1))[:, None])
+    return replace(thing, normals=thing.normals * np.where(thing.rows < 0, np.float32(0.7), np.float32(1))[:, None])
 
 
 def _belt(height: float, low: bool) -> Thing:
@@ -885,7 +1081,7 @@ def _belt(height: float, low: bool) -> Thing:
     inner = np.stack(lines)
     flat = unit(np.stack([inner[..., 0], 0 * inner[..., 0], inner[..., 2] - 0.02], 2))
     inner = (inner + inner.mean(0) * [1, 0, 1] + inner * [0, 1, 0]) / 2
-    strap = slab(inner + flat * 0.0042, inner, (0, 0.05, 1, 0.11), PLAIN, closed=True)
+    strap = slab(inner + flat * 0.0034, inner, (0, 0.05, 1, 0.11), PLAIN, closed=True)
     front = inner[:, 0].mean(0) + np.array([0, 0, 0.0072])
     box = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     c, s = np.cos(box), np.sin(box)
@@ -903,7 +1099,8 @@ def _belt(height: float, low: bool) -> Thing:
             around, 0.004, (0.1, 0.05, 0.2, 0.1), 6, closed=True, flat=0.35, up=np.tile(flat[0, loop], (len(around), 1))
         )
     )
-    return _on_torso(shapes, [-1] * len(shapes))
+    marks = np.repeat([2] + [1] * (len(shapes) - 1), [len(shape.vertices) for shape in shapes])
+    return replace(_on_torso(shapes, [-1] * len(shapes)), tight=marks)
 
 
 BELT = (1.095, 1.118)
@@ -959,7 +1156,7 @@ def _apron(low: bool) -> Thing:
             line = knot + np.stack([sign * path[:, 0], path[:, 1], -0.004 * np.sin(np.linspace(0, np.pi, 7))], 1)
             shapes.append(outside(tube(line, 0.0105, (0, 0.2, 0.3, 0.24), 6, flat=0.16, up=back)))
     ids += [-1] * 5
-    path = np.array([[0.068, 1.395, 0], [0.082, 1.45, 0], [0.085, 1.50, 0], [0.082, 1.54, 0]])
+    path = np.array([[0.062, 1.365, 0], [0.082, 1.45, 0], [0.085, 1.50, 0], [0.082, 1.54, 0]])
     front, out = _wrapped(path, np.tile([0.0, 0.0, 1.0], (4, 1)), 0.28)
     nape = np.array([[0.078, 1.60, 0.02], [0.064, 1.595, -0.03], [0.034, 1.575, -0.07], [0.0, 1.570, -0.09]])
     behind, away = _suit()[0].nearest(nape)
@@ -970,7 +1167,8 @@ def _apron(low: bool) -> Thing:
     line, normals = (_smooth(np.concatenate([a, a[-2::-1] * mirror]), 24 if low else 60, 2.0) for a in (half, normals))
     shapes.append(outside(tube(line, 0.011, (0, 0.2, 1.0, 0.24), 6, flat=0.18, up=unit(normals))))
     ids.append(-1)
-    return _on_torso(shapes, ids, legs=True)
+    marks = np.repeat([0, 2, 1, 1, 0, 1, 0, 0], [len(shape.vertices) for shape in shapes])
+    return replace(_on_torso(shapes, ids, legs=True), tight=marks)
 
 
 def _gloves() -> Thing:

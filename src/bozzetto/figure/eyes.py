@@ -51,7 +51,7 @@ def eye_pieces(person: Person) -> list[Piece]:
             uvs=balls.uvs,
             skin_weights=balls.skin_weights,
             skin_joints=balls.skin_joints,
-            material=Material(_paint_eye(person), roughness=0.12),
+            material=Material(_paint_eye(person), roughness=0.8),  # smoother, the lamps hide the iris
             expressions=moves,
         )
     ]
@@ -128,7 +128,7 @@ def _eye_masks(body: Body, size: int) -> dict[str, Float[ndarray, "s s 1"]]:
 def _drawn_eye(body: Body, size: int) -> dict[str, UInt16[ndarray, "s s"]]:
     """The masks of ``_eye_masks``; 65535 is one."""
     radius = eye_spheres(body)[0][3]
-    iris = 0.49 * IRIS_RADIUS / radius
+    iris = 1.05 * 0.49 * IRIS_RADIUS / radius
     at = (np.arange(size) + 0.5) / size - 0.5
     x, y = np.meshgrid(at, -at)
     r = np.hypot(x, y) / iris
@@ -171,7 +171,7 @@ def _drawn_eye(body: Body, size: int) -> dict[str, UInt16[ndarray, "s s"]]:
         "collarette": np.exp(-(((r - collarette) / 0.1) ** 2)),
         "below": ramp(-y / iris, -0.3, 0.8) * ramp(r, 0.4, 0.6) * (1 - ramp(r, 0.8, 0.95)),
         "pupil": 1 - ramp(r, 0.36 - edge, 0.40 + edge),
-        "glint": np.exp(-((((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.36) / 0.11) ** 2) ** 2)),
+        "glint": np.exp(-((((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.28) / 0.11) ** 2) ** 2)),
     }
     return {name: (np.clip(mask, 0, 1) * 65535 + 0.5).astype(np.uint16) for name, mask in masks.items()}
 
@@ -185,6 +185,8 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
     white = np.array((226, 219, 211), np.float32) + old * np.array((-9, -14, -22), np.float32)
     if age < 14:
         white = np.array((234, 231, 228), np.float32)
+    skin = float(np.mean(person.spec.face.skin.srgb))
+    white = white * float(np.interp(skin, (0.15, 0.6), (0.80, 1.0)))  # none glows out of a dark face
     picture = np.broadcast_to(white, (*masks["iris"].shape[:2], 3)).astype(np.float32)
 
     def lay(mask: str, paint: ndarray | tuple[int, int, int], strength: float) -> None:
@@ -195,16 +197,17 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
     lay("corner", (206, 148, 136), 0.62)
     lay("veins", (186, 84, 76), 0.22 + 0.2 * old)
     iris = picture
-    picture = np.broadcast_to(np.clip(colour * 0.98, 0, 255), picture.shape).astype(np.float32)
-    lay("light_fibres", np.clip(colour * 1.45 + 22, 0, 255), 0.6)
+    colour = colour * 0.84  # the sky's reflection comes on top
+    picture = np.broadcast_to(np.clip(colour, 0, 255), picture.shape).astype(np.float32)
+    lay("light_fibres", np.clip(colour * 1.35 + 8, 0, 255), 0.6)
     lay("dark_fibres", colour * 0.5, 0.7)
-    lay("collarette", np.clip(colour * (1.25, 1.08, 0.8) + (24, 14, 0), 0, 255), 0.4)
-    lay("below", np.clip(colour * 1.5 + 20, 0, 255), 0.3)
+    lay("collarette", np.clip(colour * (1.25, 1.08, 0.8) + (12, 7, 0), 0, 255), 0.4)
+    lay("below", np.clip(colour * 1.4 + 8, 0, 255), 0.3)
     lay("limbus", colour * 0.28, 0.85)
     lay("pupil", (9, 8, 9), 1.0)
     picture = iris + masks["iris"] * (picture - iris)
     lay("limbus_out", (120, 108, 104), 0.35)
-    lay("shade", (52, 32, 28), 0.72)
+    lay("shade", (52, 32, 28), 0.85)
     lay("glint", (250, 250, 250), 0.85)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
@@ -218,15 +221,23 @@ def mouth_pieces(person: Person) -> list[Piece]:
     vertices = person.vertices[start:stop] - np.array((0, 0, back), np.float32)
     # A narrower arch: MakeHuman's reaches through the corners of closed lips.
     vertices[:, 0] += -0.2 * (vertices[:, 0] - vertices[:, 0].mean())
+    small = person.detail == "low"
+    rows, faces = _cut_at_edges(body)
+    moves = {}
+    for name, (indices, offsets) in moves_between(person, start, stop).items():
+        dense = np.zeros((stop - start, 3), np.float32)
+        dense[indices] = offsets
+        moved = np.flatnonzero(np.isin(rows, indices))
+        moves[name] = (moved, dense[rows[moved]])
     teeth = Piece(
         name="teeth",
-        vertices=vertices,
-        faces=np.concatenate([upper.faces, lower.faces]) - start,
+        vertices=vertices[rows],
+        faces=faces,
         uvs=_teeth_uvs(body),
-        skin_weights=body.skin_weights[start:stop],
-        skin_joints=body.skin_joints[start:stop],
-        material=Material(_teeth_picture(person.detail == "low", person.spec.body.age > 60), roughness=0.25),
-        expressions=moves_between(person, start, stop),
+        skin_weights=body.skin_weights[start:stop][rows],
+        skin_joints=body.skin_joints[start:stop][rows],
+        material=Material(_teeth_picture(small, person.spec.body.age > 60), _teeth_bumps(small), roughness=0.25),
+        expressions=moves,
     )
     low, high = skin_stop(body), _tongue_stop(body)
     faces = body.parts["body"].faces
@@ -242,6 +253,28 @@ def mouth_pieces(person: Person) -> list[Piece]:
         expressions=moves_between(person, low, high),
     )
     return [teeth, tongue]
+
+
+@kept(lambda body: "teeth-edges")
+def _cut_at_edges(body: Body) -> tuple[Int[ndarray, "n"], Int[ndarray, "f 3"]]:
+    """Both rows of teeth with their fronts apart from the rest, so that a front is lit as one to its very edge.
+
+    Returns:
+        Of each vertex the one of the body's teeth it comes from, and the faces among the new ones.
+    """
+    parts = (body.parts["upper-teeth"], body.parts["lower-teeth"])
+    start = parts[0].start
+    faces = np.concatenate([part.faces for part in parts])
+    template = body.template.numpy()
+    corners = template[faces]
+    facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing /= np.linalg.norm(facing, axis=1, keepdims=True) + 1e-12
+    middle = corners.mean(1)
+    outward = middle - [0, 0, template[faces].reshape(-1, 3)[:, 2].min()]
+    outward = outward * [1, 0, 1] / np.linalg.norm(outward * [1, 0, 1], axis=1, keepdims=True)
+    front = (facing * outward).sum(1) > 0.6
+    keys, new = np.unique(faces * 2 + front[:, None], return_inverse=True)
+    return keys // 2 - start, new.reshape(-1, 3)
 
 
 @kept(lambda body: "teeth-uvs")
@@ -265,24 +298,37 @@ def _teeth_uvs(body: Body) -> Float[ndarray, "f 3 2"]:
 
 @kept(lambda small, old: f"teeth-{'small' if small else 'large'}-{'old' if old else 'young'}")
 def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
-    height, width = (32, 64) if small else (256, 512)
-    v, u = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
-    row = (v > 0.5).astype(int)
-    down = (v - 0.01 - 0.5 * row) / 0.48
-    angle = np.abs(u - 0.5) / 0.98 * np.pi
-    edges = np.array([0.0, 0.19, 0.35, 0.51, 0.68, 0.86, 1.15, 1.45, 1.6])
-    away = np.abs(angle[..., None] - edges).min(-1)
+    down, angle, beside = _teeth_places(small)
     # Gums scallop between the teeth.
-    tooth = np.searchsorted(edges, angle) - 1
-    middle = (edges[np.clip(tooth, 0, 8)] + edges[np.clip(tooth + 1, 0, 8)]) / 2
-    half = np.maximum((edges[np.clip(tooth + 1, 0, 8)] - edges[np.clip(tooth, 0, 8)]) / 2, 1e-3)
-    scallop = 0.30 + 0.14 * ((angle - middle) / half) ** 2
+    scallop = 0.30 + 0.14 * beside**2
     gum = np.clip((scallop - down) / 0.05 + 0.5, 0, 1)[..., None]
-    ivory = np.array((222, 206, 176) if old else (236, 229, 214), np.float32)
-    shade = 1 - 0.3 * np.exp(-((away / 0.010) ** 2)) - 0.7 * np.clip(angle - 0.75, 0, 0.75)
-    enamel = ivory * np.clip(shade, 0.08, 1)[..., None] * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
+    ivory = np.array((228, 212, 182) if old else (248, 242, 230), np.float32)
+    # Warm between them, and darker towards the cheeks.
+    gap = (0.45 * np.abs(beside) ** 12)[..., None] * np.array((0.7, 1.0, 1.15), np.float32)
+    enamel = ivory * np.clip(1 - gap - 1.5 * np.clip(angle - 0.72, 0, 0.75)[..., None], 0.06, 1)
+    enamel = enamel * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
     gums = np.array((190, 98, 92), np.float32) * (1 - 0.9 * np.clip(angle - 0.4, 0, 0.9))[..., None]
     return np.clip(enamel * (1 - gum) + gums * gum, 0, 255).astype(np.uint8)
+
+
+def _teeth_places(small: bool) -> tuple[Float[ndarray, "h w"], Float[ndarray, "h w"], Float[ndarray, "h w"]]:
+    """Of the teeth's texels: how far down from the gum, the angle along the arch, and from -1 to 1 across a tooth."""
+    height, width = (32, 64) if small else (256, 512)
+    v, u = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
+    angle = np.abs(u - 0.5) / 0.98 * np.pi
+    edges = np.array([0.0, 0.19, 0.35, 0.51, 0.68, 0.86, 1.15, 1.45, 1.6])
+    tooth = np.clip(np.searchsorted(edges, angle) - 1, 0, 7)
+    middle, half = (edges[tooth] + edges[tooth + 1]) / 2, (edges[tooth + 1] - edges[tooth]) / 2
+    return (v - 0.01 - 0.5 * (v > 0.5)) / 0.48, angle, np.clip((angle - middle) / half, -1, 1) * np.sign(u - 0.5)
+
+
+@cache
+def _teeth_bumps(small: bool) -> UInt8[ndarray, "h w 3"]:
+    """Each tooth rounded from side to side, so that a row of them is no slab."""
+    _, _, beside = _teeth_places(small)
+    bump = np.stack([0.5 * beside**3 + 0.15 * beside, np.zeros_like(beside), np.ones_like(beside)], -1)
+    bump /= np.linalg.norm(bump, axis=-1, keepdims=True)
+    return (bump * 127 + 128).astype(np.uint8)
 
 
 @cache

@@ -69,7 +69,7 @@ def face_hair_pieces(person: Person) -> list[Piece]:
     """Brows, lashes and, where there is one, the beard: pieces of those names, which move with the face."""
     spec, full = person.spec, person.detail == "full"
     hair = np.array(spec.hair.colour.srgb)
-    brown = _brow_colour(person)
+    brown = brow_colour(person)
     made_up = spec.face.lipstick is not None or spec.face.eyeshadow is not None
     grown = spec.body.presentation == "woman" and spec.body.age >= 12
     lash = 0.9 if made_up and grown else 0.75 if grown else 0.4
@@ -90,16 +90,16 @@ def is_grey(colour: Float[ndarray, "3"]) -> bool:
     return bool(np.ptp(colour) < 0.10 and 0.32 < colour.mean() < 0.80)
 
 
-def _natural(colour: Float[ndarray, "3"]) -> bool:
+def is_natural(colour: Float[ndarray, "3"]) -> bool:
     """Whether hair grows in such a colour: greys, browns, reds and blonds."""
     red, green, blue = colour
     return bool(np.ptp(colour) < 0.12 or (red >= green >= blue - 0.03 and red - green < 0.45))
 
 
-def _brow_colour(person: Person) -> Float[ndarray, "3"]:
+def brow_colour(person: Person) -> Float[ndarray, "3"]:
     """Hair's, a little darker; dyed hair leaves them brown, and only the old have white ones."""
     colour = np.array(person.spec.hair.colour.srgb)
-    if not _natural(colour):
+    if not is_natural(colour):
         return np.array([0.22, 0.15, 0.11])
     if colour.mean() > 0.6 and np.ptp(colour) < 0.12 and person.spec.body.age < 60:
         return np.array([0.36, 0.33, 0.31])
@@ -108,7 +108,7 @@ def _brow_colour(person: Person) -> Float[ndarray, "3"]:
 
 
 def _beard_colour(hair: Float[ndarray, "3"], brow: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
-    return hair * 0.94 if _natural(hair) else brow
+    return hair * 0.94 if is_natural(hair) else brow
 
 
 def _piece(person: Person, name: str, bristles: Bristles, colour: Float[ndarray, "3"], size: int) -> Piece:
@@ -326,6 +326,12 @@ def _lip_distance(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
     return np.where(inside, -far, far)
 
 
+def _before_the_ear(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    """How far forward of a beard's hind edge: upright beside the ear, then slanting along the jaw."""
+    y, z = points[:, 1], points[:, 2]
+    return z - 0.060 - 0.15 * (y - 0.6) - 0.5 * np.clip(0.594 - y, 0, None)
+
+
 def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndarray, "n"]:
     """About how far template points lie inside a beard's region; negative outside of it and on the lips."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
@@ -334,7 +340,7 @@ def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndar
     )
     throat = np.interp(x, (0.0, 0.03, 0.05, 0.062), (0.526, 0.528, 0.545, 0.566))
     lips = np.where(z > 0.11, _lip_distance(points) - 0.0010, 0.05)
-    whole = np.min([(cheek - y) * 0.8, y - throat, lips, z - 0.060 - 0.15 * (y - 0.6)], axis=0)
+    whole = np.min([(cheek - y) * 0.8, y - throat, lips, _before_the_ear(points)], axis=0)
     moustache = np.min([whole, 0.035 - x, y - np.interp(x, (0.018, 0.026, 0.035), (0.5765, 0.5715, 0.581))], axis=0)
     # The philtrum stays a little clear.
     moustache = np.minimum(moustache, 0.02)
@@ -390,7 +396,7 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     reach = {"moustache": 0.010, "goatee": 0.020, "short": 0.009, "full": 0.026, "long": 0.085}[style]
     cheek = {"short": 0.007, "full": 0.012, "long": 0.018}.get(style, 0.010)
     length = np.where(lip, 0.0095, cheek + (reach - cheek) * chin) * rng.uniform(0.8, 1.15, count)
-    length = length * np.clip(0.45 + inside / 0.012, 0, 1)
+    length = length * np.clip(0.45 + inside / 0.012, 0, 1) * np.clip(0.3 + _before_the_ear(points) / 0.03, 0, 1)
     k = (6 if style == "long" else 4) if full else 3
     steps = np.linspace(0, 1, k)[None, :, None]
     lift = np.where(lip, 0.30, 0.26 + 0.15 * chin)[:, None, None]

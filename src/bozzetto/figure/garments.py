@@ -1,6 +1,6 @@
 """Tops, outer wear, bottoms, dresses and the base layer, cut from the chart of ``shells.py``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal, TypeAlias, get_args
@@ -13,7 +13,8 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from bozzetto.body.model import load_body
-from bozzetto.figure.cloth import Make, Scale, Sheet, body_sheet, cloth, leg_sheet
+from bozzetto.figure.cloth import Make, Scale, Sheet, body_sheet, cloth, leg_sheet, pouch
+from bozzetto.figure.grain import SIDE, Grain, Pin, nodes, pick, spread
 from bozzetto.figure.piece import Detail, Person, Piece, top_four
 from bozzetto.figure.shells import (
     ANKLE,
@@ -22,8 +23,10 @@ from bozzetto.figure.shells import (
     FRONT,
     KNEE,
     LEG_LEFT,
+    LEG_RIGHT,
     LOWER_ARM,
     SIDE_Z,
+    SLEEVE,
     UPPER_ARM,
     Chart,
     Fit,
@@ -386,7 +389,7 @@ def _top(m: _Maker, kind: str) -> Design:
         hem = m.hem(0.026)
         tail = 0.0 if tucked else 0.016
         shell = m.shell(neck, vee, _hem(here, hem, tail), _sleeve(here, SLEEVE_END))
-        x, y, z = here.rest.T
+        x, z = here.rest[:, 0], here.rest[:, 2]
         cuff = m.trim(arm - (SLEEVE_END - 0.052), _sleeve(here, SLEEVE_END + 2e-4), lift=0.002)
         placket = m.trim(
             np.where(z > SIDE_Z, 0.015 - np.abs(x), -1), vee + 2e-4, _hem(here, hem + 2e-3), neck - 0.002, lift=0.0016
@@ -439,6 +442,7 @@ def _top(m: _Maker, kind: str) -> Design:
         sleeve_ribs=(SLEEVE_END - band, 1.0),
         hems=(hem + band,),
         cuffs=(SLEEVE_END - band,),
+        pouch=hem + band if hood else None,
         variant=v,
     )
     trims: list[Trim] = []
@@ -448,14 +452,9 @@ def _top(m: _Maker, kind: str) -> Design:
         trims.append(m.trim(neck + 2e-4, 0.022 - neck, lift=0.0025))
     else:
         trims.append(_hood(m, 0.045))
-        x, y, z = here.rest.T
-        wide = 0.115 - 0.06 * smooth_step((y - 0.06) / 0.08)
-        pocket = [
-            np.where(z > SIDE_Z, wide - np.abs(x), -1.0),
-            np.where(z > 0, 0.145 - y, -1.0),
-            here.height - (hem + band + 0.004),
-        ]
-        trims.append(m.trim(*pocket, lift=0.007))
+        inside = pouch(*panel_coordinates(here.rest, FRONT).T)
+        inside = np.where(here.rest[:, 2] > SIDE_Z, inside, -1.0)
+        trims.append(m.trim(inside, here.height - (hem + band + 0.004), lift=0.007))
     return Design(
         shell,
         body_sheet(m.size, hem - 0.01, True),
@@ -476,15 +475,16 @@ def _hood(m: _Maker, start: float) -> Trim:
     front = _front(here)
     behind = smooth_step((0.55 - front) / 1.2)
     inside = here.neck - start + 0.012 * behind
-    reach = 0.030 + 0.155 * smooth_step((-front + 0.15) / 1.1)
+    x = np.abs(here.rest[:, 0])
+    # In front both halves run together, a little lower in the middle, where one crosses the other.
+    crossed = 0.013 * np.clip(1 - x / 0.032, 0, 1) * (here.rest[:, 2] > SIDE_Z)
+    reach = 0.021 + crossed + 0.164 * smooth_step((-front + 0.15) / 1.1)
     t = np.clip(inside / reach, 0, 1)
     bump = smooth_step(t * 4) * smooth_step((1 - t) * 2.2)
     lift = 0.004 + np.minimum(0.012 + 0.032 * behind, 0.3 * reach) * bump
     for _ in range(4 if m.lining else 1):  # no steeper than the chart can show
         lift = 0.5 * lift + 0.5 * (here.mean @ lift)
-    x = np.abs(here.rest[:, 0])
-    gap = np.where(here.rest[:, 2] > 0.03, x - 0.012 - 0.35 * np.maximum(inside, 0), 1.0)
-    shell = make_shell(here, [inside, reach - inside, gap], False, m.lining and 0.012)
+    shell = make_shell(here, [inside, reach - inside], False, m.lining and 0.012)
     return Trim(shell, lift)
 
 
@@ -537,15 +537,17 @@ def _outer(m: _Maker, kind: str) -> Design:
     if kind == "jacket":
         hem = 0.008
         leather = v == 1
-        vee = _vee(here, 0.36 if v else 0.40, 0.35, 0.003 if v == 0 else opening, 0.0 if v == 0 else 0.06)
+        vee = _vee(here, 0.36 if v else 0.40, 0.35, opening if v else 0.0, 0.06 if v else 0.0)
         line = (0.052, 0.008)
         shell = m.shell(_neckline(here, *line), vee, _hem(here, hem), _sleeve(here, SLEEVE_END))
         collar = _collar(m, line, vee, 0.022, 0.022, (0.12, 0.018), 0.008)
         band = m.trim(_hem(here, hem - 2e-4), hem + 0.045 - here.height, vee + 2e-4, lift=0.003)
         cuff = m.trim(arm - (SLEEVE_END - 0.045), _sleeve(here, SLEEVE_END + 2e-4), lift=0.003)
-        zip_ = m.trim(
-            vee + 1e-4, 0.010 - vee, _hem(here, hem + 2e-4), _neckline(here, line[0] + 0.002, line[1]), lift=0.0022
-        )
+        ends = _hem(here, hem + 2e-4), _neckline(here, line[0] + 0.002, line[1])
+        zips = [m.trim(vee + (1e-4 if v else 2e-4), 0.010 - vee, *ends, lift=0.0022)]
+        if v == 0:  # closed: teeth run over the middle of the band
+            low = np.where(front & (y < 0.398), 0.0026 - np.abs(x), -1.0)
+            zips.append(replace(m.trim(low, *ends, lift=0.0046), swatch=2))
         pockets = _pockets(m, (0.1015, 0.10), (0.0075, 0.0026), (-0.0193, 0.055))
         blouse = smooth_step((here.height - hem - 0.045) / 0.03)
         make = Make(
@@ -556,7 +558,7 @@ def _outer(m: _Maker, kind: str) -> Design:
             shell,
             sheet,
             make,
-            (collar, band, cuff, zip_, *pockets),
+            (collar, band, cuff, *zips, *pockets),
             ease,
             0.2,
             rounds=12,
@@ -777,6 +779,7 @@ _SHOES: Mapping[str, tuple[float, ...]] = {
     "sneakers": (0.018, 0.017, 0.016, 0.009, -0.02, -0.02, -0.02),
     "boots": (0.020, 0.015, 0.014, 0.013, 0.011, 0.010, 0.009),
     "shoes": (0.016, 0.014, 0.014, 0.008, -0.02, -0.02, -0.02),
+    "heels": (0.018, 0.017, 0.016, 0.012, 0.006, -0.02, -0.02),
     "sandals": (0.009, 0.009, 0.007, 0.003, -0.02, -0.02, -0.02),
 }
 """How far shoes stand out of the chart, with room for cloth, at seven heights from the ankle up; metres."""
@@ -920,13 +923,29 @@ def _turns(rim: Float[ndarray, "k 3"], z: float, detail: Detail) -> Float[ndarra
     return angle
 
 
+def _fallen(
+    fall: Fall, rim: Float[ndarray, "k"], hull: Float[ndarray, "r k"], angle: Float[ndarray, "k"], step: float
+) -> Float[ndarray, "r k"]:
+    """Distances from the middle of a skirt without folds: outside the hull, never narrower than gravity asks.
+
+    Args:
+        rim: Distances at the rim.
+        step: From ring to ring, metres.
+    """
+    out = np.empty_like(hull)
+    out[0] = rim
+    # It flares at the sides alone: before and behind it falls back to the legs, so that a lap is no bell.
+    slope = fall.flare - fall.taper * np.cos(angle) ** 2
+    for r in range(1, len(hull)):
+        near = hull[r] if r > 2 else np.maximum(hull[r] - (3 - r) * 0.002, 0)
+        out[r] = np.maximum(out[r - 1] + slope * step * min(r / 3, 1.0), near)
+    return out
+
+
 def _drape(
     person: Person, fit: Fit, plan: Design, rim: Float[ndarray, "k 3"], obstacles: Float[ndarray, "n 3"], phase: float
-) -> tuple[Float[ndarray, "r k 3"], Float[ndarray, "r k"]]:
-    """Rings of a skirt below its rim: outside the obstacles' hull, never narrower than gravity asks, in folds.
-
-    Returns the rings, the rim included, and each point's distance from the ring's middle.
-    """
+) -> Float[ndarray, "r k 3"]:
+    """Rings of a skirt from its rim down: outside the obstacles' hull, never narrower than gravity asks, in folds."""
     fall, shell = plan.fall, plan.shell
     assert fall is not None
     cut = float(shell.rest[shell.cut, 1].mean())
@@ -940,16 +959,7 @@ def _drape(
     hull = _outline(obstacles, heights, (cx, cz), angle, fall.gap * fit.scale)
     rings = np.empty((len(heights), len(rim), 3))
     rings[0] = rim
-    out = np.empty((len(heights), len(rim)))
-    out[0] = radius
-    # It flares at the sides alone: before and behind it falls back to the legs, so that a lap is no bell.
-    sides = np.sin(angle) ** 2
-    slope = fall.flare * sides + (fall.flare - fall.taper) * (1 - sides)
-    for r in range(1, len(heights)):
-        ease = min(r / 3, 1.0)
-        out[r] = np.maximum(
-            out[r - 1] + slope * step * ease, np.where(r < 3, np.maximum(hull[r] - (3 - r) * 0.002, 0), hull[r])
-        )
+    out = _fallen(fall, radius, hull, angle, step)
     smooth = out.copy()
     pad = (
         (lambda a: np.concatenate([a[:, -1:], a, a[:, :1]], 1))
@@ -975,7 +985,7 @@ def _drape(
     rings[1:, :, 0] = cx + out[1:] * np.sin(angle)
     rings[1:, :, 1] = heights[1:, None] + (rim[:, 1] - rim[:, 1].mean())[None] * (1 - down[1:]) ** 3
     rings[1:, :, 2] = cz + out[1:] * np.cos(angle)
-    return rings, out
+    return rings
 
 
 def _room(
@@ -1101,14 +1111,21 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
     turn = np.arange(64) / 64 * 2 * np.pi
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
     reach = _hull(reach, angle, turn)
+    wide = _fallen(plan.fall, np.hypot(rim[:, 0], rim[:, 2] - SIDE_Z), reach + plan.fall.gap, angle, step)
     weights = _hanging_weights(detail)[near]
     names, mirrored = _joint_names(), _mirrored_joints()
     root = names.index("root")
     limbs = [(names.index(f"upperleg01.{side}"), names.index(f"lowerleg01.{side}")) for side in "LR"]
     soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
-    across = np.interp(levels, (-0.75, -0.36, -0.17, -0.04), (0.34, 0.17, 0.12, 0.10))
+    # Before, where thighs rise, the web between the legs starts at their insides; behind it may be wider.
+    heights, wides = (-0.75, -0.36, -0.17, -0.04), ((0.28, 0.13, 0.065, 0.06), (0.34, 0.16, 0.105, 0.09))
+    before, behind = (np.interp(levels, heights, each) for each in wides)
     begin = smooth_step((levels[0] - levels) / 0.02)
     deep = 0.24 * smooth_step((-0.06 - levels) / 0.12) * smooth_step((levels + 0.42) / 0.12)
+    # A front that opens goes with either leg.
+    around = (angle + np.pi) % (2 * np.pi) - np.pi
+    opened = 0.0 if shell.closed else smooth_step((1.5 - np.abs(around)) / 0.6)
+    apart = (smooth_step((levels[0] - levels) / 0.18)[:, None] * opened)[..., None]
     rows = []
     for r in range(1, len(levels)):
         at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
@@ -1117,7 +1134,9 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
         share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft[r] ** 2))
         own = (share / share.sum(1, keepdims=True)) @ weights[level]
         both = own + own[:, mirrored]
-        left = smooth_step(0.5 + at[:, :1] / across[r])
+        across = np.where(at[:, 2] > SIDE_Z, before[r], behind[r])
+        left = np.clip(0.5 + wide[r] * np.sin(angle) / across, 0, 1)[:, None]
+        left += apart[r] * (np.where(around > 0, 1.0, 0.0)[:, None] - left)
         mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
         own = both * mine
         # In front between the thighs it sags when they rise.
@@ -1136,6 +1155,12 @@ def _fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarra
 def _sides() -> Int[ndarray, "j"]:
     """1 for joints of the left, -1 for those of the right, 0 in the middle."""
     return np.array([1 if name.endswith(".L") else -1 if name.endswith(".R") else 0 for name in _joint_names()])
+
+
+def _hanging_across(angle: Float[ndarray, "k"], panel: int) -> Float[ndarray, "k"]:
+    """Pattern coordinates across, by the angle round the torso: zero in front, growing to the figure's left."""
+    turn = angle if panel == FRONT else np.pi - angle
+    return ((turn + np.pi) % (2 * np.pi) - np.pi) * 2 * SIDE / np.pi
 
 
 @cache
@@ -1161,11 +1186,18 @@ def _fall_mesh(
     i, j, jn = i.ravel(), j.ravel(), after[j.ravel()]
     quads = np.stack([grid[i, j], grid[i + 1, j], grid[i + 1, jn], grid[i, jn]], 1)
     where = shell.rest[shell.cut]
-    middle = (where[at[j], 2] + where[at[jn], 2]) / 2
-    panel = np.where(middle < SIDE_Z, BACK, FRONT)
+    angle = _turns(where, SIDE_Z, detail)
+    panel = np.where(np.cos(angle[at[j]]) + np.cos(angle[at[jn]]) < 0, BACK, FRONT)
     y = np.concatenate([rows, rows[-1:], rows[-1:] + 0.03][: 1 + 2 * (folded > 0)])
-    u = {p: panel_coordinates(where, p)[:, 0] for p in (FRONT, BACK)}
-    across_u = np.stack([np.where(panel == FRONT, u[FRONT][at[c]], u[BACK][at[c]]) for c in (j, j, jn, jn)], 1)
+    # Below the rim, pattern coordinates are as even as the turns: where its corners crowd, cloth would smear.
+    u = {p: np.stack([panel_coordinates(where, p)[:, 0], _hanging_across(angle, p)]) for p in (FRONT, BACK)}
+    across_u = np.stack(
+        [
+            np.where(panel == FRONT, u[FRONT][np.minimum(r, 1), at[c]], u[BACK][np.minimum(r, 1), at[c]])
+            for r, c in ((i, j), (i + 1, j), (i + 1, jn), (i, jn))
+        ],
+        1,
+    )
     corners = np.stack([across_u, np.stack([y[i], y[i + 1], y[i + 1], y[i]], 1)], 2)
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     uvs = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
@@ -1223,6 +1255,9 @@ class _Wardrobe:
             least = np.maximum(least, _over_skirt(fit, rings) + GAP)
         if kind in ("trousers", "jeans") and person.spec.shoes is not None:
             least = np.maximum(least, _shoe_room(person.spec.shoes.kind, here.height) * fit.scale)
+        if name == "outer":  # round the neck it goes gently over the edges of collars and hoods
+            for _ in range(6 if full else 2):
+                least = np.where(here.neck < 0.22, np.maximum(least, here.mean @ least), least)
         chest = smooth_step((here.rest[:, 1] - 0.24) / 0.08) * (here.arm < 0.02)
         # Towards the neck and openings of the chest everything lies closer.
         edge = np.clip(plan.shell.inside * fit.scale, 0, None)
@@ -1267,10 +1302,11 @@ class _Wardrobe:
         slope = np.clip(edge / 0.014, 0, 1) * chest
         thick = np.maximum(thick, slope * (heights - self.outer + 0.008))
         points = raise_shell(fit, shell, heights, thick)
-        means: list[float] | None = None
+        outside = fit.points + heights[:, None] * fit.normals
+        shift = np.zeros_like(outside)
         if plan.level is not None and (name != "top" or person.spec.outer is None):
-            back = (shell.mix @ (thick[:, None] * fit.normals)) * shell.inner[:, None]
-            means = self._level(points, shell, plan, back)
+            shift = self._level(outside, plan)
+            points += shell.mix @ shift
         dressed.lay(points, shell, _placed(plan)[0])
         outer = self.outer.copy()
         outer[shell.covered] = np.maximum(outer, heights)[shell.covered]
@@ -1280,34 +1316,30 @@ class _Wardrobe:
                 cover = raise_shell(fit, trim.shell, lifted, np.minimum(trim.lift * small - 0.0004, 0.003))
             else:
                 cover = raise_shell(fit, trim.shell, heights, np.full(len(heights), 0.0022), trim.rise * small)
-            if means is not None:
-                back = trim.shell.mix @ (fit.points + heights[:, None] * fit.normals) - cover
-                self._level(cover, trim.shell, plan, back, means)
+            cover += trim.shell.mix @ shift
             dressed.lay(cover, trim.shell, uvs)
             outer[trim.shell.covered] = np.maximum(outer, lifted)[trim.shell.covered]
         if full and plan.buttons:
-            self._add_buttons(dressed, plan, outer, small)
-        levels, wider = np.zeros(1), np.ones(1)
+            self._add_buttons(dressed, plan, fit.points + outer[:, None] * fit.normals + shift, small)
+        rings = None
         if plan.fall is not None:
             legs = np.flatnonzero((here.height < 0.2) & (here.height > plan.fall.hem - 0.1))
             below = fit.points[legs] + self.outer[legs, None] * fit.normals[legs]
             obstacles = np.concatenate([below, *(rings[1:].reshape(-1, 3) for rings in self.hanging)])
-            rings, radii = _drape(person, fit, plan, points[shell.cut], obstacles, float(rng.uniform(0, 6.3)))
+            rings = _drape(person, fit, plan, points[shell.cut], obstacles, float(rng.uniform(0, 6.3)))
             self.hanging.append(rings)
             self._add_fall(dressed, kind, variant, plan, rings, small)
-            levels = fall_rows(plan.fall, float(shell.rest[shell.cut, 1].mean()), person.detail)
-            wider = radii.mean(1) / radii[0].mean()
-
-        def flare(v: ndarray) -> ndarray:
-            return np.interp(v, levels[::-1], wider[::-1])
-
         self.outer = outer
         inside = np.where((plan.fall is None) | (here.height > _cut_height(plan)), shell.inside * fit.scale, -1.0)
         self.covered = [np.maximum(each, inside) for each in self.covered]
         self.covered.append(np.full(len(inside), -1.0))
         self.dressed.append(dressed)
-        scale = self._scale(flare)
-        material = cloth(plan.sheet, garment, plan.make, scale, person.spec.seed, full, double_sided=True)
+        grains = None
+        if garment.pattern not in ("plain", "two-tone"):
+            grains = _grains(fit, person.detail, plan, outside + shift, rings)
+        material = cloth(
+            plan.sheet, garment, plan.make, self._scale(), person.spec.seed, full, double_sided=True, grains=grains
+        )
         return Piece(
             name,
             np.concatenate(dressed.vertices).astype(np.float32),
@@ -1329,39 +1361,35 @@ class _Wardrobe:
             out.append(piece)
         return out
 
-    def _level(
-        self,
-        points: Float[ndarray, "v 3"],
-        shell: Shell,
-        plan: Design,
-        back: Float[ndarray, "v 3"],
-        means: Sequence[float] | None = None,
-    ) -> list[float]:
-        """Brings the lowest part to the heights it was drawn at, whatever the body inside is like.
+    def _level(self, outside: Float[ndarray, "n 3"], plan: Design) -> Float[ndarray, "n 3"]:
+        """The way that brings the lowest part to the heights it was drawn at, whatever the body inside is like.
 
         Args:
-            back: From each point to the garment's outside there.
-            means: How far each part lies above those heights as a whole, which stays; measured where None.
+            outside: Where cloth lies at each chart vertex.
 
         Returns:
-            ``means``, for what is sewn on.
+            By chart vertex, so that a hem's inside and what is sewn on go the same way.
         """
         here, hem = self.fit.chart, plan.level
         assert hem is not None
-        y, side = shell.mix @ here.height, shell.rest[:, 0]
-        share = smooth_step((hem + 0.12 - y) / 0.09)
+        share, side = smooth_step((hem + 0.12 - here.height) / 0.09) * plan.shell.covered, here.rest[:, 0]
         legs = bool((plan.shell.panels == LEG_LEFT).any())
-        found = []
-        for i, part in enumerate(((side > 0), (side <= 0)) if legs else (np.ones(len(y), bool),)):
+        out = np.zeros_like(outside)
+        for part in ((side > 0), (side <= 0)) if legs else (np.ones(len(side), bool),):
             low = np.flatnonzero(part & (share > 0))
-            off = points[low, 1] - self.fit.height_of(shell.rest[low, 1], self.person)
-            found.append(float(np.average(off, weights=share[low] ** 4)) if means is None else means[i])
-            shift = share[low] * (found[i] - off)
-            points[low, 1] += shift
+            off = outside[low, 1] - self.fit.height_of(here.rest[low, 1], self.person)
+            out[low, 1] = share[low] * (np.average(off, weights=share[low] ** 4) - off)
             if not legs:
-                away = _room(self.fit, self.outer, self.hanging, points[low] + back[low])
-                points[low] += away * np.clip(np.abs(shift) / 0.008, 0, 1)[:, None]
-        return found
+                away = _room(self.fit, self.outer, self.hanging, outside[low] + out[low])
+                out[low] += away * np.clip(np.abs(out[low, 1]) / 0.008, 0, 1)[:, None]
+        # Cloth raised far out of the cleft from both of its sides would cross itself there.
+        behind = np.flatnonzero((share > 0) & (here.rest[:, 2] < SIDE_Z - 0.03) & (np.abs(side) < 0.06))
+        near, rate = here.mean[behind], share[behind] * smooth_step((0.06 - np.abs(side[behind])) / 0.03)
+        x = outside[:, 0] + out[:, 0]
+        for _ in range(0 if legs else 24 if self.person.detail == "full" else 6):
+            x[behind] += rate * (near @ x - x[behind])
+        out[behind, 0] = x[behind] - outside[behind, 0]
+        return out
 
     def _add_fall(self, dressed: _Dressed, kind: str, variant: int, plan: Design, rings: ndarray, small: float) -> None:
         detail, shell = self.person.detail, plan.shell
@@ -1386,38 +1414,118 @@ class _Wardrobe:
         dressed.weights.append(weights.reshape(-1, 4))
         dressed.joints.append(joints.reshape(-1, 4))
 
-    def _add_buttons(self, dressed: _Dressed, plan: Design, outer: ndarray, small: float) -> None:
+    def _add_buttons(self, dressed: _Dressed, plan: Design, outside: Float[ndarray, "n 3"], small: float) -> None:
         fit, here = self.fit, self.fit.chart
         front = np.flatnonzero((here.rest[:, 2] > 0.03) & (here.arm == 0))
         radius, swatch = plan.button
         for x, y in plan.buttons:
             v = int(front[np.argmin(np.hypot(here.rest[front, 0] - x, here.rest[front, 1] - y))])
             ring = here.mean[v].indices
-            h = max(outer[v], float(np.max(outer[ring])) - 0.002)
-            middle = fit.points[v] + (h - 0.0005) * fit.normals[v]
-            button, faces = _button(middle, fit.normals[v], radius * small)
+            around = outside[ring] - outside[ring].mean(0)
+            out = np.linalg.svd(around)[2][2]  # it lies on the cloth, which may lean away from the body
+            out = out * np.sign(out @ fit.normals[v])
+            rise = max(float(((outside[ring] - outside[v]) @ out).mean()), 0.0)
+            button, faces = _button(outside[v] + rise * out, out, radius * small)
             weights, joints = top_four(np.repeat(here.weights[v : v + 1], len(button), 0))
             at = np.arange(len(button)), np.full(len(button), v)
             dressed.lies.append(sparse.csr_matrix((np.ones(len(button)), at), (len(button), len(here.rest))))
             dressed.add(button, faces, plan.sheet.swatch(swatch, len(faces)), weights, joints)
 
-    def _scale(self, flare: Callable[[ndarray], ndarray]) -> Scale:
+    def _scale(self) -> Scale:
         fit, grid = self.fit, self.fit.chart.grids[0]
         members = grid.members
         here = np.hypot(fit.points[members, 0], fit.points[members, 2] - fit.points[members, 2].mean()).mean()
         mean = np.hypot(
             fit.chart.rest[members, 0], fit.chart.rest[members, 2] - fit.chart.rest[members, 2].mean()
         ).mean()
-        return Scale(float(here / mean), fit.scale, fit.scale, flare)
+        return Scale(float(here / mean), fit.scale, fit.scale)
 
     def _hides(self, plan: Design) -> Bool[ndarray, "b"]:
         return _hidden(self.person, self.fit, plan)
 
 
+def _grains(
+    fit: Fit, detail: Detail, plan: Design, outside: Float[ndarray, "n 3"], rings: Float[ndarray, "r k 3"] | None
+) -> dict[int, Grain]:
+    """How each pattern piece of a worn garment lies flat.
+
+    A torso's are straight down the middle, and meet at one height along the sides; a leg's begin at the seam in front.
+
+    Args:
+        outside: Where cloth lies at each chart vertex.
+        rings: Of what hangs from it.
+    """
+    out: dict[int, Grain] = {}
+    for panel in {place[0] for place in plan.sheet.places}:
+        grid = nodes(detail, panel)
+        us, vs, sound = grid.us, grid.vs, grid.sound
+        points = (grid.mix @ outside).reshape(*sound.shape, 3)
+        if rings is not None and panel in (FRONT, BACK):
+            assert plan.fall is not None
+            rim = plan.shell.rest[plan.shell.cut]
+            levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
+            above = vs > levels[0] + 0.006
+            u = _hanging_across(_turns(rim, SIDE_Z, detail), panel)
+            mine = np.argsort(u)
+            mine = mine[np.abs(u[mine]) < 1.2 * SIDE]
+            u = u[mine]
+            place = np.interp(us, u, np.arange(len(u)))
+            low = np.minimum(place.astype(int), len(u) - 2)
+            share = (place - low)[None, :, None]
+            hanging = rings[:, mine[low]] * (1 - share) + rings[:, mine[low + 1]] * share
+            seen = np.broadcast_to((us > u[0] - 0.004) & (us < u[-1] + 0.004), hanging.shape[:2])
+            vs = np.concatenate([vs[above], levels])
+            points, sound = np.concatenate([points[above], hanging]), np.concatenate([sound[above], seen])
+        step = float(us[1] - us[0]) * fit.scale, float(vs[0] - vs[1]) * fit.scale
+        flat = spread(points, sound, step, _pins(panel, us, vs, points, sound, fit.scale))
+        if panel == LEG_RIGHT:  # a mirror image, so that its pattern goes on from the left one's
+            flat = flat * [-1.0, 1.0]
+        out[panel] = Grain(us, vs, flat, panel not in (FRONT, BACK))
+    return out
+
+
+def _pins(
+    panel: int,
+    us: Float[ndarray, "u"],
+    vs: Float[ndarray, "v"],
+    points: Float[ndarray, "v u 3"],
+    sound: Bool[ndarray, "v u"],
+    scale: float,
+) -> list[Pin]:
+    """What holds a pattern piece while it is spread flat."""
+    shape, rows, middle = sound.shape, np.arange(len(vs)), len(us) // 2
+
+    def column(at: float | ndarray, chosen: ndarray) -> sparse.csr_matrix:
+        return pick(shape, chosen, np.broadcast_to((at - us[0]) / (us[1] - us[0]), chosen.shape))
+
+    def along(at: int) -> Float[ndarray, "v"]:
+        """Metres up along a column from the level of zero; even steps where it is not sound."""
+        steps = np.linalg.norm(np.diff(points[:, at], axis=0), axis=1)
+        steps = np.where(sound[1:, at] & sound[:-1, at], steps, -np.diff(vs) * scale)
+        up = -np.concatenate([[0.0], np.cumsum(steps)])
+        return up - np.interp(0.0, vs[::-1], up[::-1])
+
+    zero = np.zeros(len(vs))
+    if panel == SLEEVE:
+        ends = column(us[0], rows) - column(us[-1], rows)
+        return [(column(0.0, rows), 0, zero, 1.0), (ends, 1, zero, 1.0), (column(0.0, rows), 1, along(middle), 0.05)]
+    if panel in (FRONT, BACK):
+        sides = round(SIDE / (us[1] - us[0]))
+        up = (along(middle - sides) + along(middle + sides)) / 2
+        held = rows[(vs < 0.335) & sound[:, middle - sides] & sound[:, middle + sides]]
+        seams = [(column(at, held), 1, up[held], 1.0) for at in (-SIDE, SIDE)]
+        return [(column(0.0, rows), 0, zero, 3.0), *seams]
+    front = rows[(vs < 0.125) & (vs > -0.05)]
+    at = np.interp(vs[front], (-0.062, -0.02, 0.03, 0.094), (-0.206, -0.190, -0.181, -0.177))
+    return [(column(at, front), 0, zero[front], 2.0), (column(0.0, rows), 1, along(middle), 1.0)]
+
+
 def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
     """Body faces well inside a garment."""
     here = fit.chart
-    inside = plan.shell.inside * fit.scale >= 0.025
+    # Round the neck the lining lies on the skin: nothing looks in, and a raised shoulder brings the skin through.
+    chest = (here.rest[:, 1] > 0.3) & (here.arm < 0.02)
+    inside = plan.shell.inside * fit.scale >= np.where(chest, 0.016, 0.025)
     if plan.fall is not None:
         closed_below = plan.shell.closed
         # A seated figure shows its thighs below a short skirt.

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
@@ -19,6 +20,8 @@ from bozzetto.figure.face_hair import is_grey
 from bozzetto.figure.piece import Person, Piece, top_four
 from bozzetto.figure.strands import (
     CAP_ROWS,
+    NO_EARS,
+    Ears,
     Frame,
     Geometry,
     Strands,
@@ -198,6 +201,8 @@ class Head:
     ceiling: float
     """The height above which a hat presses the hair flat."""
     full: bool
+    ears: Ears
+    """That hair goes around, where it does not hang over them."""
 
     def joint(self, name: str) -> Float[ndarray, "3"]:
         return self.frame.to_head(self.person.joint(name))
@@ -240,27 +245,33 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
         return []
     head = _head(person, style, covered)
     cut = STYLES[style](head)
-    parts = [_under_layer(head, cut), *cut.extra]
+    parts, grown = [*cut.extra], []
     for seeds, points in ((cut.seeds, cut.points), *cut.more):
         if len(seeds.roots) == 0:
             continue
         if head.full:
-            lines, away = grow(head.field, seeds, points)
+            lines, away = grow(head.field, seeds, points, ears=head.ears)
         else:
-            lines, away = grow(head.field, seeds, min(max(3, (points + 1) // 2), 6), 0.015)
+            lines, away = grow(head.field, seeds, min(max(3, (points + 1) // 2), 6), 0.015, head.ears)
         clear = ~_before_the_eyes(lines) & ~_strays(lines, 0.013 if head.full else 0.035)
+        clear &= ~_on_the_forehead(lines, seeds.get("veil")) | cut.coily
+        clear &= (head.ears.at(lines[:, : (lines.shape[1] + 1) // 2]) > 0.85).all(1)
+        # What the ear stops from the front would hang there as a curl.
+        clear &= (head.ears.at(lines[:, -1]) > 1.15) | (lines[:, -1, 2] < head.ears.middle[1])
         lines, away = lines[clear], away[clear]
         seeds = Strands(seeds.roots[clear], seeds.normals[clear], seeds.combs[clear], seeds.how[clear])
+        grown.append(lines)
         if cut.locks:
             along = np.linspace(0, 1, lines.shape[1])
             radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - 0.8 * along**8, 0.02, 1))
+            radius = radius * np.minimum(1, 0.15 + 14 * along)  # closed at the root too
             radius = radius * (1 + 0.10 * np.sin(along * 40 + seeds.get("phase")[:, None]))
             parts.append(tubes(lines, radius, 6 if head.full else 3, seeds.get("column").astype(int), repeat=3))
         else:
             across = cut.across if head.full else 2
             shape = (seeds.get("width"), seeds.get("tilt"), seeds.get("blunt"), seeds.get("column").astype(int))
             parts.append(ribbons(lines, away, *shape, across))
-    mesh = merge(*parts)
+    mesh = merge(_under_layer(head, cut, grown), *parts)
     vertices = head.frame.to_person(mesh.vertices)
     weights, joints = hanging_weights(person, head.frame, mesh.vertices)
     colour = np.array(person.spec.hair.colour.srgb)
@@ -268,27 +279,31 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
 
 
-_OVER, _UNDER = 0.005, 0.03
+_OVER, _UNDER = 0.008, 0.03
 """Metres that hair keeps off what is worn, and from how deep in it hair is brought out."""
 
 
 def over_clothes(person: Person, hair: Piece, clothes: Sequence[Piece]) -> Piece:
-    """The hair that falls on shoulders and back, outside of collars and whatever else is worn there."""
+    """The hair that falls on shoulders and back, outside of collars and whatever else is worn there, moving with it."""
     shoulders = float(person.joint("upperarm01.L")[1])
     axis = np.array([0.0, 0.0, person.joint("neck01")[2]])
-    points, facing = [], []
+    points, facing, moving = [], [], []
     for piece in clothes:
         normals = vertex_normals(piece.vertices, piece.faces)
         above = piece.vertices[:, 1] > shoulders - 0.25 * person.spec.body.height
         outward = ((piece.vertices - axis) * [1, 0, 1] * normals).sum(1) + 0.02 * normals[:, 1] > 0  # no linings
         points.append(piece.vertices[above & outward])
         facing.append(normals[above & outward])
+        moving.append((piece.skin_weights[above & outward], piece.skin_joints[above & outward]))
     if not sum(map(len, points)):
         return hair
     cloth, normals = np.concatenate(points), np.concatenate(facing)
     tree, vertices = cKDTree(cloth), hair.vertices.astype(np.float64)
-    low = np.flatnonzero(vertices[:, 1] < cloth[:, 1].max() + 0.02)
-    for _ in range(2):
+    beside = _neighbours(hair)
+    top = float(cloth[:, 1].max())
+    above = _step(top + 0.05, top, vertices[:, 1])[:, None]
+    low = np.flatnonzero(vertices[:, 1] < top + 0.02)
+    for spread in (4, 0):
         away, near = tree.query(vertices[low], k=6, distance_upper_bound=2 * _UNDER)
         found = np.isfinite(away[:, -1])
         at, near, share = low[found], near[found], 1 / (away[found, :, None] + 0.002) ** 2
@@ -297,8 +312,35 @@ def over_clothes(person: Person, hair: Piece, clothes: Sequence[Piece]) -> Piece
         out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
         height = (((vertices[at, None] - cloth[near]) * normals[near]).sum(2) * share[..., 0]).sum(1)
         lift = np.where(height > -_UNDER, np.maximum(_OVER - height, 0), 0)
-        vertices[at] += lift[:, None] * out
-    return replace(hair, vertices=vertices.astype(np.float32))
+        push = np.zeros_like(vertices)
+        push[at] = lift[:, None] * out
+        for _ in range(spread):
+            # What comes before and after on its strand goes along, so that none bends at a corner.
+            shared = (beside @ push) * above
+            push = np.where((shared**2).sum(1, keepdims=True) > (push**2).sum(1, keepdims=True), shared, push)
+        vertices += push
+    # What lies on cloth below the neck is carried by it.
+    low = np.flatnonzero(vertices[:, 1] < float(person.joint("neck01")[1]))
+    away, near = tree.query(vertices[low], k=6)
+    share = _step(0.045, 0.015, away[:, 0]) * _step(float(person.joint("neck01")[1]), shoulders, vertices[low, 1])
+    low, near, share = low[share > 0], near[share > 0], share[share > 0, None]
+    joints = len(person.body.joint_names)
+    dense, own = np.zeros((2, len(low), joints), np.float32)
+    rows = np.arange(len(low))[:, None]
+    cloth_weights, cloth_joints = (np.concatenate(parts) for parts in zip(*moving, strict=True))
+    np.add.at(dense, (rows[..., None], cloth_joints[near]), cloth_weights[near] / 6)
+    np.add.at(own, (rows, hair.skin_joints[low]), hair.skin_weights[low])
+    weights, carried = hair.skin_weights.copy(), hair.skin_joints.copy()
+    weights[low], carried[low] = top_four(own + share * (dense - own))
+    return replace(hair, vertices=vertices.astype(np.float32), skin_weights=weights, skin_joints=carried)
+
+
+def _neighbours(piece: Piece) -> sparse.csr_matrix:
+    """The mean over those vertices that share a face with each."""
+    a, b = (piece.faces[:, each].ravel() for each in ((0, 1, 2, 1, 2, 0), (1, 2, 0, 0, 1, 2)))
+    count = len(piece.vertices)
+    near = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(count, count)).tocsr()
+    return sparse.diags(1 / np.maximum(np.asarray(near.sum(1)).ravel(), 1)) @ near
 
 
 def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
@@ -312,11 +354,20 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
     return np.any(np.stack(crossing), axis=0)
 
 
+def _on_the_forehead(lines: Float[ndarray, "s k 3"], veil: Float[ndarray, "s"]) -> Bool[ndarray, "s"]:
+    """Strands meant to part before the face that begin to cross the bare forehead: loops, with skin behind them."""
+    middle = (np.abs(lines[..., 0]) < 0.05) & (lines[..., 2] > 0.07) & (lines[..., 1] > 0.66)
+    strand, at = np.nonzero(middle & (veil[:, None] > 0))
+    bare = np.zeros(len(lines), bool)
+    bare[strand[hairline(lines[strand, at].astype(np.float64)) < -0.006]] = True
+    return bare
+
+
 def _strays(lines: Float[ndarray, "s k 3"], reach: float) -> Bool[ndarray, "s"]:
-    """Strands whose lower part hangs away from all others."""
+    """Strands that stand or hang away from all others, on the crown with their outer half."""
     from scipy.spatial import cKDTree
 
-    strand, at = np.nonzero(lines[..., 1] < 0.68)
+    strand, at = np.nonzero((lines[..., 1] < 0.68) | (np.arange(lines.shape[1]) > lines.shape[1] / 2))
     stray = np.zeros(len(lines), bool)
     if len(strand) == 0:
         return stray
@@ -325,7 +376,7 @@ def _strays(lines: Float[ndarray, "s k 3"], reach: float) -> Bool[ndarray, "s"]:
     owner = np.append(strand, -1)[near]
     others = ((owner != strand[:, None]) & (owner >= 0)).sum(1)
     alone = np.bincount(strand, others < 3, len(lines))
-    return alone > 0.45 * np.bincount(strand, minlength=len(lines)).clip(1)
+    return alone > 0.38 * np.bincount(strand, minlength=len(lines)).clip(1)
 
 
 def _head(person: Person, style: str, covered: float | None) -> Head:
@@ -360,20 +411,56 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     ceiling = 9.0 if covered is None else NAPE + covered * (CROWN - NAPE)
     rng = person.rng("hair")
-    return Head(person, frame, field, roots, outward, rng, ceiling, full)
+    around_ears = _ears(vertices) if style in _SHORT - {"afro"} | _TIED else NO_EARS
+    return Head(person, frame, field, roots, outward, rng, ceiling, full, around_ears)
 
 
-def _under_layer(head: Head, cut: Cut) -> Geometry:
-    """The hair-coloured layer on the scalp, thin at the hairline."""
+def _ears(vertices: Float[ndarray, "b 3"]) -> Ears:
+    """The smallest ellipse round the ears that has their slant, and a little room for the strands beside it."""
+    points = vertices[_ear_vertices()].astype(np.float64)
+    middle = points[:, 1:].mean(0)
+    sizes, axes = np.linalg.eigh(np.cov((points[:, 1:] - middle).T))
+    round_ = axes.T / np.sqrt(sizes)[:, None]
+    reach = np.linalg.norm((points[:, 1:] - middle) @ round_.T, axis=1).max()
+    half = reach * np.sqrt(sizes) + 0.002
+    return Ears(middle, axes.T / half[:, None], float(np.abs(points[:, 0]).min()) - 0.006)
+
+
+@cache
+def _ear_vertices() -> Int[ndarray, "n"]:
+    """Both ears' vertices."""
+    return np.flatnonzero(mask_at_vertices("ears"))
+
+
+def _under_layer(head: Head, cut: Cut, grown: Sequence[Float[ndarray, "_ _ 3"]]) -> Geometry:
+    """The hair-coloured layer on the scalp, thin at the hairline.
+
+    Args:
+        grown: The hairs' lines: it reaches up to the middle of them, so that no light falls between those on top.
+    """
     place = scalp()
     ends = place.cap_ends
     points = head.frame.to_head(head.person.vertices[ends]).mean(1)
     far, away = distances(head.field, points)
-    thickness = _under_rim(head, points, np.full(len(points), cut.thickness))
-    lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside, 0.032 if cut.coily else 0.045)
+    thickness = _under_rim(head, points, _within(head, cut.thickness, points, grown))
+    lift = 0.0006 + (thickness - 0.0006) * _swell(place.cap_inside, 0.032 if cut.coily else 0.026)
     vertices = points + away * (lift + np.clip(-far, 0, 0.003))[:, None]
     faces, uvs = (place.cap_faces, place.cap_uvs) if head.full else (place.coarse_faces, place.coarse_uvs)
     return Geometry(vertices.astype(np.float32), faces, uvs, np.zeros(len(vertices), np.int64))
+
+
+def _within(
+    head: Head, least: float, points: Float[ndarray, "n 3"], grown: Sequence[Float[ndarray, "_ _ 3"]]
+) -> Float[ndarray, "n"]:
+    """How high over points of the scalp half of the hairs lie: from ``least`` to two and a half times it."""
+    above = np.concatenate([lines[:, lines.shape[1] // 4 :].reshape(-1, 3) for lines in grown])
+    above = above[above[:, 1] > NAPE]
+    far, away = distances(head.field, above)
+    feet = cKDTree(above - far[:, None] * away)
+    near = feet.query(points, k=12)[1]
+    middle = np.clip(np.median(far[near], axis=1) - 0.001, least, 2.5 * least)
+    again = cKDTree(points).query(points, k=16)[1]
+    return middle[again].mean(1)[again].mean(1)
 
 
 def _under_rim(head: Head, points: Float[ndarray, "n 3"], rise: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
@@ -451,7 +538,7 @@ def _unit(vectors: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
 def _fall(points: Float[ndarray, "n 3"], part: float, back: float = 0.0) -> Float[ndarray, "n 3"]:
     """Directions in which hair falls from a parting at x = ``part``, and round the crown behind it."""
     end = np.array([part * 0.5, 0.02])
-    start = np.array([part, 0.125])
+    start = np.array([part, 0.165])
     along = end - start
     t = np.clip(((points[:, [0, 2]] - start) @ along) / (along @ along), 0, 1)
     away = points[:, [0, 2]] - (start + t[:, None] * along)
@@ -484,17 +571,18 @@ def _loose(head: Head, chosen: Int[ndarray, "n"], combs: Float[ndarray, "n 3"], 
     how.setdefault("blunt", 0.45)
     # Thin, uneven hairs at the hairline.
     edge = _step(0.012, 0.0, scalp().inside[chosen] + rng.normal(size=count) * 0.003)
-    how["width"] = width * (1 - edge * rng.uniform(0.25, 0.75, count))
+    slim = 0.34 * how["length"] if head.full else np.inf  # short and broad are scales
+    how["width"] = np.minimum(width * (1 - edge * rng.uniform(0.25, 0.75, count)), slim)
     how["length"] = how["length"] * (1 - 0.35 * edge * rng.uniform(0, 1, count))
     combs = _unit(combs + rng.normal(size=(count, 3)) * (0.22 * edge)[:, None])
     column = locks(rng, count)
-    fine = edge > rng.uniform(0, 1.3, count)
+    fine = (edge > rng.uniform(0, 1.3, count)) & (how["length"] < 0.1)  # long ones would be wires
     if head.full:
         column[fine] = wisps(rng, int(fine.sum()))
     return strands(
         head.roots[chosen], head.normals[chosen], combs,
         **{
-            "leader": leader, "column": column, "tilt": rng.normal(size=count) * 0.15,
+            "leader": leader, "column": column, "tilt": rng.normal(size=count) * 0.10,
             "phase": rng.uniform(0, 6.28, count), "ceiling": head.ceiling, **how,
         },
     )  # fmt: skip
@@ -522,7 +610,7 @@ def _short(head: Head) -> Cut:
     chosen = head.some(1600, 200)
     x = scalp().roots[chosen]
     top = _step(0.655, 0.735, x[:, 1])
-    length = 0.018 + top * rng.uniform(0.024, 0.040) - 0.006 * _step(0.63, 0.59, x[:, 1])
+    length = 0.018 + top * rng.uniform(0.024, 0.040)
     side = rng.choice((-1.0, 1.0)) * rng.uniform(0.2, 0.9)
     forward = rng.uniform(0.1, 0.9)
     combs = _fall(x, 0.0)
@@ -530,7 +618,7 @@ def _short(head: Head) -> Cut:
     back = (1 - top) * _step(0.10, 0.0, x[:, 2])
     combs[:, 2] -= 0.35 * back
     seeds = _loose(
-        head, chosen, combs, 260, length=length, lift=0.08 + 0.20 * top, height=0.005 + 0.010 * top, gravity=0.15,
+        head, chosen, combs, 260, length=length, lift=0.04 + 0.24 * top, height=0.0034 + 0.0116 * top, gravity=0.15,
         hug=0.5, clump=0.08 + 0.22 * top, width=0.0068, mess=0.10, fade=0.05,
     )  # fmt: skip
     return Cut(seeds, 7, 0.0045, across=2)
@@ -547,10 +635,10 @@ def _side_part(head: Head) -> Cut:
     swept = np.array([-np.sign(part) * 1.0, 0.0, -0.45])
     combs = _unit(combs * (1 - 0.7 * top * across)[:, None] + (top * across)[:, None] * swept)
     combs[:, 2] -= 0.4 * (1 - top)
-    length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1)) - 0.006 * _step(0.63, 0.59, x[:, 1])
+    length = 0.020 + top * (0.03 + 0.045 * across * rng.uniform(0.7, 1.1))
     seeds = _loose(
-        head, chosen, combs, 170, length=length, lift=0.08 + 0.30 * top * across,
-        height=0.004 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.10 + 0.2 * top, width=0.0068,
+        head, chosen, combs, 170, length=length, lift=0.04 + 0.34 * top * across,
+        height=0.0034 + top * (0.003 + 0.012 * across), gravity=0.2, hug=0.6, clump=0.10 + 0.2 * top, width=0.0068,
         mess=0.05,
     )  # fmt: skip
     return Cut(seeds, 8, 0.0045, across=2)
@@ -582,7 +670,7 @@ def _spiky(head: Head) -> Cut:
     each = rng.uniform(0.75, 1.25, guides)[leader % guides]
     length = (0.016 + top * rng.uniform(0.024, 0.036)) * (1 + (each - 1) * top)
     seeds = _loose(
-        head, chosen, combs, guides, length=length, lift=0.15 + 0.7 * top, height=0.006 + 0.05 * top, gravity=0.0,
+        head, chosen, combs, guides, length=length, lift=0.04 + 0.81 * top, height=0.0036 + 0.052 * top, gravity=0.0,
         hug=0.0, clump=0.05 + 0.5 * top, leader=leader, width=0.0062, mess=0.18, comb=0.25, blunt=0.3,
     )  # fmt: skip
     return Cut(seeds, 6, 0.004, across=2)
@@ -600,8 +688,8 @@ def _pixie(head: Head) -> Cut:
     length = 0.034 + 0.036 * top + 0.020 * front - 0.014 * _step(0.64, 0.59, x[:, 1])
     cut = np.where(front > 0.2, 0.674 + rng.uniform(0, 0.012, len(x)), -9.0)
     seeds = _loose(
-        head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.10 + 0.25 * top,
-        height=0.007 + 0.009 * top, gravity=0.3, hug=0.7, clump=0.12 + 0.22 * top, width=0.0072, mess=0.09, cut=cut,
+        head, chosen, combs, 200, length=length * rng.uniform(0.9, 1.1), lift=0.05 + 0.30 * top,
+        height=0.005 + 0.011 * top, gravity=0.3, hug=0.7, clump=0.12 + 0.22 * top, width=0.0072, mess=0.09, cut=cut,
     )  # fmt: skip
     return Cut(seeds, 8, 0.0045, across=2)
 
@@ -807,7 +895,7 @@ def _tail(
         "length": length * rng.uniform(0.78, 1.05, count), "lift": 0.0, "gravity": 0.85, "comb": 0.8, "fade": 0.035,
         "hug": 0.25, "height": 0.012 + 0.012 * radius, "width": 0.010 if head.full else 0.024, "blunt": 0.15,
         "clump": 0.50, "leader": np.zeros(count), "column": locks(rng, count),
-        "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.8, "drift": -0.1,
+        "tilt": rng.normal(size=count) * 0.5, "phase": rng.normal(size=count) * 0.5, "turn": 0.4, "drift": -0.1,
     }  # fmt: skip
     values.update(how)
     return strands(roots, np.tile(out, (count, 1)), combs, **values)

@@ -6,14 +6,17 @@ A look may change proportions (``stylised_body``, before anything is made around
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from scipy.ndimage import gaussian_filter
+from scipy import sparse
+from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.spatial import cKDTree
 
 from bozzetto.body.model import Body, ShapedBody
-from bozzetto.figure.atlas import skin_atlas, skin_faces, skin_stop, skin_uvs
+from bozzetto.figure.atlas import Atlas, skin_atlas, skin_faces, skin_stop, skin_uvs
 from bozzetto.figure.extras import COVER
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Look
@@ -210,48 +213,93 @@ def _normals(height: Float[ndarray, "h w"], strength: float) -> UInt8[ndarray, "
     return _image(n / np.linalg.norm(n, axis=-1, keepdims=True) * 0.5 + 0.5)
 
 
-def _all_of(
-    person: Person, pieces: list[Piece], albedo: Float[ndarray, "h w 3"], metres: float, **rest: object
+def _field(
+    rng: np.random.Generator, points: Float[ndarray, "n 3"], metres: float, octaves: int = 3
+) -> Float[ndarray, "n"]:
+    """Smooth noise in space, about zero mean and unit spread; ``metres`` is the width of its largest clouds."""
+    grid = gaussian_filter(rng.normal(size=(24, 24, 24)), 1.5, mode="wrap")
+    grid /= grid.std()
+    out = np.zeros(len(points))
+    for i in range(octaves):
+        at = points.T.astype(np.float64) * (4.5 * 2**i / metres) + 7.3 * i
+        out += map_coordinates(grid, at, order=1, mode="grid-wrap") / 1.7**i
+    return out / np.sqrt(sum(1.7 ** (-2 * i) for i in range(octaves)))
+
+
+def _carved_from(
+    pieces: list[Piece],
+    albedo: Float[ndarray, "h w 3"],
+    solid: Callable[[Float[ndarray, "n 3"]], Float[ndarray, "n 2"]],
+    roughness: float | UInt8[ndarray, "h w"],
+    metallic: float = 0.0,
 ) -> list[Piece]:
-    """Everything carved from one material, the skin now called body; lashes, which would be wires, are left out."""
-    material = Material(_image(albedo), **rest)  # type: ignore[arg-type]
-    kept = [piece for piece in pieces if piece.name not in ("lashes", "tongue")]
+    """Everything of one solid material, the skin now called body; lashes, which would be wires, are left out.
+
+    Args:
+        solid: Texture coordinates of points in space. They are one smooth field through everything, so no piece shows
+            where its own texture is cut.
+    """
+    material = Material(_image(albedo), roughness=roughness, metallic=metallic)
     doubled = replace(material, double_sided=True)
-    return [
-        replace(
-            piece,
-            name="body" if piece.name == "skin" else piece.name,  # light goes into skin, not into stone
-            uvs=_box_uvs(person, piece, metres),
-            material=doubled if piece.material.double_sided else material,
-        )
-        for piece in kept
-    ]
+    mean, rough = np.median(albedo, (0, 1)), float(np.mean(roughness) / (1 if isinstance(roughness, float) else 255))
+    out = []
+    for piece in pieces:
+        if piece.name in ("hair", "brows", "beard"):  # strands keep their cut-outs
+            own = piece.material.albedo.astype(np.float64)
+            grey = own[..., :3].mean(-1)
+            seen = grey if own.shape[-1] == 3 else grey[own[..., 3] > 127]
+            shade = np.clip(grey / max(float(seen.mean()), 1.0), 0.6, 1.3)
+            colour = np.clip(mean * shade[..., None], 0, 1) * 255
+            strands = np.concatenate([colour, own[..., 3:]], -1).astype(np.uint8)
+            look = replace(piece.material, albedo=strands, roughness=rough, metallic=metallic)
+            out.append(replace(piece, material=look))
+        elif piece.name not in ("lashes", "tongue"):
+            uvs = solid(piece.vertices)[piece.faces].astype(np.float32)
+            look = doubled if piece.material.double_sided else material
+            name = "body" if piece.name == "skin" else piece.name  # light goes into skin, not into stone
+            out.append(replace(piece, name=name, uvs=uvs, material=look))
+    return out
 
 
 def _size(person: Person) -> int:
     return 512 if person.detail == "full" else 128
 
 
+def _spread(values: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """Noise of unit spread as a texture coordinate."""
+    return np.clip(0.5 + values / 7, 0.01, 0.99)
+
+
+_SPREAD = (np.linspace(0, 1, 256) - 0.5) * 7
+"""The values of ``_spread`` along a texture of 256 texels."""
+
+
 def _marble(person: Person, pieces: list[Piece]) -> list[Piece]:
-    size, rng = _size(person), person.rng("marble")
-    cloud, vein = _fractal(rng, size, size / 10), _fractal(rng, size, size / 7)
+    def solid(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 2"]:
+        rng = person.rng("marble")
+        return np.stack([_spread(_field(rng, points, 0.3)), _spread(_field(rng, points, 0.4))], 1)
+
+    cloud, vein = _SPREAD[None, :], _SPREAD[:, None]
     veins = np.exp(-((vein / 0.09) ** 2)) * np.clip(0.4 + 0.5 * cloud, 0, 1)
     value = 0.86 + 0.03 * cloud - 0.30 * veins
-    tint = np.array([1.0, 0.985, 0.955])
-    return _all_of(person, pieces, value[..., None] * tint, 0.7, roughness=0.38)
+    return _carved_from(pieces, value[..., None] * np.array([1.0, 0.985, 0.955]), solid, 0.38)
 
 
 def _bronze(person: Person, pieces: list[Piece]) -> list[Piece]:
-    size, rng = _size(person), person.rng("bronze")
-    cloud = _fractal(rng, size, size / 12)
-    patina = np.clip((_fractal(rng, size, size / 9) - 0.9) * 0.7, 0, 1)[..., None]
-    metal = np.array([0.72, 0.50, 0.30]) * (1 + 0.10 * cloud[..., None])
+    def solid(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 2"]:
+        rng = person.rng("bronze")
+        return np.stack([_spread(_field(rng, points, 0.2)), _spread(_field(rng, points, 0.3))], 1)
+
+    cloud = _SPREAD[None, :, None]
+    patina = np.clip((_SPREAD[:, None, None] - 0.9) * 0.7, 0, 1)
+    metal = np.array([0.72, 0.50, 0.30]) * (1 + 0.10 * cloud)
     albedo = metal * (1 - patina) + np.array([0.34, 0.55, 0.47]) * patina
-    rough = np.clip(0.40 + 0.07 * cloud + 0.35 * patina[..., 0], 0.2, 0.9)
-    return _all_of(person, pieces, albedo, 0.6, roughness=(rough * 255).astype(np.uint8), metallic=0.85)
+    rough = np.clip(0.40 + 0.07 * cloud + 0.35 * patina, 0.2, 0.9)[..., 0]
+    return _carved_from(pieces, albedo, solid, (rough * 255).astype(np.uint8), 0.85)
 
 
 def _wood(person: Person, pieces: list[Piece]) -> list[Piece]:
+    """Wood as it grows: rings about an upright axis behind the shoulder, fibres along it."""
     size, rng = _size(person), person.rng("wood")
     x = np.linspace(0, 1, size, endpoint=False)[None, :]
     bend = gaussian_filter(rng.normal(size=(size, size)), (size / 6, size / 24), mode="wrap")
@@ -263,8 +311,13 @@ def _wood(person: Person, pieces: list[Piece]) -> list[Piece]:
     albedo = (np.array([0.48, 0.30, 0.17]) * (1 - value) + np.array([0.76, 0.55, 0.35]) * value) * (
         1 + 0.05 * fibre[..., None]
     )
-    normal = _normals(rings * 1.2 + 0.4 * fibre, 0.6) if person.detail == "full" else None
-    return _all_of(person, pieces, albedo, 0.34, roughness=0.62, normal=normal)
+
+    def solid(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 2"]:
+        wave = 0.012 * _field(person.rng("wood rings"), points * np.array([1, 0.25, 1], np.float32), 0.3, 1)
+        radius = np.hypot(points[:, 0] - 0.31, points[:, 2] + 0.37) + wave
+        return np.stack([radius / 0.34, points[:, 1] / 0.34], 1)
+
+    return _carved_from(pieces, albedo, solid, 0.62)
 
 
 def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
@@ -335,37 +388,56 @@ def _low_poly(person: Person, pieces: list[Piece]) -> list[Piece]:
         elif piece.name in ("hair", "beard", "brows"):
             shapes[piece.name] = _carved(person, piece)
         elif piece.name not in ("eyes", "lashes", "tongue"):
-            cell = {"teeth": 0.02, "shoes": 0.022}.get(piece.name, 0.036)
-            shapes[piece.name] = piece, *_clustered(piece, cell)
+            piece = _unlined(person, piece) if piece.name in _WORN else piece
+            shapes[piece.name] = _thinned(piece)
     worn = [name for name in shapes if name in _WORN]
     hats = [name for name in shapes if name in COVER]
     over = {name: worn[i + 1 :] for i, name in enumerate(worn)} | {"skin": [*worn, "shoes", *hats], "hair": hats}
+    for name in (*reversed(worn), "hair", "skin"):  # each inside of what already lies over it
+        covers = [shapes[cover] for cover in over.get(name, ()) if cover in shapes]
+        if name in shapes and covers and len(shapes[name][1]):
+            shape, faces, uv = shapes[name]
+            outer = np.concatenate([_strewn(cover.vertices[few]) for cover, few, _ in covers])
+            shapes[name] = replace(shape, vertices=_drawn_in(shape.vertices, faces, outer)), faces, uv
     out = []
     for piece in pieces:
         if piece.name == "eyes":
-            out.append(replace(piece, material=replace(piece.material, normal=None)))
+            back = np.array([0, 0, 0.0025 * person.spec.body.height / 1.7], np.float32)  # lids have lost their curve
+            plain = replace(piece.material, normal=None)
+            out.append(replace(piece, vertices=piece.vertices - back, material=plain))
         elif piece.name in shapes:
-            shape, faces, uv = shapes[piece.name]
-            covers = [shapes[name] for name in over.get(piece.name, ()) if name in shapes]
-            if covers and len(faces):
-                outer = np.concatenate([cover.vertices[np.unique(few)] for cover, few, _ in covers])
-                shape = replace(shape, vertices=_drawn_in(shape.vertices, faces, outer))
-            out.append(_flat(shape, faces, uv))
+            out.append(_flat(*shapes[piece.name]))
     return out
+
+
+def _unlined(person: Person, piece: Piece) -> Piece:
+    """A garment without folds that look at the body, and without buttons: facets of both would come through it."""
+    body = person.vertices[: person.body.parts["body"].stop]
+    corners = piece.vertices[piece.faces].astype(np.float64)
+    middle = corners.mean(1)
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    away = middle - body[cKDTree(body).query(middle)[1]]
+    out = (normal * away).sum(1) / np.maximum(np.linalg.norm(away, axis=1), 1e-9)
+    ends = piece.faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    graph = sparse.coo_matrix((np.ones(len(ends)), ends.T), 2 * (len(piece.vertices),))
+    part = sparse.csgraph.connected_components(graph, directed=False)[1][piece.faces[:, 0]]
+    area = np.bincount(part, np.linalg.norm(normal, axis=1))
+    kept = ((np.bincount(part, out) > -0.08 * area) & (area / 2 > 4e-4))[part]
+    material = replace(piece.material, double_sided=True)
+    return replace(piece, faces=piece.faces[kept], uvs=piece.uvs[kept], material=material)
 
 
 def _drawn_in(
     points: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], outer: Float[ndarray, "n 3"]
 ) -> Float[ndarray, "v 3"]:
-    """Points, those near others moved along their normals until they lie 13 mm inside of them."""
-    from scipy.spatial import cKDTree
+    """Points, those near others moved along their normals until they lie 9 mm inside of them."""
 
     used = np.unique(faces)
     away, near = cKDTree(outer).query(points[used], k=6)
     normals = vertex_normals(points, faces)[used]
     room = ((outer[near] - points[used, None]) * normals[:, None]).sum(2).max(1)
     moved = points.copy()
-    moved[used] -= (np.clip(0.013 - room, 0, 0.03) * (away[:, 0] < 0.035))[:, None] * normals
+    moved[used] -= (np.clip(0.009 - room, 0, 0.03) * (away[:, 0] < 0.035))[:, None] * normals
     return moved
 
 
@@ -400,7 +472,6 @@ def _coarse_skin(person: Person, piece: Piece) -> tuple[Int[ndarray, "f 3"], Flo
 def _carved(person: Person, piece: Piece) -> tuple[Piece, Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
     """Strands as one solid with facets of the strands' mean colours."""
     import igl
-    from scipy.spatial import cKDTree
 
     cell = {"brows": 0.0035, "beard": 0.007}.get(piece.name, 0.011) * person.spec.body.height / 1.7
     cell *= 1.0 if person.detail == "full" else 2.2
@@ -421,6 +492,8 @@ def _carved(person: Person, piece: Piece) -> tuple[Piece, Int[ndarray, "f 3"], F
     surface, faces, _, _ = igl.qslim(surface, faces, {"brows": 60, "beard": 240}.get(piece.name, 520))
     volume = np.einsum("fd,fd->", surface[faces[:, 0]], np.cross(surface[faces[:, 1]], surface[faces[:, 2]]))
     faces = (faces if volume > 0 else faces[:, ::-1]).astype(np.int64)
+    if piece.name == "brows":
+        surface = surface - [0, 0, 0.9 * cell]  # half in the forehead
     nearest = used[cKDTree(piece.vertices[used]).query(surface)[1]]
     uv_of = np.zeros((len(piece.vertices), 2), np.float32)
     uv_of[piece.faces] = piece.uvs
@@ -443,22 +516,64 @@ def _carved(person: Person, piece: Piece) -> tuple[Piece, Int[ndarray, "f 3"], F
     return solid, faces, np.zeros((len(faces), 3, 2), np.float32)
 
 
-def _clustered(piece: Piece, cell: float) -> tuple[Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
-    """Faces between the middles of a grid's cells, and their old texture coordinates."""
-    _, cluster = np.unique(np.floor(piece.vertices / cell).astype(np.int64), axis=0, return_inverse=True)
-    cluster = cluster.ravel()
-    centre = np.zeros((cluster.max() + 1, 3))
-    np.add.at(centre, cluster, piece.vertices)
-    centre /= np.bincount(cluster)[:, None]
-    gap = np.linalg.norm(piece.vertices - centre[cluster], axis=1)
-    order = np.lexsort((gap, cluster))
-    first = order[np.r_[True, np.diff(cluster[order]) > 0]]
-    faces = first[cluster[piece.faces]]
-    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])
-    turn = (faces[whole].argmin(1)[:, None] + np.arange(3)) % 3  # both sides of thin cloth stay
-    _, unique = np.unique(np.take_along_axis(faces[whole], turn, 1), axis=0, return_index=True)
-    rows = np.nonzero(whole)[0][unique]
-    return faces[rows], piece.uvs[rows]
+_FACETS = {"shoes": 0.0002, "teeth": 0.0002}
+"""Mean area of a facet in square metres; 0.0008 of other garments."""
+
+
+def _thinned(piece: Piece) -> tuple[Piece, Int[ndarray, "f 3"], Float[ndarray, "f 3 2"]]:
+    """The piece and fewer faces between its vertices, now in better places, hems kept; their old texture coordinates.
+
+    Things of thin wire, such as glasses, stay whole.
+    """
+    import igl
+
+    if "glasses" in piece.name:
+        return piece, piece.faces, piece.uvs
+    used, inverse = np.unique(piece.faces, return_inverse=True)
+    _, first, one = np.unique(np.round(piece.vertices[used], 6), axis=0, return_index=True, return_inverse=True)
+    faces = used[first][one.ravel()[inverse.reshape(-1, 3)]]
+    whole = np.flatnonzero((faces != np.roll(faces, 1, 1)).all(1))
+    owner, faces = _parted(faces[whole])
+    points = piece.vertices[owner].astype(np.float64)
+    corners = points[faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum() / 2
+    goal = max(int(area / _FACETS.get(piece.name, 0.0008)), 120)
+    if goal >= len(faces):
+        return piece, owner[faces], piece.uvs[whole]
+    places, few, old_face, old_vertex = igl.qslim(points, faces, goal)
+    vertices = piece.vertices.copy()
+    vertices[owner[old_vertex]] = places
+    few = owner[old_vertex][few.astype(np.int64)]
+    real = (few != np.roll(few, 1, 1)).all(1)
+    return replace(piece, vertices=vertices), few[real], piece.uvs[whole[old_face[real]]]
+
+
+def _parted(faces: Int[ndarray, "f 3"]) -> tuple[Int[ndarray, "v"], Int[ndarray, "f 3"]]:
+    """The vertex that each new one was, and faces that meet in pairs alone: sheets that touch are parted."""
+    count = len(faces)
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    corner = np.arange(3 * count).reshape(count, 3)
+    corners = np.concatenate([corner[:, [0, 1]], corner[:, [1, 2]], corner[:, [2, 0]]])
+    turned = ends[:, 0] > ends[:, 1]
+    ends[turned], corners[turned] = ends[turned, ::-1], corners[turned, ::-1]
+    _, which, times = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
+    which = which.ravel()
+    torn = np.tile((times[which] > 2).reshape(3, count).any(0), 3)
+    order = np.argsort(which, kind="stable")
+    pairs = order[(times[which] == 2)[order]].reshape(-1, 2)
+    pairs = pairs[~torn[pairs].any(1)]
+    links = np.concatenate([corners[pairs][:, :, 0], corners[pairs][:, :, 1]])
+    graph = sparse.coo_matrix((np.ones(len(links)), links.T), (3 * count, 3 * count))
+    _, new = sparse.csgraph.connected_components(graph, directed=False)
+    _, one = np.unique(new, return_index=True)
+    return faces.ravel()[one], new.reshape(count, 3).astype(np.int64)
+
+
+def _strewn(corners: Float[ndarray, "f 3 3"]) -> Float[ndarray, "n 3"]:
+    """Points on triangles: corners, middles of sides, middles."""
+    return np.concatenate([corners, (corners + np.roll(corners, 1, 1)) / 2, corners.mean(1, keepdims=True)], 1).reshape(
+        -1, 3
+    )
 
 
 def _flat(piece: Piece, faces: Int[ndarray, "f 3"], uv: Float[ndarray, "f 3 2"]) -> Piece:
@@ -466,7 +581,10 @@ def _flat(piece: Piece, faces: Int[ndarray, "f 3"], uv: Float[ndarray, "f 3 2"])
     # One texel a face, the mean colour of its corners and middle in the old texture.
     samples = np.concatenate([uv, uv.mean(1, keepdims=True)], 1)
     albedo = piece.material.albedo[..., :3]
-    height, width = albedo.shape[:2]
+    # No facet takes the colour of one nostril, fold or thread.
+    block = max(min(albedo.shape[:2]) // 128, 1)
+    height, width = albedo.shape[0] // block, albedo.shape[1] // block
+    albedo = albedo[: height * block, : width * block].reshape(height, block, width, block, 3).mean((1, 3))
     column = np.clip((samples[..., 0] % 1.0 * width).astype(int), 0, width - 1)
     row = np.clip((samples[..., 1] % 1.0 * height).astype(int), 0, height - 1)
     colours = albedo[row, column].astype(np.float64).mean(1)
@@ -501,6 +619,26 @@ def _flat(piece: Piece, faces: Int[ndarray, "f 3"], uv: Float[ndarray, "f 3 2"])
 # Faces painted in the body's UV space
 
 
+def _places(person: Person, atlas: Atlas) -> Float[ndarray, "n 3"]:
+    """Where every texel of the skin lies on the person, metres."""
+    import igl
+
+    triangles = person.body.parts["body"].faces[atlas.face]
+    corners = person.body.template.numpy().astype(np.float64)[triangles]
+    share = igl.barycentric_coordinates(
+        atlas.position.astype(np.float64), *(np.ascontiguousarray(corners[:, k]) for k in range(3))
+    )
+    return np.einsum("nk,nkd->nd", np.nan_to_num(share), person.vertices[triangles])
+
+
+@cache
+def nose_tip(body: Body) -> int:
+    """The vertex at the tip of the nose."""
+    points = body.template.numpy()[: skin_stop(body)]
+    eye = body.joint_template.numpy()[body.joint_names.index("eye.L")]
+    return int(np.where(np.abs(points[:, 1] - eye[1] + 0.035) < 0.02, points[:, 2], -1).argmax())
+
+
 def _paint(
     person: Person,
     piece: Piece,
@@ -528,10 +666,19 @@ def _smooth(edge0: float, edge1: float, x: ndarray) -> ndarray:
 
 
 def _blob(local: ndarray, centre: tuple[float, float], radius: tuple[float, float], soft: float = 0.25) -> ndarray:
-    """A soft ellipse on the face's front, mirrored to both sides."""
+    """A soft ellipse on the face's front, mirrored to both sides.
+
+    It is one about the point of the face that lies there, so that the face's own curve neither smears nor cuts it.
+    """
     x, y, z = np.abs(local[..., 0]), local[..., 1], local[..., 2]
-    d = np.hypot((x - centre[0]) / radius[0], (y - centre[1]) / radius[1])
-    return (1 - _smooth(1 - soft, 1 + soft, d)) * (z > -0.9)
+    beside = (np.abs(x - centre[0]) < 0.05) & (np.abs(y - centre[1]) < 0.05)
+    depth = z[beside].max() if beside.any() else 0.0
+    d = np.sqrt(
+        ((x - centre[0]) / radius[0]) ** 2
+        + ((y - centre[1]) / radius[1]) ** 2
+        + (np.clip(depth - z - 0.3 * max(radius), 0, None) / max(radius)) ** 2
+    )
+    return 1 - _smooth(1 - soft, 1 + soft, d)
 
 
 def _skull(person: Person, pieces: list[Piece]) -> list[Piece]:
@@ -544,8 +691,8 @@ def _skull(person: Person, pieces: list[Piece]) -> list[Piece]:
         out = np.where(inside, albedo, bone * grain[..., None])
         dark = np.array([0.06, 0.05, 0.05])
         sockets = _blob(p, (0.5, 0.02), (0.40, 0.36))
-        nose = _blob(p, (0.10, -0.62), (0.17, 0.24), 0.2) * (p[..., 2] > 0.1)
-        cheeks = 0.55 * _blob(p, (0.72, -1.0), (0.26, 0.34), 0.6) * (p[..., 2] > -0.6)
+        nose = _blob(p, (0.10, -0.62), (0.17, 0.24), 0.2) * _smooth(0.0, 0.2, p[..., 2])
+        cheeks = 0.55 * _blob(p, (0.72, -1.0), (0.26, 0.34), 0.6)
         mouth = np.abs(p[..., 1] + 1.13)
         teeth = (mouth < 0.26) & (np.abs(p[..., 0]) < 0.66) & (p[..., 2] > -0.4)
         gaps = np.maximum(np.abs(((p[..., 0] / 0.125) % 1.0) - 0.5) > 0.42, mouth < 0.03)
@@ -559,16 +706,16 @@ def _skull(person: Person, pieces: list[Piece]) -> list[Piece]:
     return [replace(piece, material=black) if piece.name == "eyes" else piece for piece in out]
 
 
-def _ball(centre: ndarray, radius: float, rings: int = 10, sectors: int = 16) -> tuple[ndarray, ndarray, ndarray]:
+def _ball(centre: ndarray, radius: float, rings: int = 14, sectors: int = 24) -> tuple[ndarray, ndarray, ndarray]:
     """A UV sphere: vertices, faces, per-corner texture coordinates."""
     theta = np.linspace(0, np.pi, rings + 1)[:, None]
     phi = np.linspace(0, 2 * np.pi, sectors + 1)[None, :]
     unit = np.stack([np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.cos(phi)], -1)
-    return _grid(unit * radius + centre, closed=False)
+    return _grid(unit * radius + centre)
 
 
-def _grid(points: Float[ndarray, "r c 3"], closed: bool) -> tuple[ndarray, ndarray, ndarray]:
-    """A grid of points as a mesh; the last column is the first again when ``closed``."""
+def _grid(points: Float[ndarray, "r c 3"]) -> tuple[ndarray, ndarray, ndarray]:
+    """A grid of points as a mesh; points in one place, as where a tube closes, are one vertex, so no seam is lit."""
     rows, columns = points.shape[:2]
     index = np.arange(rows * columns).reshape(rows, columns)
     u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
@@ -580,7 +727,8 @@ def _grid(points: Float[ndarray, "r c 3"], closed: bool) -> tuple[ndarray, ndarr
         np.cross(flat[faces[:, 1]] - flat[faces[:, 0]], flat[faces[:, 2]] - flat[faces[:, 0]]), axis=1
     )
     faces = faces[area > 1e-12]
-    return flat.astype(np.float32), faces, uv[faces].astype(np.float32)
+    _, first, one = np.unique(np.round(flat, 6), axis=0, return_index=True, return_inverse=True)
+    return flat[first].astype(np.float32), one.ravel()[faces], uv[faces].astype(np.float32)
 
 
 def _solid(
@@ -620,16 +768,15 @@ def _clown(person: Person, pieces: list[Piece]) -> list[Piece]:
         face = _smooth(-1.95, -1.6, p[..., 1]) * _smooth(-0.75, -0.35, p[..., 2]) * (1 - _smooth(1.0, 1.4, p[..., 1]))
         out = over(albedo, np.array([0.93, 0.92, 0.90]), 0.92 * face)
         eyes = np.maximum(_blob(p, (0.5, 0.32), (0.22, 0.52), 0.15), _blob(p, (0.5, -0.25), (0.14, 0.36), 0.15))
-        out = over(out, accent, eyes * (p[..., 2] > -0.1))
-        mouth = _blob(p, (0.0, -1.12), (0.62, 0.34), 0.08) * (p[..., 2] > 0)
+        out = over(out, accent, eyes)
+        mouth = _blob(p, (0.0, -1.12), (0.62, 0.34), 0.08) * _smooth(-0.1, 0.1, p[..., 2])
         out = over(out, np.array([0.78, 0.08, 0.10]), mouth)
-        cheeks = _blob(p, (0.82, -0.62), (0.22, 0.2), 0.3) * (p[..., 2] > -0.4)
+        cheeks = _blob(p, (0.80, -0.62), (0.22, 0.2), 0.3)
         return over(out, np.array([0.88, 0.35, 0.38]), 0.8 * cheeks)
 
-    middle, apart, head = _head_frame(person)
-    front = head[(np.abs(head[:, 0]) < 0.2 * apart) & (head[:, 1] < middle[1] - 0.3 * apart)]
-    tip = front[front[:, 2].argmax()].astype(np.float64)
-    nose = _ball(tip - [0, 0, 0.1 * apart], 0.33 * apart)
+    _, apart, _ = _head_frame(person)
+    tip = person.vertices[nose_tip(person.body)].astype(np.float64)
+    nose = _ball(tip + np.array([0, 0.06, -0.1]) * apart, 0.33 * apart)
     red = Material(_image(np.full((2, 2, 3), [0.80, 0.06, 0.07])), roughness=0.3)
     painted = [_paint(person, piece, paint) if piece.name == "skin" else piece for piece in pieces]
     return [*painted, _solid(person, "clown nose", [nose], red)]
@@ -641,13 +788,17 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
     glow = np.array([[0.25, 0.85, 1.0], [1.0, 0.55, 0.15], [0.45, 1.0, 0.45]])[rng.integers(3)]
 
     def paint(albedo: ndarray, p: ndarray, apart: float) -> ndarray:
-        metres = p * apart
+        atlas = skin_atlas(person.body, albedo.shape[0])
+        own = atlas.picture(_places(person, atlas)) - _head_frame(person)[0]
+        normal = atlas.picture(atlas.normal.astype(np.float64))
         lines = np.zeros(p.shape[:2])
-        for axis, pitch in ((1, 0.11), (0, 0.09), (2, 0.13)):
-            phase = (metres[..., axis] / pitch + (0.0 if axis else 0.5)) % 1.0
-            lines = np.maximum(lines, (np.abs(phase - 0.5) > 0.5 - 0.0022 / pitch) * 1.0)
-        rivets = np.hypot((metres[..., 0] / 0.03) % 1.0 - 0.5, (metres[..., 1] / 0.055) % 1.0 - 0.5 + 0.35) < 0.05
-        panel = np.floor(metres[..., 1] / 0.11) + 7 * np.floor(metres[..., 0] / 0.09 + 0.5)
+        for axis, pitch, shift in ((1, 0.14, -0.045), (0, 0.09, 0.045), (2, 0.13, 0.065)):
+            away = np.abs((own[..., axis] + shift + pitch / 2) % pitch - pitch / 2)
+            flat = np.sqrt(np.clip(1 - normal[..., axis] ** 2, 0.04, 1))  # lines of one width on slopes
+            lines = np.maximum(lines, (1 - _smooth(0.0012, 0.0026, away / flat)) * _smooth(0.35, 0.5, flat))
+        rivets = np.hypot((own[..., 0] / 0.03) % 1.0 - 0.5, (own[..., 1] / 0.055) % 1.0 - 0.5 + 0.35)
+        rivets = (1 - _smooth(0.04, 0.07, rivets)) * (normal[..., 2] > 0.3)
+        panel = np.floor((own[..., 1] - 0.045) / 0.14) + 7 * np.floor((own[..., 0] + 0.045) / 0.09)
         shade = 1 + 0.05 * np.sin(panel * 12.9898)
         out = shell * shade[..., None] * np.ones_like(albedo)
         return out * (1 - 0.75 * lines[..., None]) * (1 - 0.4 * rivets[..., None])
@@ -676,7 +827,7 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
         angle = np.linspace(0, 2 * np.pi, 9)[None, :]
         ring = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], -1) * 0.035 * apart
         base = centre + np.array([sign * (side + 0.06 * apart), 0.2 * apart, 0])
-        tube = _grid((mast + ring + base)[:, ::-1], True)
+        tube = _grid((mast + ring + base)[:, ::-1])
         discs += [tube, _ball(base + np.array([sign * 0.25, 2.0, -0.1]) * apart, 0.09 * apart)]
     steel = Material(_image(np.full((2, 2, 3), [0.35, 0.37, 0.40])), roughness=0.3, metallic=0.9)
     return [*out, _solid(person, "antennae", discs, steel)]
@@ -704,7 +855,7 @@ def _cone(
     along = np.linspace(0, 1, steps)
     width = radius * (1 - along) ** 0.75 * (1 + ridges * np.sin(along * 40)) + 1e-4
     ring = np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * up[:, None]
-    return _grid((base + path)[:, None] + ring * width[:, None, None], True)
+    return _grid((base + path)[:, None] + ring * width[:, None, None])
 
 
 def _horned(person: Person, pieces: list[Piece]) -> list[Piece]:
@@ -748,18 +899,23 @@ def _snouted(person: Person, pieces: list[Piece]) -> list[Piece]:
         size = albedo.shape[0]
         fur = 1 + 0.05 * _noise(rng, size, 1.0) + 0.015 * _noise(rng, size, 5)
         light = np.maximum(
-            _blob(p, (0.0, -1.15), (0.7, 0.75), 0.4) * (p[..., 2] > -0.1), _blob(p, (0.5, 0.05), (0.28, 0.26), 0.5)
+            _blob(p, (0.0, -1.15), (0.7, 0.75), 0.4) * _smooth(-0.7, 0.1, p[..., 2]),
+            _blob(p, (0.5, 0.05), (0.28, 0.26), 0.5),
         )
-        throat = _smooth(-0.9, -0.1, p[..., 2]) * _smooth(1.4, 2.2, -p[..., 1]) * (np.abs(p[..., 0]) < 1.2)
+        throat = _smooth(-0.9, -0.1, p[..., 2]) * _smooth(1.4, 2.2, -p[..., 1])
+        throat = throat * (1 - _smooth(0.6, 1.4, np.abs(p[..., 0])))
         light = np.maximum(light, 0.8 * throat)[..., None]
         out = (coat * (1 - light) + pale * light) * fur[..., None]
-        nose = (_blob(p, (0.0, -0.6), (0.27, 0.2), 0.2) * (p[..., 2] > 0.52))[..., None]
-        line = ((np.abs(p[..., 1] + 1.1) < 0.035) & (np.abs(p[..., 0]) < 0.5) & (p[..., 2] > 0))[..., None]
+        nose = (_blob(p, (0.0, -0.6), (0.27, 0.2), 0.2) * _smooth(0.42, 0.6, p[..., 2]))[..., None]
+        line = (1 - _smooth(0.02, 0.05, np.abs(p[..., 1] + 1.1))) * (1 - _smooth(0.4, 0.55, np.abs(p[..., 0])))
+        line = (line * _smooth(-0.1, 0.1, p[..., 2]))[..., None]
         dark = np.array([0.08, 0.07, 0.07])
         out = out * (1 - nose) + dark * nose
-        return np.where(line, out * 0.35, out)
+        return out * (1 - 0.65 * line)
 
     middle, apart, head = _head_frame(person)
+    inside = middle - np.array([0, 0, 0.95 * apart])
+    hat = 0.25 * apart * any(extra.kind in COVER for extra in person.spec.extras)
     ears = []
     for sign in (1.0, -1.0):
         near = np.abs(head[:, 0] - sign * 0.85 * apart) + np.abs(head[:, 2] - (middle[2] - 0.95 * apart))
@@ -769,10 +925,12 @@ def _snouted(person: Person, pieces: list[Piece]) -> list[Piece]:
         angle = np.linspace(0, 2 * np.pi, 17)[None, :, None]
         width = 0.55 * apart * (1 - u) ** 0.6
         shape = np.concatenate(
-            [width * np.cos(angle), 0 * angle + 1.45 * apart * u, -0.28 * width * np.sin(angle) + 0 * u], 2
+            [width * np.cos(angle), hat + 0 * angle + 1.45 * apart * u, -0.28 * width * np.sin(angle) + 0 * u], 2
         )
         lean = np.array([[1, sign * 0.18, 0], [0, 1, 0], [0, -0.05, 1]])
-        ears.append(_grid(shape @ lean.T + root - [0, 0.22 * apart, 0], True))
+        ear = shape @ lean.T + root - [0, 0.22 * apart, 0]
+        deep = inside + 0.25 * (ear[:1] - inside)  # hair or a hat closes round them: no base in the air
+        ears.append(_grid(np.concatenate([deep, ear])))
     fur = np.full((8, 8, 3), coat)
     fur[:, 2:6] = 0.6 * coat
     fur[:, 3:5] = np.array([0.72, 0.48, 0.44])

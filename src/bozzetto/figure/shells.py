@@ -82,25 +82,27 @@ def arm_coordinates(
     """Metres along the arm, angle round it (zero on top, half a turn below) and distance from its axis, mirrored."""
     p = points * [1.0, 1.0, 1.0]
     p[:, 0] = np.abs(p[:, 0])
-    results = []
-    for a, b, start in ((SLEEVE_AXIS[0], SLEEVE_AXIS[1], 0.0), (SLEEVE_AXIS[1], SLEEVE_AXIS[2], UPPER_ARM)):
-        d = (b - a) / np.linalg.norm(b - a)
+    directions = np.diff(SLEEVE_AXIS, axis=0) / [[UPPER_ARM], [LOWER_ARM]]
+    # The rest pose bends the elbow. Both halves share it over a hand's breadth, so that a sleeve runs on there
+    # as one tube of cloth: closer within the bend, wider outside it.
+    bend = directions.sum(0) / np.linalg.norm(directions.sum(0))
+    lower = smooth_step((p - SLEEVE_AXIS[1]) @ bend / 0.24 + 0.5)
+    alongs, angles, away = [], [], []
+    for a, d, start in zip(SLEEVE_AXIS, directions, (0.0, UPPER_ARM), strict=False):
         along = (p - a) @ d
-        if start == 0.0:
-            along = np.minimum(along, UPPER_ARM)
-        else:
-            along = np.maximum(along, 0.0)
-        away = p - a - along[:, None] * d
+        off = p - a - (np.minimum(along, UPPER_ARM) if start == 0.0 else np.maximum(along, 0.0))[:, None] * d
         top = np.array([0.62, 0.75, -0.25])
         top = top - d * (top @ d)
         top /= np.linalg.norm(top)
-        side = np.cross(d, top)
-        results.append((start + along, away, np.arctan2(away @ side, away @ top), np.linalg.norm(away, axis=1)))
-    (s0, _, a0, r0), (s1, _, a1, r1) = results
-    lower = r1 < r0
-    bend = np.clip((np.where(lower, s1, s0) - UPPER_ARM) / 0.06 + 0.5, 0, 1)
-    turn = np.angle(np.exp(1j * (a1 - a0)))
-    return np.where(lower, s1, s0), np.angle(np.exp(1j * (a0 + bend * turn))), np.where(lower, r1, r0)
+        alongs.append(start + along)
+        angles.append(np.arctan2(off @ np.cross(d, top), off @ top))
+        away.append(np.linalg.norm(off, axis=1))
+    turn = np.angle(np.exp(1j * (angles[1] - angles[0])))
+    return (
+        alongs[0] + lower * (alongs[1] - alongs[0]),
+        np.angle(np.exp(1j * (angles[0] + lower * turn))),
+        np.minimum(*away),
+    )
 
 
 def panel_coordinates(points: Float[ndarray, "n 3"], panel: int) -> Float[ndarray, "n 2"]:
@@ -631,23 +633,43 @@ def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
     x, y, z = here.rest.T
     middle = 1 - smooth_step((np.abs(np.arctan2(x, z - SIDE_Z)) - 0.75) / 0.45)
     wanted = np.interp(y, (-0.08, -0.02, 0.01, 0.03, 0.05, 0.07, 0.11), (0.6, 0.55, 0.42, 0.36, 0.27, 0.18, 0.06))
+    # So does the middle behind, which would else stay up between the buttocks when they move down.
+    behind = 1 - smooth_step((np.abs(np.arctan2(x, SIDE_Z - z)) - 0.6) / 0.4)
+    seat = np.interp(y, (-0.05, -0.01, 0.01, 0.03, 0.06, 0.09, 0.11), (0.5, 0.4, 0.33, 0.28, 0.18, 0.09, 0.05))
+    wanted = np.maximum(wanted * middle, seat * behind)
     names = load_body().joint_names
     thighs = [names.index(f"upperleg01.{side}") for side in "LR"]
     already = weights[:, [i for i, name in enumerate(names) if name.startswith("upperleg")]].sum(1)
-    more = np.maximum(wanted - already, 0) * middle * (here.arm == 0) * (y < 0.11)
+    more = np.maximum(wanted - already, 0) * np.maximum(middle, behind) * (here.arm == 0) * (y < 0.11)
     more *= y > CROTCH - 0.03
     left = smooth_step(0.5 + x / 0.2)
     weights *= (1 - more)[:, None]
     for thigh, side in zip(thighs, (left, 1 - left), strict=True):
         weights[:, thigh] += more * side
+    # Few joints in all, or the four that are kept would leave out either thigh in the middle.
+    for i, name in enumerate(names):
+        if name.startswith(("pelvis", "spine")) and name != "spine05":
+            moved = weights[:, i] * share[:, 0]
+            weights[:, i] -= moved
+            weights[:, names.index("root" if name.startswith("pelvis") else "spine05")] += moved
     return weights
 
 
 @cache
 def _trouser_weights(here: Chart) -> Float[ndarray, "n j"]:
-    """Each leg's own below; round the hips as whatever hangs over them, so that both bend as one."""
+    """Each leg's own below; round the hips as whatever hangs over them, so that both bend as one.
+
+    Over the shoe they hang from the shin: a raised heel does not tear them.
+    """
     share = smooth_step((here.height + 0.04) / 0.05)[:, None]
-    return here.weights + share * (_loose_weights(here) - here.weights)
+    weights = here.weights + share * (_loose_weights(here) - here.weights)
+    names = load_body().joint_names
+    for i, name in enumerate(names):
+        if name.startswith(("foot", "toe")):
+            moved = 0.7 * weights[:, i]
+            weights[:, i] -= moved
+            weights[:, names.index(f"lowerleg02{name[-2:]}")] += moved
+    return weights
 
 
 def make_shell(

@@ -519,12 +519,13 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
     shapes += [band(0.71, -0.05, 0.03), band(0.52, 0.03, 0.024)]
     ankle = (foot.person.joint("foot.L") - foot.origin) @ foot.to_world
     turn = np.linspace(-0.62 * np.pi, 0.62 * np.pi, count)
+    looser = 0.0035 * step(0.45, 0.1, np.abs(turn) / np.pi)[:, None]  # no two heels are alike
     rows = []
     for across in np.linspace(0.5, -0.5, 4):
         height = 0.052 + across * 0.015 - 0.028 * (1 - np.cos(turn)) / 1.37
         middle = np.stack([np.full(count, ankle[0]), height, np.full(count, ankle[2])], 1)
         away = np.stack([-np.sin(turn), np.zeros(count), -np.cos(turn)], 1)
-        rows.append(_cast(foot.skin, middle, away, 0.0012, 0.12))
+        rows.append(_cast(foot.skin, middle, away, 0.0012, 0.12) + away * looser)
     shapes.append(thick(np.stack(rows)[::-1]))
     return [outside(shape) for shape in shapes]
 

@@ -14,6 +14,7 @@ from numpy import ndarray
 from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import Body
 from bozzetto.figure.atlas import ISLANDS, Atlas, skin_atlas, skin_faces, skin_stop, skin_uvs
+from bozzetto.figure.face_hair import brow_colour, is_natural
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Expression, FaceSpec
 from bozzetto.kept import kept
@@ -32,10 +33,11 @@ _MASKS = (
 """In the order they are laid over the plain skin."""
 
 _RESTING: dict[Expression, dict[str, float]] = {
-    "neutral": {"mouthSmileLeft": 0.13, "mouthSmileRight": 0.13},
+    "neutral": {"mouthSmileLeft": 0.13, "mouthSmileRight": 0.13, "eyeBlinkLeft": 0.13, "eyeBlinkRight": 0.13},
     "smiling": {
         "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "cheekSquintLeft": 0.35, "cheekSquintRight": 0.35,
         "eyeSquintLeft": 0.2, "eyeSquintRight": 0.2, "mouthDimpleLeft": 0.15, "mouthDimpleRight": 0.15,
+        "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1,
     },
     "laughing": {
         "mouthSmileLeft": 0.85, "mouthSmileRight": 0.85, "jawOpen": 0.32, "mouthUpperUpLeft": 0.25,
@@ -52,7 +54,7 @@ _RESTING: dict[Expression, dict[str, float]] = {
         "eyeSquintLeft": 0.3, "eyeSquintRight": 0.3,
     },
     "surprised": {
-        "browInnerUp": 0.6, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7, "eyeWideLeft": 0.6, "eyeWideRight": 0.6,
+        "browInnerUp": 0.6, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7, "eyeWideLeft": 0.4, "eyeWideRight": 0.4,
         "jawOpen": 0.34,
     },
 }  # fmt: skip
@@ -164,11 +166,12 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
     moustache = beard if face.beard in ("none", "stubble", "moustache", "goatee", "short", "full", "long") else 0.0
     chin = beard * (face.beard != "moustache")
     jaw = beard * (face.beard not in ("moustache", "goatee"))
-    bristle = np.clip(hair * 0.55 + plain * 0.22, 0, 255)
+    brow = 255 * brow_colour(person)  # not what the head's is dyed
+    natural = np.where(is_natural(hair / 255), hair, brow)
+    bristle = np.clip(natural * 0.55 + plain * 0.22, 0, 255)
     scalp = {"bald": 0.1, "buzz": 0.62, "mohawk": 0.42}.get(spec.hair.style, 0.72)
     if spec.hair.style == "bald" and age > 60:
         scalp = 0.05
-    brow = np.clip(hair * 0.72, 0, 255)
     paints: dict[str, tuple[Float[ndarray, "3"], float]] = {
         "mottle_red": (between(tint(1.05, 0.91, 0.89), tint(1.0, 0.90, 0.88)), 0.4 + 0.25 * rng.random()),
         "mottle_dark": (tint(0.93, 0.90, 0.87), 0.4 + 0.3 * rng.random()),
@@ -188,7 +191,7 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
         "shadow_of_chin": (bristle, chin),
         "shadow_of_jaw": (bristle, jaw),
         "scalp": (hair * 0.7 + plain * 0.12, scalp),
-        "brow": (brow, {"thin": 0.34, "medium": 0.44, "full": 0.52}[face.brows]),
+        "brow": (np.clip(brow * 0.85, 0, 255), {"thin": 0.34, "medium": 0.44, "full": 0.52}[face.brows]),
         "eyeshadow": (255 * np.array(face.eyeshadow.srgb) if face.eyeshadow else plain, 0.7 if face.eyeshadow else 0.0),
         "lips": (lips, lip_strength),
         "lipstick": (lipstick, 0.0 if face.lipstick is None else 0.88),
@@ -485,16 +488,16 @@ def _draw_head(
     inward = 1 - _ramp(looks[:, 2], 0.0, 0.3)
     put("lip_line", near_mouth * np.maximum(0.85 * line, lips * inward * (np.abs(y - place.mouth[1]) < 0.008)))
 
-    grain = _ramp(speckle, 0.25, 0.75) * 0.75 + 0.25
+    grain = _ramp(speckle, 0.2, 0.8) * 0.4 + 0.6
     clear = (1 - lips) * _ramp(np.hypot(x / 1.05, y - place.mouth[1]) - 0.0, 0.0, 0.01)
     moustache = np.exp(-(((y - 0.5912) / 0.0062) ** 2)) * _ramp(-x, -0.031, -0.019) * clear * _ramp(-y, -0.6, -0.596)
     put("shadow_of_moustache", forward * moustache * grain)
     below = _ramp(-y, -0.572, -0.562) * clear
     chin_area = below * _ramp(-x, -0.029, -0.02) * _ramp(y, place.chin - 0.012, place.chin + 0.002)
     put("shadow_of_chin", chin_area * grain * _ramp(z, 0.07, 0.09))
-    border = 0.599 - 0.55 * np.clip(0.062 - x, 0, 0.05)
-    jaw = _ramp(border - y, -0.004, 0.008) * _ramp(x, 0.02, 0.03) * _ramp(z, 0.045, 0.065)
-    side = _ramp(x, 0.058, 0.062) * _ramp(-y, -0.625, -0.605) * _ramp(z, 0.055, 0.064) * (x < 0.069)
+    border = 0.601 - 0.55 * np.clip(0.062 - x, 0, 0.05) + 0.004 * (wobble - 0.5)
+    jaw = _ramp(border - y, -0.009, 0.016) * _ramp(x, 0.02, 0.03) * _ramp(z, 0.040, 0.068)
+    side = _ramp(x, 0.050, 0.066) * _ramp(-y, -0.632, -0.602) * _ramp(z, 0.050, 0.068) * (x < 0.069)
     under = _ramp(place.chin + 0.004 - y, -0.008, 0.0) * 0.6
     bottom = _ramp(y, place.chin - 0.03, place.chin - 0.012)
     put("shadow_of_jaw", np.maximum(np.maximum(jaw, side), under) * bottom * _ramp(z, 0.03, 0.055) * grain * clear)

@@ -170,7 +170,7 @@ GROWTH: dict[str, float] = {
 length, height, width, curl, pitch, fade: metres. lift: 0 lies along the comb's direction, 1 stands up. gravity,
 comb, hug: pulls down, along the comb, back to the height. cut: the y it ends at. aimed: comb's direction is a point
 to go to. turn: how fast it obeys. drift: pull towards +z below the chin. veil: 1 keeps it off the face. clump: 0 to 1,
-how far the tip joins the leader's. blunt: width kept at the tip. ceiling: above this y it is pressed flat.
+how far the tip joins the leader's. blunt: width kept near the tip. ceiling: above this y it is pressed flat.
 """
 _SLOT = {name: i for i, name in enumerate(GROWTH)}
 
@@ -217,20 +217,41 @@ def together(*several: Strands) -> Strands:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Ears:
+    """What strands go around: an upright ellipse seen from either side, and where it begins."""
+
+    middle: Float[ndarray, "2"]
+    """y and z."""
+    to_circle: Float[ndarray, "2 2"]
+    """From an offset in y and z to the unit circle; nothing is in the way where it is infinite."""
+    from_x: float
+
+    def at(self, points: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n"]:
+        """How far from the middle points are, 1 on the ellipse; 9 for those nearer the head's middle."""
+        away = np.linalg.norm((points[..., 1:] - self.middle) @ self.to_circle.T, axis=-1)
+        return np.where(np.abs(points[..., 0]) > self.from_x, away, 9.0)
+
+
+NO_EARS = Ears(np.zeros(2), np.eye(2), 9.0)
+
+
 def grow(
-    field: Surface, seeds: Strands, points: int, step: float = 0.009
+    field: Surface, seeds: Strands, points: int, step: float = 0.009, ears: Ears = NO_EARS
 ) -> tuple[Float[ndarray, "s k 3"], Float[ndarray, "s k 3"]]:
     """Centre lines of hairs grown around a surface, and the directions away from it along them.
 
     Args:
         step: Metres at a time, where hair is long.
+        ears: Gone around by what does not grow behind them.
     """
     lines = np.empty((len(seeds.roots), points, 3), np.float32)
     longest = float(seeds.get("length").max()) if len(lines) else 0.0
     steps = int(np.clip(longest / step, points, 72))
     _grow(
         seeds.roots, seeds.normals, seeds.combs, seeds.how,
-        field.points, field.normals, field.origin, field.cell, field.nearest, steps, lines,
+        field.points, field.normals, field.origin, field.cell, field.nearest,
+        ears.middle, ears.to_circle, ears.from_x, steps, lines,
     )  # fmt: skip
     away = np.empty_like(lines)
     _dress(seeds.how, field.points, field.normals, field.origin, field.cell, field.nearest, lines, away)
@@ -246,7 +267,7 @@ def _outline(y, z):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, steps, lines):
+def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ear, to_circle, ear_x, steps, lines):
     path = np.empty((steps + 1, 3))
     arc = np.empty(steps + 1)
     count = lines.shape[1]
@@ -275,6 +296,9 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
             rise = min(0.15 + along / (0.016 + 4.0 * max(height - 0.008, 0.0)), 1.0)
             goal = height * rise
+            if hug >= 0.4 and aimed == 0 and y > 0.565:
+                # Tips lie down on the hair before them.
+                goal *= 1 - 0.55 * (along / length) ** 2
             floor = min(goal * 0.55, 0.004) + 0.0006
             if y > ceiling:
                 goal, floor = min(goal, 0.004), min(floor, 0.002)
@@ -284,6 +308,20 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             if far < floor:
                 x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
                 far = floor
+            if abs(x) > ear_x:
+                u = to_circle[0, 0] * (y - ear[0]) + to_circle[0, 1] * (z - ear[1])
+                v = to_circle[1, 0] * (y - ear[0]) + to_circle[1, 1] * (z - ear[1])
+                circle = np.sqrt(u * u + v * v) + 1e-6
+                if circle < 1:
+                    # Along the ellipse's normal, and on beside it.
+                    oy = to_circle[0, 0] * u + to_circle[1, 0] * v
+                    oz = to_circle[0, 1] * u + to_circle[1, 1] * v
+                    size = np.sqrt(oy * oy + oz * oz) + 1e-9
+                    oy, oz = oy / size, oz / size
+                    out = min((1 - circle) * circle / size, 0.9 * step)
+                    y, z = y + out * oy, z + out * oz
+                    inward = min(dy * oy + dz * oz, 0.0)
+                    dy, dz = dy - inward * oy, dz - inward * oz
             if hug >= 0.5 and y > 0.62 and far > goal + 0.003:
                 # The skull's curve must not throw it off.
                 down = min(far - goal - 0.003, 0.5 * step)
@@ -302,7 +340,6 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 dx = dx - max(dx * side, 0.0) * side
                 if abs(x) > 0.11 and ny > 0.6 and far < 0.012:
                     path[m, 0], path[m, 1], path[m, 2] = x, y, z
-                    arc[m] = arc[m - 1] + step
                     last = m
                     break
             if aimed > 0:
@@ -310,7 +347,6 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
                 gone = np.sqrt(cx * cx + cy * cy + cz * cz)
                 if gone < 0.006 + step:
                     path[m, 0], path[m, 1], path[m, 2] = combs[s, 0], combs[s, 1], combs[s, 2]
-                    arc[m] = arc[m - 1] + gone
                     last = m
                     break
             inward = cx * nx + cy * ny + cz * nz
@@ -345,14 +381,28 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ste
             size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
             dx, dy, dz = dx / size, dy / size, dz / size
             path[m, 0], path[m, 1], path[m, 2] = x, y, z
-            hop = np.sqrt((x - path[m - 1, 0]) ** 2 + (y - path[m - 1, 1]) ** 2 + (z - path[m - 1, 2]) ** 2)
-            arc[m] = arc[m - 1] + hop
             if y < cut:
                 last = m
                 break
+        for _ in range(6):
+            # Without corners: each point but the ends between its neighbours.
+            px, py, pz = path[0, 0], path[0, 1], path[0, 2]
+            for m in range(1, last):
+                x, y, z = path[m, 0], path[m, 1], path[m, 2]
+                path[m, 0] = 0.5 * x + 0.25 * (px + path[m + 1, 0])
+                path[m, 1] = 0.5 * y + 0.25 * (py + path[m + 1, 1])
+                path[m, 2] = 0.5 * z + 0.25 * (pz + path[m + 1, 2])
+                px, py, pz = x, y, z
+        for m in range(1, last + 1):
+            hop = np.sqrt(
+                (path[m, 0] - path[m - 1, 0]) ** 2
+                + (path[m, 1] - path[m - 1, 1]) ** 2
+                + (path[m, 2] - path[m - 1, 2]) ** 2
+            )
+            arc[m] = arc[m - 1] + hop
         at = 0
         for k in range(count):
-            want = arc[last] * (k / (count - 1)) ** 1.3  # denser where the head curves
+            want = arc[last] * (k / (count - 1)) ** 1.2  # denser where the head curves
             while at < last - 1 and arc[at + 1] < want:
                 at += 1
             share = min(max((want - arc[at]) / (arc[at + 1] - arc[at] + 1e-9), 0.0), 1.0)
@@ -479,7 +529,7 @@ def ribbons(
         away: Directions the strips face.
         width: Of the strips, before tapering.
         tilt: Radians each strip leans to one side at its tip; at the root its edges lie flat.
-        blunt: Share of the width left at the tip.
+        blunt: Share of the width left before the last point.
         column: Which strand of the texture.
         across: Vertices across, 2 or 3.
     """
@@ -528,6 +578,8 @@ def _ribbons(lines, away, width, tilt, blunt, out):
             c, d = np.cos(tilt[s] * t), np.sin(tilt[s] * t)
             ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
             taper = 1 - (1 - blunt[s]) * max((t - 0.25) / 0.75, 0.0) ** 1.5
+            if k == points - 1:
+                taper = min(taper, 0.15)  # every lock ends in a point
             wide = 0.5 * width[s] * min(0.6 + 2.5 * t, 1.0) * max(taper, 0.04)
             for a in range(across):
                 side = 2.0 * a / (across - 1) - 1.0
@@ -618,15 +670,15 @@ def hair_material(
     weights = np.bincount(shade[cover > 0].ravel(), minlength=256) / (cover > 0).sum()
     albedo = np.empty((size, size, 4), np.uint8)
     if grey:
-        pale = _shades(np.clip(colour * 0.7 + 0.3 * colour.max() + 0.06, 0, 1), weights, depth)
-        dark = _shades(colour * 0.82, weights, depth)
-        here, light, shadow = colour.mean() * 255, weights @ pale, weights @ dark
-        share = (here - shadow.mean()) / (light.mean() - shadow.mean())
-        albedo[..., :3] = np.where((mix < share)[..., None], pale[shade], dark[shade])
+        # By degrees, and not far apart: hard changes of few hairs look like dashes.
+        tables = [_shades(np.clip(colour * by, 0, 1), weights, depth) for by in (0.90, 0.95, 1.0, 1.06, 1.12)]
+        albedo[..., :3] = np.stack(tables)[(mix * 4.999).astype(np.uint8), shade]
     else:
         albedo[..., :3] = _shades(colour, weights, depth)[shade]
     albedo[..., 3] = cover
-    return Material(albedo, normal if bumps else None, roughness=0.6, double_sided=True, alpha="mask")
+    return Material(
+        albedo, normal if bumps else None, roughness=0.75 if coily else 0.6, double_sided=True, alpha="mask"
+    )
 
 
 def _shades(base: Float[ndarray, "3"], weights: Float[ndarray, "256"], depth: float) -> UInt8[ndarray, "256 3"]:
@@ -676,7 +728,7 @@ def _patterns(
     # The under-layer ends in single hairs, ever fewer.
     cover[:split] = _stippled(rng, split, size)
     slope_y, slope_x = np.gradient(gaussian_filter(level, 0.7))
-    bump = np.stack([-slope_x * 1.7, slope_y * (1.7 if coily else 0.0), np.ones_like(slope_x)], -1)
+    bump = np.stack([-slope_x * 1.2, slope_y * (1.2 if coily else 0.0), np.ones_like(slope_x)], -1)
     bump /= np.linalg.norm(bump, axis=-1, keepdims=True)
     shade = np.clip(128 * (1 + level), 24, 250).astype(np.uint8)
     return shade, hair, (cover * 255 + 0.5).astype(np.uint8), (bump * 127 + 128).astype(np.uint8)
@@ -701,14 +753,12 @@ class _Hairs:
 
 
 def _lock(rng: np.random.Generator) -> _Hairs:
-    """A full strand: its outer hairs begin later and end sooner."""
+    """A full strand, whole but for the ends of its outer hairs: its point is the strip's own, clean from afar."""
     count = 22
-    middle = 0.07 + 0.86 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    middle = 0.04 + 0.92 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
     outer = np.abs(2 * middle - 1)
     start = rng.uniform(0, 0.06, count) + 0.05 * outer**2
-    # Several end together in a point: single tips would be mere dots from afar.
-    points = np.sort(rng.uniform(0.1, 0.9, 3))
-    end = 1.0 - 0.7 * np.abs(middle[:, None] - points).min(1) - 0.10 * outer**2 - 0.04 * rng.uniform(0, 1, count)
+    end = 1.12 - 0.40 * outer**4 * rng.uniform(0, 1, count)
     return _Hairs(
         middle, rng.uniform(0.030, 0.052, count), start, end, 0.07, 0.09, 0.012, 1.2, rng.normal(size=count) * 0.085
     )
@@ -727,11 +777,11 @@ def _wisps(rng: np.random.Generator) -> _Hairs:
 
 def _coils(rng: np.random.Generator) -> _Hairs:
     """Tight curls seen from the side."""
-    count = 10
-    middle = 0.20 + 0.60 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    count = 14
+    middle = 0.18 + 0.64 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
     end = rng.uniform(0.72, 1.0, count)
     return _Hairs(
-        middle, rng.uniform(0.022, 0.036, count), rng.uniform(0, 0.03, count), end, 0.03, 0.10, 0.13, 6.5,
+        middle, rng.uniform(0.032, 0.050, count), rng.uniform(0, 0.03, count), end, 0.03, 0.10, 0.13, 6.5,
         rng.normal(size=count) * 0.10,
     )  # fmt: skip
 
@@ -755,7 +805,7 @@ def _drawn(
         above = height > top
         level = np.where(above, hairs.bright[i] + 0.10 * (round_ - 0.5) + 0.04 * np.cos(turn), level)
         number, top = np.where(above, rng.uniform(), number), np.where(above, height, top)
-    level = level + 0.06 * (t - 0.5) - 0.10 * np.exp(-t / 0.07)
+    level = level + 0.04 * (t - 0.5) - 0.06 * np.exp(-t / 0.07)
     return level.astype(np.float32), number.astype(np.float32), cover.astype(np.float32)
 
 
