@@ -1,6 +1,7 @@
-"""Seconds of each stage of AvatarBooth from words: ``python benchmarks/avatarbooth.py [--threads 2] [OPTION…]``.
+"""Seconds of each stage of AvatarBooth: ``python benchmarks/avatarbooth.py [--photos] [--threads 2] [OPTION…]``.
 
-Other options go to ``bozzetto generate``. Wall time, so the machine's load is printed beside it.
+From words, or from photos of a person of ``bozzetto.evaluate.personalize``. Other options go to ``bozzetto generate``
+or ``bozzetto personalize``. Wall time, so the machine's load is printed beside it.
 """
 
 import argparse
@@ -18,11 +19,17 @@ PROMPT = "a woman with long blonde hair in a red sweater and blue trousers"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--photos", type=int, nargs="?", const=5, metavar="INDEX", help="of whom; without it 5")
     arguments, options = parser.parse_known_args()
     threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
     with tempfile.TemporaryDirectory() as folder:
+        words = ["generate", PROMPT, "--recipe", "avatarbooth"]
+        if arguments.photos is not None:
+            from bozzetto.evaluate.personalize import photographed
+
+            words = ["personalize", *map(str, photographed(arguments.photos, Path(folder) / "photos")), "--consent"]
         out, start = Path(folder) / "run", time.perf_counter()
-        command = [sys.executable, "-m", "bozzetto", "generate", PROMPT, "--recipe", "avatarbooth", "--out", str(out)]
+        command = [sys.executable, "-m", "bozzetto", *words, "--out", str(out)]
         subprocess.run([*command, *options], check=True, env={**os.environ, **threads}, stdout=subprocess.DEVNULL)
         wall, record = time.perf_counter() - start, json.loads((out / "run.json").read_text())
     print("| stage | seconds |\n|---|---|")

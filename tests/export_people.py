@@ -1,5 +1,6 @@
 """A person of sticks and tubes on Anny's real skeleton: what a VRM needs, in milliseconds."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ from bozzetto.body.bind import bind_t_pose
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.spec import BodySpec, FaceSpec
-from bozzetto.types import Avatar, Layer, Material, Mesh, Skeleton, SparseOffsets
+from bozzetto.types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets
 
 GREY = Material(np.full((4, 4, 3), 128, np.uint8))
 
@@ -91,3 +92,16 @@ def hair(length: float = 0.3) -> Layer:
 
 def person(*worn: Layer, **changes) -> Avatar:
     return Avatar((face(), *legs(), *worn), skeleton(), **changes)
+
+
+def everything() -> Avatar:
+    """A person with every kind of material, a clip and a resting smile."""
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 4), dtype=np.uint8)
+    noise[..., 3] = np.where(np.arange(256) < 128, 255, 0)
+    painted = Material(noise[..., :3], normal=noise[..., :3], roughness=noise[..., 0], metallic=0.25)
+    looks = (painted, painted, Material(noise[..., :3], roughness=0.4), painted, Material(noise, alpha="mask"))
+    avatar = person(skirt(), hair(), expression={"mouthSmileLeft": 0.5})
+    layers = tuple(replace(layer, material=look) for layer, look in zip(avatar.layers, looks, strict=True))
+    turn = np.tile([np.cos(0.3), np.sin(0.3), 0.0, 0.0], (3, 1))
+    walk = Clip("walk", np.array([0.0, 0.5, 1.0]), {"head": turn}, np.array([[0.0, 0.1, 0.0]] * 3))
+    return replace(avatar, layers=layers, clips=(walk,))

@@ -231,7 +231,8 @@ def test_generate_writes_the_run_folder(toy, tmp_path, capsys):
     assert "Done in" in said.out and str(out / "avatar.glb") in said.out
     assert toy == ["avatar.glb", "preview.png", "turntable.mp4"], "the character comes first"
     written = {path.name for path in out.iterdir() if not path.name.startswith(".")}
-    assert written == {"avatar.glb", "figure.json", "preview.png", "turntable.mp4", "run.json", "log.csv"}
+    files = {"avatar.glb", "figure.json", "index.html", "preview.png", "turntable.mp4", "run.json", "log.csv"}
+    assert written == files
     record = from_json((out / "run.json").read_text())
     assert record.status == "finished"
     assert record.request.fields == {"seed": 5}
@@ -287,6 +288,11 @@ def test_without_ffmpeg_there_is_a_figure_and_a_hint(toy, tmp_path, capsys, monk
     assert (tmp_path / "out" / "preview.png").exists() and not (tmp_path / "out" / "turntable.mp4").exists()
 
 
+def test_no_page(toy, tmp_path, capsys):
+    assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-page"]) == 0
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
 def test_no_turntable(toy, tmp_path, capsys):
     assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-turntable"]) == 0
     assert toy == ["avatar.glb", "preview.png"]
@@ -302,15 +308,16 @@ def test_export_writes_an_edited_figure_again(toy, tmp_path, capsys):
 
 
 def test_vrm_is_written_only_when_asked_for_and_says_what_was_permitted(toy, tmp_path, capsys, monkeypatch):
-    from bozzetto.export import vrm
+    from bozzetto.export import formats, vrm
 
     seen = []
 
-    def write_vrm(avatar, path, *, marks, thumbnail, visemes=False):
+    def vrm_bytes(avatar, *, marks, thumbnail, visemes=False, **_):
         seen.append((marks, thumbnail.size, visemes))
-        path.write_bytes(b"vrm")
+        return b"vrm"
 
-    monkeypatch.setattr(vrm, "write_vrm", write_vrm)
+    monkeypatch.setattr(vrm, "write_vrm", lambda avatar, path, **how: path.write_bytes(vrm_bytes(avatar, **how)))
+    monkeypatch.setattr(formats, "vrm_bytes", vrm_bytes)
     out = tmp_path / "out"
     words = ["generate", WORDS, "--out", str(out), "--author", "Jo", "--author", "Flo", "--permit", "modify"]
     assert cli.main([*words, "--to", "glb,vrm", "--no-turntable"]) == 0

@@ -9,8 +9,8 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
-from dataclasses import asdict, dataclass, is_dataclass
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -30,9 +30,13 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg, subcommand
 
 import bozzetto
+from bozzetto.adopt.command import Rig
+from bozzetto.motion.command import Animate
 from bozzetto.prior.command import Imagine
 from bozzetto.recipes import RECIPES
 from bozzetto.recipes import Digitize as DigitizeRecipe
+from bozzetto.recipes import Personalize as PersonalizeRecipe
+from bozzetto.studio.command import Reshape, Reshaping, View
 from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
@@ -50,7 +54,9 @@ if TYPE_CHECKING:
     import bozzetto.types
 
 BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "unity", "rigify", "anny"]
-FORMATS = ("glb", "vrm")
+FORMATS = ("glb", "vrm", "obj", "ply", "usd", "usdz", "fbx")
+RUN_FORMATS = ("glb", "vrm")
+"""Those that a run itself writes; `bozzetto export` writes the others from it."""
 
 RecipeType = TypeVar("RecipeType")
 
@@ -101,6 +107,8 @@ class Generate(Generic[RecipeType]):
     """Replace the figure in the folder, once the new one is whole."""
     no_turntable: bool = False
     """Leave out the film of the figure as it turns."""
+    no_page: bool = False
+    """Leave out index.html, the page that shows the figure in a browser."""
     to: str = "glb"
     """The formats, between commas: glb is always written, vrm when named."""
     terms: OmitArgPrefixes[Terms] = Terms()
@@ -143,6 +151,8 @@ class Digitize:
     """Replace the figure in the folder, once the new one is whole."""
     no_turntable: bool = False
     """Leave out the film of the figure as it turns."""
+    no_page: bool = False
+    """Leave out index.html, the page that shows the figure in a browser."""
     to: str = "glb"
     """The formats, between commas: glb is always written, vrm when named."""
     terms: OmitArgPrefixes[Terms] = Terms()
@@ -154,7 +164,7 @@ class Digitize:
         if not self.photo.is_file():
             raise UserError(f"There is no photo {self.photo}. Give the file of a picture, such as portrait.jpg.")
         photos = {self.photo.name: sha256(self.photo)}
-        if self.method.static and "vrm" in read_formats(self.to, self.bone_names):
+        if self.method.static and "vrm" in read_formats(self.to, self.bone_names, RUN_FORMATS):
             raise UserError("A static mesh has no skeleton, and a VRM must have one. Leave out --static, or vrm.")
         if not (self.consent or agreed(self.photo.name)):
             raise UserError(
@@ -170,6 +180,64 @@ class Digitize:
         words = ["bozzetto", "digitize", str(self.photo), "--out", str(self.out), "--consent"]
         words += ["--likeness", self.likeness] if self.likeness else []
         words += options_of(self.method, DigitizeRecipe())
+        words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
+        return shlex.join(words + shared_options(self))
+
+
+@dataclass(frozen=True)
+class Personalize:
+    """Make a 3D human from 1 to 20 photos of one person, and words that change them: "in a red dress".
+
+    Whole bodies and heads, from any side, in any light: they are sorted, and two networks learn the person. Needs the
+    extra "photo"."""
+
+    photos: Positional[tuple[Path, ...]]
+    """Photos of one person; those that cannot be used are named and left out."""
+    out: Path
+    """Folder for the result. If an earlier go was cut short, the same command takes it up again."""
+    method: OmitArgPrefixes[PersonalizeRecipe] = PersonalizeRecipe()  # noqa: RUF009 - it is frozen
+    prompt: str = ""
+    """What to change: "in a red dress", "with a brown hat". Without it the person stays as photographed."""
+    consent: bool = False
+    """Say that the person in the photos agrees to this, or is you. Asked once on a terminal; recorded in run.json."""
+    likeness: str = ""
+    """Whose likeness it is, for the record."""
+    bone_names: BoneNames = "vrm"
+    """Whose names the bones carry."""
+    overwrite: bool = False
+    """Replace the figure in the folder, once the new one is whole."""
+    no_turntable: bool = False
+    """Leave out the film of the figure as it turns."""
+    no_page: bool = False
+    """Leave out index.html, the page that shows the figure in a browser."""
+    to: str = "glb"
+    """The formats, between commas: glb is always written, vrm when named."""
+    terms: OmitArgPrefixes[Terms] = Terms()
+
+    def run(self) -> int:
+        from bozzetto.recipes.personalize import Kept
+        from bozzetto.runs import Request
+        from bozzetto.subject.piles import hashes
+        from bozzetto.types import Subject, UserError
+
+        photos = hashes(self.photos)
+        if not (self.consent or agreed("these photos")):
+            raise UserError(
+                "bozzetto makes a likeness only of someone who agrees. Add --consent to say that the person in these "
+                "photos does, or is you; --likeness NAME records who it is."
+            )
+        fields = as_json(self.method)
+        fields = {**fields.pop("booth"), **fields, "consent": True, "likeness": self.likeness}
+        request = Request("personalize", fields, self.prompt, self.bone_names, photos)
+        folder = self.out / "checkpoints" / f"tuning-{request.digest}"
+        return make(self, Kept(self.method, folder), request, Subject(self.prompt, self.photos))
+
+    def command(self) -> str:
+        """What to type to make this run again."""
+        words = ["bozzetto", "personalize", *map(str, self.photos), "--out", str(self.out), "--consent"]
+        words += ["--prompt", self.prompt] if self.prompt else []
+        words += ["--likeness", self.likeness] if self.likeness else []
+        words += options_of(self.method, PersonalizeRecipe())
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
         return shlex.join(words + shared_options(self))
 
@@ -191,14 +259,29 @@ class Export:
     folder: Positional[Path]
     """What "bozzetto generate" wrote; its figure.json may have been edited."""
     to: str = "glb"
-    """The formats, between commas: glb, vrm."""
+    """The formats, between commas: glb, vrm, obj, ply, usd, usdz (these two need the extra "usd") and fbx (needs
+    Blender)."""
     bone_names: BoneNames = "vrm"
-    """Whose names the bones of a GLB carry."""
+    """Whose names the bones carry; a VRM's have their own."""
+    lod: Literal[0, 1, 2, 3] = 0
+    """Level of detail: 1, 2 and 3 have a half, a quarter and a tenth of the triangles, rig and expressions kept."""
+    max_triangles: int | None = None
+    """At most so many triangles, in place of --lod."""
+    max_mb: float | None = None
+    """Make GLB and VRM files so small, by plainer textures first and fewer triangles then; says what it gave up."""
+    atlas: bool = False
+    """One mesh with one material in place of layers, for engines that count draw calls; metal turns plain."""
+    quantise: bool = False
+    """Store the GLB's vertices in 8 and 16 bits (KHR_mesh_quantization): smaller, but some programs cannot read it."""
+    webp: bool = False
+    """Store textures of GLB and VRM as WebP (EXT_texture_webp): smaller, but some programs cannot read it."""
+    blender: Annotated[Path | None, arg(metavar="PROGRAM")] = None
+    """The Blender that writes FBX, or a Python that has bpy; without it, one that is found."""
     visemes: Literal["none", "oculus"] = "none"
     """Mouth shapes beside the 52 ARKit expressions: oculus adds the 15 visemes viseme_sil to viseme_U."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """The file to write; with several formats, each with its own ending. Without it: avatar.BONE-NAMES.glb and
-    avatar.vrm in the folder."""
+    """The file to write; with several formats, each with its own ending. Without it: avatar.BONE-NAMES.glb,
+    avatar.vrm, avatar.obj and so on in the folder. OBJ and USD write materials and textures beside it."""
     ledger: bool = False
     """Write ledger.json beside the files: code, data and weights that were used, with their licences."""
     commercial: bool = False
@@ -221,11 +304,25 @@ class Export:
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
-        from bozzetto.export import glb, ledger, vrm
-        from bozzetto.export.expressions import with_visemes
+        from bozzetto.export import ledger
+        from bozzetto.export.formats import Order, write_formats
         from bozzetto.runs import Request, read_record, versions
 
         start = time.perf_counter()
+        order = Order(
+            {each: outs[each] for each in formats},
+            self.bone_names,
+            visemes=self.visemes == "oculus",
+            lod=self.lod,
+            max_triangles=self.max_triangles,
+            max_mb=self.max_mb,
+            atlas=self.atlas,
+            quantise=self.quantise,
+            webp=self.webp,
+            blender=self.blender,
+            overwrite=self.overwrite,
+        )
+        order.check()
         rights = self.terms.rights()
         record = read_record(self.folder)
         request = record.request if record else Request("draft", {}, "")
@@ -237,20 +334,18 @@ class Export:
         try:
             for out in outs.values():
                 out.parent.mkdir(parents=True, exist_ok=True)
-            if "glb" in formats:
-                spoken = with_visemes(avatar) if self.visemes == "oculus" else avatar
-                glb.write_glb(spoken, outs["glb"], bone_names=self.bone_names, marks=marks)
-            if "vrm" in formats:
-                face = face_picture(self.folder) or drawn_face(avatar, spec)
-                vrm.write_vrm(avatar, outs["vrm"], marks=marks, thumbnail=face, visemes=self.visemes == "oculus")
+            face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
+            notes = write_formats(avatar, replace(order, marks=marks), face)
             if self.ledger:
-                used = ledger.ledger(prior_of(request), photos=request.photos)
+                used = ledger.ledger(prior_of(request), photos=request.photos, formats=formats)
                 ledger.write_ledger(used, outs["ledger"])
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
         for out in outs.values():
             say(str(out))
+        for note in notes:
+            say(note)
         say(f"{', '.join(outs[each].name for each in formats)}: {rights.words()}")
         say(f"Done in {time.perf_counter() - start:.1f} s.")
         return 0
@@ -258,7 +353,8 @@ class Export:
     def place(self, format: str) -> Path:
         """Where a format is written."""
         if self.out is None:
-            return self.folder / (f"avatar.{self.bone_names}.glb" if format == "glb" else f"avatar.{format}")
+            level = f".lod{self.lod}" if self.lod else ""
+            return self.folder / f"avatar{f'.{self.bone_names}' if format == 'glb' else ''}{level}.{format}"
         return self.out.with_suffix(f".{format}") if len(read_formats(self.to, self.bone_names)) > 1 else self.out
 
 
@@ -290,12 +386,23 @@ class Doctor:
         return examine_prior(self.prior, self.device)
 
 
-VERBS = ("generate", "digitize", "imagine", "export", "doctor", "train-prior")
+VERBS = (
+    "generate",
+    "digitize",
+    "personalize",
+    "reshape",
+    "view",
+    "imagine",
+    "animate",
+    "export",
+    "doctor",
+    "train-prior",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status."""
-    gc.set_threshold(100_000)  # imports make half a million objects that stay: looking for rubbish among them takes 0.5 s
+    gc.set_threshold(100_000)  # imports leave many objects: looking for rubbish among them would take half a second
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a prompt may hold what the terminal cannot show
@@ -354,7 +461,12 @@ def parse(arguments: list[str]) -> Verb:
     verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
         Annotated[generate, subcommand("generate")],
         Annotated[Digitize, subcommand("digitize")],
+        Annotated[Personalize, subcommand("personalize")],
+        Annotated[Reshape, subcommand("reshape")],
+        Annotated[Rig, subcommand("rig")],
+        Annotated[View, subcommand("view")],
         Annotated[Imagine, subcommand("imagine")],
+        Annotated[Animate, subcommand("animate")],
         Annotated[Export, subcommand("export")],
         Annotated[Doctor, subcommand("doctor")],
         Annotated[TrainPrior, subcommand("train-prior")],
@@ -438,7 +550,7 @@ def read_spec(folder: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
+def read_formats(to: str, bone_names: BoneNames, choices: Sequence[str] = FORMATS) -> tuple[str, ...]:
     """The formats that were named, each once.
 
     Raises:
@@ -448,8 +560,10 @@ def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
 
     formats = tuple(dict.fromkeys(word.strip().lower() for word in to.split(",") if word.strip()))
     for name in formats or ("",):
-        if name not in FORMATS:
-            raise UserError(f"bozzetto cannot write {name!r}.{nearest(name, FORMATS)} It writes: {', '.join(FORMATS)}.")
+        if name in FORMATS and name not in choices:
+            raise UserError(f"A run writes {' and '.join(choices)}. For {name}, then: bozzetto export DIR --to {name}.")
+        if name not in choices:
+            raise UserError(f"bozzetto cannot write {name!r}.{nearest(name, choices)} It writes: {', '.join(choices)}.")
     if "vrm" in formats and bone_names != "vrm":
         raise UserError(
             "The bones of a VRM file have VRM's names. Leave out --bone-names, or write that file by itself."
@@ -500,14 +614,22 @@ def marks_of(
 def character(
     folder: Path, spec: "bozzetto.figure.spec.FigureSpec", request: "bozzetto.runs.Request"
 ) -> "bozzetto.types.Avatar":
-    """The character of a run: a draft is built again from its figure, others are read from their file."""
-    if request.recipe == "draft":
-        from bozzetto.figure.build import build_figure
+    """The character of a run: a draft is built again from its figure, with the motions that its file was given since;
+    others are read from their file."""
+    from bozzetto.export.read import clip_names, read_glb
+    from bozzetto.types import UserError
 
-        return build_figure(spec).avatar
-    from bozzetto.export.read import read_glb
+    path = folder / "avatar.glb"
+    if request.fields.get("origin", request.recipe) != "draft":
+        return read_glb(path)
 
-    return read_glb(folder / "avatar.glb")
+    from bozzetto.figure.build import build_figure
+
+    avatar = build_figure(spec).avatar
+    with suppress(UserError):  # a file that was edited elsewhere, or is gone: the figure is all that is needed
+        if set(clip_names(path)) - {clip.name for clip in avatar.clips}:
+            return replace(avatar, clips=read_glb(path).clips)
+    return avatar
 
 
 def face_picture(folder: Path) -> "Image | None":
@@ -535,6 +657,10 @@ def drawn_face(avatar: "bozzetto.types.Avatar", spec: "bozzetto.figure.spec.Figu
 
 
 def log_step(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", began: float) -> None:
+    from bozzetto.runs import sha256
+
+    if step.weights and not run.record.weights:
+        run.note(weights={name: sha256(path) for name, path in step.weights.items()})
     seconds = time.perf_counter() - began
     run.log(step.index, step.loss, seconds)
     run.note(seconds={**run.record.seconds, step.stage: round(run.record.seconds.get(step.stage, 0.0) + seconds, 3)})
@@ -560,14 +686,14 @@ Report: TypeAlias = Callable[[str, float], None]
 
 
 def make(
-    verb: "Generate[Any] | Digitize",
+    verb: "Generate[Any] | Digitize | Personalize | Reshaping",
     method: "bozzetto.recipes.Recipe",
     request: "bozzetto.runs.Request",
     subject: "bozzetto.types.Subject",
 ) -> int:
     """Carries a recipe out in a run folder: the record, the first figure, the character, its pictures."""
     start = time.perf_counter()
-    formats = read_formats(verb.to, verb.bone_names)
+    formats = read_formats(verb.to, verb.bone_names, RUN_FORMATS)
     with progress() as report:
         report("starting", 0.0)
         from bozzetto.recipes import Resumable
@@ -594,7 +720,11 @@ def make(
                     write_seen(run, step)
                     if step.shown:
                         write_first(run, step, verb.bone_names, marks, report)
+                        if not verb.no_page:
+                            write_page(run, step, marks)
                 write_character(run, step, verb.bone_names, marks, report)
+                if not verb.no_page:
+                    write_page(run, step, marks)
                 write_pictures(run, step, not verb.no_turntable, report)
                 if "vrm" in formats:
                     write_humanoid(run, step, marks)
@@ -626,7 +756,7 @@ def options_of(method: Any, default: Any) -> list[str]:
     return words
 
 
-def shared_options(verb: "Generate[Any] | Digitize") -> list[str]:
+def shared_options(verb: "Generate[Any] | Digitize | Personalize") -> list[str]:
     """What every verb that makes a character is told beside its recipe."""
     words = ["--to", verb.to] if verb.to != "glb" else []
     for author in verb.terms.author:
@@ -638,6 +768,7 @@ def shared_options(verb: "Generate[Any] | Digitize") -> list[str]:
     flags = {
         "overwrite": verb.overwrite,
         "no-turntable": verb.no_turntable,
+        "no-page": verb.no_page,
         "embed-prompt": verb.terms.embed_prompt,
     }
     return words + [f"--{name}" for name, given in flags.items() if given]
@@ -706,10 +837,24 @@ def write_character(
 
     with run.stage("character"):
         avatar = step.avatar()
-    run.forget("preview.png", "turntable.mp4", "avatar.vrm")
+    run.forget("preview.png", "turntable.mp4", "avatar.vrm", "index.html")
     with run.write("avatar.glb") as path:
         write_glb(avatar, path, bone_names=bone_names, marks=marks)
-    run.note(quality=count(avatar))
+    run.note(quality={**count(avatar), **step.quality})
+
+
+def write_page(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", marks: "bozzetto.export.marks.Marks") -> None:
+    """``index.html``, with the character that has just been written."""
+    if run.has("index.html"):
+        return
+    from bozzetto.body.poses import BASE
+    from bozzetto.studio.page import page, page_settings
+
+    dressed = step.reading.spec.body.age < 18
+    settings = page_settings(step.avatar().skeleton.names, BASE, words=marks.prompt, dressed=dressed)
+    character = (run.folder / "avatar.glb").read_bytes()
+    with run.write("index.html") as path:
+        path.write_bytes(page(settings, character))
 
 
 def write_humanoid(

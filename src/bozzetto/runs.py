@@ -51,6 +51,11 @@ class Request:
     parent: str | None = None
     """The run this one edits."""
 
+    @property
+    def digest(self) -> str:
+        """A short name that no other request has."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
 
 @dataclass(frozen=True)
 class Output:
@@ -74,6 +79,8 @@ class Record:
     steps: int = 0
     outputs: Mapping[str, Output] = field(default_factory=dict)
     """By file name."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the networks' files that had a say, by what they hold."""
     quality: Mapping[str, Any] = field(default_factory=dict)
     understood: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
@@ -313,7 +320,8 @@ def from_json(text: str) -> Record:
         outputs = {_plain(name): Output(**output) for name, output in content["outputs"].items()}
         lists = {name: tuple(content[name]) for name in ("understood", "guessed", "not_understood")}
         kept = ("versions", "status", "started", "seconds", "steps", "quality")
-        return Record(request, outputs=outputs, **lists, **{name: content[name] for name in kept})
+        weights = dict(content.get("weights", {}))
+        return Record(request, outputs=outputs, weights=weights, **lists, **{name: content[name] for name in kept})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The run record is damaged: {error!r}.") from None
 

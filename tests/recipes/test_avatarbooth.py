@@ -30,6 +30,7 @@ from bozzetto.recipes.booth import (
     step_loss,
     target_side,
     template,
+    weight_files,
 )
 from bozzetto.recipes.field import field_of, flat_pictures, free_form, from_rest, outside, recoloured, to_rest
 from bozzetto.render.cameras import frame, orbit
@@ -37,6 +38,7 @@ from bozzetto.render.raster import rasterize
 from bozzetto.render.samplers import Shots
 from bozzetto.scene.radiance import NeuS
 from bozzetto.subject.words import read_words
+from bozzetto.texture.bake import texels_of
 
 BODY, HEAD = np.array([[-0.3, 0.0, -0.2], [0.3, 1.7, 0.2]]), np.array([[-0.1, 1.45, -0.1], [0.1, 1.7, 0.1]])
 
@@ -233,6 +235,29 @@ def test_the_heads_network_is_asked_about_heads_alone(crop):
     assert all(torch.equal(a, b) for a, b in zip(one, twins, strict=True))
 
 
+def test_each_region_has_words_of_its_own():
+    """The card's behaviour 12: other words for the body change nothing of what is asked about heads."""
+    settings = small(eikonal=0.0, pictures=False)
+    for crop in ("head", "body"):
+        index = first_of(crop, settings)
+        one, other = (
+            gradients(booth(settings, prompt={"head": "sks", "body": words}), index) for words in ("red", "green coat")
+        )
+        same = all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        assert same == (crop == "head")
+
+
+def test_the_weights_of_a_folder_are_all_named(tmp_path):
+    (tmp_path / "unet").mkdir()
+    for name in ("unet/a.safetensors", "b.safetensors", "c.json"):
+        (tmp_path / name).write_bytes(b"")
+    prior = Stub()
+    prior.name, prior.weights = str(tmp_path), {}
+    assert set(weight_files({"body": prior})) == {"unet/a.safetensors", "b.safetensors"}
+    prior.name, prior.weights = "sd15", {"unet/x": tmp_path / "x"}
+    assert weight_files({"body": prior}) == prior.weights
+
+
 # 6 and 7: sizes, kinds, backgrounds
 
 
@@ -357,6 +382,34 @@ def test_layers_stay_as_they_are_until_the_field_learns(dressed):
     assert now[0] > was[0] and now[2] <= was[2] and abs(now[1] - was[1]) < 1
     eyes = next(i for i, layer in enumerate(avatar.layers) if layer.name == "eyes")
     np.testing.assert_array_equal(avatar.layers[eyes].material.albedo, recoloured(changed).layers[eyes].material.albedo)
+
+
+def test_places_that_a_photo_shows_stay(dressed):
+    changed = replace(dressed, scene=copy.deepcopy(dressed.scene))
+    with torch.no_grad():
+        changed.scene.colour.network[-1].bias += torch.tensor([2.0, 0.0, -2.0])
+    layer = dressed.figure.avatar.layer("top")
+    albedo = layer.material.albedo
+    height, width = albedo.shape[:2]
+    side = max(height, width)
+    grid = np.ix_(np.arange(height) * side // height, np.arange(width) * side // width)
+    known = np.zeros((side, side), np.float32)
+    known[: side // 2] = 1.0
+    made = recoloured(replace(changed, known={"top": known})).layer("top").material.albedo
+    free = recoloured(changed).layer("top").material.albedo
+    moved = texels_of(layer.mesh, side).covered[grid] & (free != albedo).any(-1)
+    kept = known[grid] == 1
+    assert (moved & kept).any() and (made == albedo).all(-1)[moved & kept].all()
+    assert (moved & ~kept).any() and (made == free).all(-1)[moved & ~kept].all()
+
+
+def test_layers_that_share_a_picture_share_it_still(dressed):
+    avatar = dressed.figure.avatar
+    pair = tuple(layer for layer in avatar.layers if layer.name in ("top", "bottom"))
+    shared = replace(pair[1], material=pair[0].material)
+    layers = tuple(shared if layer is pair[1] else layer for layer in avatar.layers)
+    made = recoloured(replace(dressed, figure=replace(dressed.figure, avatar=replace(avatar, layers=layers))))
+    assert made.layer("top").material.albedo is made.layer("bottom").material.albedo
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from .. import __version__
 from ..files import atomic_path
 from ..types import Avatar, Clip, Layer, Material, Skeleton
 from .bones import BoneNames, rename
+from .encoded import Encoded
 from .marks import GENERATOR, Marks, mark
 from .vertices import array, moved_rows, tangents, vertex_buffers
 
@@ -32,6 +34,24 @@ _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _LINEAR, _MIPMAPPED, _REPEAT = 9729, 9987, 10497
 _SMALL_IMAGE = 64
 """Albedo up to this size stays PNG: it costs nothing, and a flat colour stays exact."""
+_WEBP = "EXT_texture_webp"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How a file's textures are stored. As it stands: JPEG for opaque albedo, PNG for the rest, in full size."""
+
+    side: int | None = None
+    """Pixels that no image is wider or higher than."""
+    quality: int = 92
+    """Of JPEG and WebP, at most 100."""
+    lossy: bool = False
+    """Normals and roughness may lose a little, too."""
+    webp: bool = False
+    """WebP in place of both, by ``EXT_texture_webp``: smaller, and unknown to some programs."""
+
+
+PLAIN = Pictures()
 
 
 def write_glb(
@@ -41,6 +61,7 @@ def write_glb(
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
     extras: Mapping[str, object] | None = None,
+    pictures: Pictures = PLAIN,
 ) -> None:
     """Write the avatar to `path`: whole, or not at all.
 
@@ -50,11 +71,12 @@ def write_glb(
         bone_names: Whose names the bones carry.
         marks: What made it; without them the file says at least that this tool did.
         extras: More JSON values for the file's ``asset.extras``.
+        pictures: How textures are stored.
 
     Raises:
         ValueError: The avatar contradicts itself; the message names the layer, joint or clip.
     """
-    content = glb_bytes(avatar, bone_names=bone_names, marks=marks, extras=extras)
+    content = glb_bytes(avatar, bone_names=bone_names, marks=marks, extras=extras, pictures=pictures)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
 
@@ -65,9 +87,11 @@ def glb_bytes(
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
     extras: Mapping[str, object] | None = None,
+    pictures: Pictures = PLAIN,
 ) -> bytes:
     """The file `write_glb` writes."""
-    return pack_glb(*gltf_document(avatar, bone_names=bone_names, marks=marks, extras=extras))
+    document, binary = gltf_document(avatar, bone_names=bone_names, marks=marks, extras=extras, pictures=pictures)
+    return pack_glb(document, binary)
 
 
 def pack_glb(document: Mapping[str, object], binary: bytes) -> bytes:
@@ -87,6 +111,7 @@ def gltf_document(
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
     extras: Mapping[str, object] | None = None,
+    pictures: Pictures = PLAIN,
 ) -> tuple[dict[str, Any], bytes]:
     """The file's JSON and its binary buffer, for an exporter that adds extensions before `pack_glb`.
 
@@ -99,7 +124,7 @@ def gltf_document(
     builder.document["asset"] = {"version": "2.0", "generator": f"{GENERATOR} {__version__}"}
     mark(builder.document, marks or Marks(), {**(extras or {}), "bone_names": bone_names})
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as encoders:
-        materials = _Materials(builder, encoders)
+        materials = _Materials(builder, encoders, pictures)
         for layer in avatar.layers:
             materials.index(layer.material)  # images encode while the geometry is laid out
         root = _add_skeleton(builder, avatar.skeleton, rename(avatar.skeleton.names, bone_names))
@@ -338,9 +363,10 @@ def _continuous(wxyz: ndarray, clip: str, joint: str) -> ndarray:
 class _Materials:
     """Materials and their images, each once however many layers share it; images encode in threads."""
 
-    def __init__(self, builder: _Builder, encoders: ThreadPoolExecutor) -> None:
+    def __init__(self, builder: _Builder, encoders: ThreadPoolExecutor, pictures: Pictures) -> None:
         self._builder = builder
         self._encoders = encoders
+        self._pictures = pictures
         self._materials: dict[int, int] = {}
         self._textures: dict[tuple[str, int], int] = {}
         self._encoding: list[Future[tuple[str, bytes]]] = []
@@ -382,24 +408,41 @@ class _Materials:
             if not self._textures:
                 sampler = {"magFilter": _LINEAR, "minFilter": _MIPMAPPED, "wrapS": _REPEAT, "wrapT": _REPEAT}
                 self._builder.add("samplers", sampler)
-            self._encoding.append(self._encoders.submit(_encode, role, pixels))
-            image = self._builder.add("images", {})
-            self._textures[role, id(pixels)] = self._builder.add("textures", {"sampler": 0, "source": image})
+            self._encoding.append(self._encoders.submit(_encode, role, pixels, self._pictures))
+            texture: dict[str, object] = {"sampler": 0, "source": self._builder.add("images", {})}
+            if self._pictures.webp:
+                texture = {"sampler": 0, "extensions": {_WEBP: {"source": texture["source"]}}}
+                for listed in ("extensionsUsed", "extensionsRequired"):
+                    names = self._builder.document.setdefault(listed, [])
+                    names += [_WEBP] if _WEBP not in names else []
+            self._textures[role, id(pixels)] = self._builder.add("textures", texture)
         return self._textures[role, id(pixels)]
 
 
-def _encode(role: str, pixels: ndarray) -> tuple[str, bytes]:
+def _encode(role: str, pixels: ndarray, pictures: Pictures) -> tuple[str, bytes]:
     """MIME type and bytes: JPEG where nobody sees the difference, PNG where a program computes with the values."""
+    kept = pixels.source if isinstance(pixels, Encoded) and pictures == Pictures() else None
+    if kept is not None and (role == "normal" or pixels.shape[2] == (3 if role == "albedo" else 4)):
+        return kept
     if role == "roughness":  # roughness in green, metallic in blue: the factor alone says how metallic
         pixels = np.stack([np.full_like(pixels, 255), pixels, np.full_like(pixels, 255)], axis=2)
     elif role == "albedo":
         pixels = pixels[..., :3]
     buffer = io.BytesIO()
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if role == "albedo" and max(image.size) > _SMALL_IMAGE:
-        image.save(buffer, "JPEG", quality=92, subsampling=0)
+    if pictures.side is not None and max(image.size) > pictures.side:
+        share = pictures.side / max(image.size)
+        size = [max(1, round(length * share)) for length in image.size]
+        image = image.resize((size[0], size[1]), Image.Resampling.BOX)
+    small = max(image.size) <= _SMALL_IMAGE
+    if pictures.webp:
+        exact = small or (role not in ("albedo", "cut_out") and not pictures.lossy)
+        image.save(buffer, "WEBP", lossless=exact, quality=50 if exact else pictures.quality, method=2, exact=True)
+        return "image/webp", buffer.getvalue()
+    if not small and (role == "albedo" or (pictures.lossy and role != "cut_out")):
+        image.save(buffer, "JPEG", quality=pictures.quality, subsampling=0)
         return "image/jpeg", buffer.getvalue()
-    image.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", compress_level=6 if pictures.lossy else 1)
     return "image/png", buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ what flows into the character, and at anything whose licence nobody told us.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -67,12 +67,14 @@ def ledger(
     prior: str | None = None,
     *,
     photos: Mapping[str, str] | None = None,
+    formats: Sequence[str] = (),
 ) -> tuple[Entry, ...]:
     """Everything a character of a recipe with this prior stands on.
 
     Args:
         prior: ``embedded``, a preset, a folder or a hub id; None where the recipe has none.
         photos: SHA-256 of the user's photos by name.
+        formats: What is written, as `bozzetto export --to` names it: some take a program more.
     """
     entries = [
         Entry("bozzetto", "code", "Apache-2.0", True, "this program", __version__),
@@ -89,6 +91,14 @@ def ledger(
     ]
     libraries = {**_LIBRARIES, **(_DIFFUSION_LIBRARIES if prior else {})}
     entries += [Entry(name, "code", licence, True, "PyPI", _installed(name)) for name, licence in libraries.items()]
+    if {"usd", "usdz"} & set(formats):
+        entries.append(Entry("usd-core", "code", "LicenseRef-TOST-1.0", True, "PyPI", _installed("usd-core")))
+    if "fbx" in formats:
+        note = "started as a program of its own; its licence does not reach what it writes"
+        entries.append(Entry("Blender", "code", "GPL-3.0-or-later", True, "your own", note=note))
+    if photos:
+        note = "finds people in photos; its models come with the package"
+        entries.append(Entry("mediapipe", "code", "Apache-2.0", True, "PyPI", _installed("mediapipe"), note=note))
     if prior == "embedded":
         note = "Trained from renders of procedural people; no photograph, no other weights."
         entries.append(Entry("embedded prior", "weights", "Apache-2.0", True, "this program", __version__, note=note))

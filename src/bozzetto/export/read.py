@@ -13,6 +13,7 @@ from PIL import Image
 
 from ..types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 from .bones import BoneNames, restore
+from .encoded import encoded
 from .marks import GENERATOR
 
 _DTYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
@@ -46,6 +47,18 @@ def read_glb(path: Path) -> Avatar:
         raise UserError(
             f"{path.name} is damaged or not a character file: {str(error)[:200]}. Export it again from its run folder."
         ) from error
+
+
+def clip_names(path: Path) -> tuple[str, ...]:
+    """What a file's animations are called.
+
+    Raises:
+        UserError: The file cannot be read or is no GLB.
+    """
+    try:
+        return tuple(str(each.get("name", "")) for each in unpack_glb(path.read_bytes())[0].get("animations", ()))
+    except (AttributeError, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise UserError(f"{path.name} cannot be read: {str(error)[:200]}. Generate the figure again.") from error
 
 
 def read_extras(path: Path) -> dict[str, Any]:
@@ -218,13 +231,13 @@ class _Reader:
     def _image(self, texture: dict[str, Any]) -> ndarray:
         index = self._document["textures"][texture["index"]]["source"]
         if index not in self._images:
-            encoded = self._view(self._document["images"][index]["bufferView"])
+            content = self._view(self._document["images"][index]["bufferView"])
             try:
-                with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+                with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
                     self._pixels_left -= image.width * image.height
                     if self._pixels_left < 0 or image.mode not in ("RGB", "RGBA"):
                         raise ValueError(f"{image.width} x {image.height} pixels, {image.mode}")
-                    self._images[index] = np.array(image)
+                    self._images[index] = encoded(np.array(image), f"image/{str(image.format).lower()}", content)
             except Exception as error:  # Pillow answers broken images with a dozen kinds, SyntaxError among them
                 raise ValueError(f"image {index} cannot be used ({error})") from error
         return self._images[index]

@@ -16,9 +16,10 @@ from PIL import Image
 
 from ..files import atomic_path
 from ..types import Avatar, Layer, Skeleton
+from .atlas import atlased
 from .bones import VRM
 from .expressions import ARKIT, VISEMES, VRM_PRESETS, Mixture, at_rest, names_in
-from .glb import gltf_document, pack_glb
+from .glb import PLAIN, Pictures, gltf_document, pack_glb
 from .marks import Marks
 from .rights import vrm_meta
 from .springs import Chain, Collider, Sprung, with_springs
@@ -41,6 +42,8 @@ def write_vrm(
     marks: Marks | None = None,
     thumbnail: Image.Image | None = None,
     visemes: bool = False,
+    pictures: Pictures = PLAIN,
+    atlas: bool = False,
 ) -> None:
     """Write the avatar to `path` as VRM 1.0: whole, or not at all.
 
@@ -50,20 +53,30 @@ def write_vrm(
         marks: What made it, whose it is and what others may do with it; the strictest where nothing is said.
         thumbnail: The face. Cut to a square.
         visemes: Add Oculus' 15 as custom expressions, ``viseme_sil`` to ``viseme_U``.
+        pictures: How textures are stored.
+        atlas: One mesh with one material; see `atlas.atlased`.
 
     Raises:
         ValueError: The avatar contradicts itself, or has no bone for one that VRM requires.
     """
-    content = vrm_bytes(avatar, marks=marks, thumbnail=thumbnail, visemes=visemes)
+    content = vrm_bytes(avatar, marks=marks, thumbnail=thumbnail, visemes=visemes, pictures=pictures, atlas=atlas)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
 
 
 def vrm_bytes(
-    avatar: Avatar, *, marks: Marks | None = None, thumbnail: Image.Image | None = None, visemes: bool = False
+    avatar: Avatar,
+    *,
+    marks: Marks | None = None,
+    thumbnail: Image.Image | None = None,
+    visemes: bool = False,
+    pictures: Pictures = PLAIN,
+    atlas: bool = False,
 ) -> bytes:
     """The file `write_vrm` writes."""
-    document, binary = vrm_document(avatar, marks=marks, thumbnail=thumbnail, visemes=visemes)
+    document, binary = vrm_document(
+        avatar, marks=marks, thumbnail=thumbnail, visemes=visemes, pictures=pictures, atlas=atlas
+    )
     problems = check_vrm(document)
     if problems:
         raise ValueError(f"This avatar makes no valid VRM: {'; '.join(problems[:5])}.")
@@ -71,13 +84,20 @@ def vrm_bytes(
 
 
 def vrm_document(
-    avatar: Avatar, *, marks: Marks | None = None, thumbnail: Image.Image | None = None, visemes: bool = False
+    avatar: Avatar,
+    *,
+    marks: Marks | None = None,
+    thumbnail: Image.Image | None = None,
+    visemes: bool = False,
+    pictures: Pictures = PLAIN,
+    atlas: bool = False,
 ) -> tuple[dict[str, Any], bytes]:
     """The file's JSON and its binary buffer, unchecked."""
     marks = marks or Marks()
     sprung = with_springs(at_rest(avatar))
     avatar = Avatar(sprung.avatar.layers, sprung.avatar.skeleton)
-    document, binary = gltf_document(avatar, bone_names="vrm", marks=marks)
+    avatar = atlased(avatar) if atlas else avatar
+    document, binary = gltf_document(avatar, bone_names="vrm", marks=marks, pictures=pictures)
     meta = {"name": marks.title or "Character", "version": "1", **vrm_meta(marks.rights)}
     if thumbnail is not None:
         meta["thumbnailImage"], binary = _add_image(document, binary, thumbnail)

@@ -4,6 +4,7 @@ from .avatarbooth import PAPER
 from .avatarbooth import AvatarBooth as AvatarBooth
 from .digitize import Digitize as Digitize
 from .draft import Draft as Draft
+from .personalize import Personalize as Personalize
 from .step import Recipe as Recipe
 from .step import Resumable as Resumable
 from .step import Step as Step

@@ -120,7 +120,7 @@ class AvatarBooth:
         figure()
         yield Step(1, "figure", reading, avatar=lambda: figure().avatar, shown=True)
 
-        from bozzetto.recipes.booth import Booth, load_priors
+        from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
 
         field = field_of(figure(), self.init)
@@ -132,7 +132,8 @@ class AvatarBooth:
         def made() -> "bozzetto.types.Avatar":
             return character(field, self.deliver)
 
-        yield Step(2, "start", reading, avatar=made, share=0.0, state=booth.state)
+        weights = weight_files(priors)
+        yield Step(2, "start", reading, avatar=made, share=0.0, weights=weights, state=booth.state)
         for index in range(booth.done, self.steps):
             loss = booth.step(index)
             share = (index + 1) / self.steps

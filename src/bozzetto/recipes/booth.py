@@ -6,6 +6,7 @@ the two where they differ.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from bozzetto.guidance import Objective, PicturePrior, Text, add_noise, distillation_loss, sample_t, target_latents
 from bozzetto.guidance.schedules import linear
 from bozzetto.prior.denoiser import Conditions
-from bozzetto.prior.load import load
+from bozzetto.prior.load import EMBEDDED, load
 from bozzetto.recipes.avatarbooth import AvatarBooth
 from bozzetto.render.cameras import away_from_front
 from bozzetto.render.conditions import pose_skeleton
@@ -210,6 +211,18 @@ def load_priors(settings: AvatarBooth) -> dict[Crop, Any]:
     return {"body": body, "head": body if settings.head_prior is None else load(settings.head_prior, settings.device)}
 
 
+def weight_files(priors: Mapping[Crop, Any]) -> dict[str, Path]:
+    """The files of weights that have a say, by what they hold: all of a folder's, else those of the base."""
+    found: dict[str, Path] = {}
+    for prior in priors.values():
+        folder = EMBEDDED if prior.name == "embedded" else Path(prior.name)
+        if folder.is_dir():
+            found |= {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.safetensors"))}
+        else:
+            found |= prior.weights
+    return found
+
+
 def look(settings: AvatarBooth, crop: Crop, body: Box, face: Box, rng: np.random.Generator) -> Shots:
     """A step's cameras, all on the head or all on the body."""
     if settings.cameras == "dual":
@@ -229,7 +242,7 @@ class Booth:
         body: Box,
         face: Box,
         priors: Mapping[Crop, Any],
-        prompt: str,
+        prompt: str | Mapping[Crop, str],
         joints: Float[ndarray, "17 3"] | None = None,
     ) -> None:
         """
@@ -239,12 +252,13 @@ class Booth:
             body: Corners of the whole person.
             face: Corners of the head.
             priors: One for bodies, one for heads; they may be the same.
-            prompt: Who it is.
+            prompt: Who it is; or who each region is.
             joints: Where the person's are, in COCO's order; for pose control.
         """
         self.settings, self.scene, self.body, self.face, self.priors = settings, scene, body, face, priors
         self.joints = joints
-        self.words = {crop: embedded(each, prompt, crop, settings.templates) for crop, each in priors.items()}
+        said = {crop: prompt if isinstance(prompt, str) else prompt[crop] for crop in priors}
+        self.words = {crop: embedded(each, said[crop], crop, settings.templates) for crop, each in priors.items()}
         self.done = 0
         groups = [*scene.shape.groups(settings.learning_rate / 3), *scene.colour.groups(settings.learning_rate)]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))

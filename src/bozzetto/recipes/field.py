@@ -1,14 +1,14 @@
 """A person becomes a field of distances and colours, and what the field learned becomes a character again."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import igl
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy import ndimage, sparse
 
@@ -63,6 +63,8 @@ class Field:
     """The same as it was at first."""
     pictured: tuple[Pictured, ...]
     """What it looked like at first; nothing for a bare body."""
+    known: Mapping[str, Float[ndarray, "s s"]] = field(default_factory=dict)
+    """By layer: on its texture, 1 where its colour is a photo's own and stays."""
 
 
 # ---------------------------------------------------------------------------------------------------- the start
@@ -212,30 +214,42 @@ def change(field: Field, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]
 
 def recoloured(field: Field) -> Avatar:
     """The figure's layers, each texel changed as much as the field has changed there."""
-    avatar = field.figure.avatar
-    layers, start = [], 0
-    for layer in avatar.layers:
-        stop = start + len(layer.mesh.vertices)
-        posed = torch.from_numpy(field.stance.scene.vertices[start:stop].copy())
-        layers.append(layer if layer.name in TOO_FINE else _painted(field, layer, replace(layer.mesh, vertices=posed)))
-        start = stop
+    avatar, scene = field.figure.avatar, field.stance.scene
+    ends = np.cumsum([len(layer.mesh.vertices) for layer in avatar.layers])
+    shared: dict[int, list[tuple[Layer, Mesh]]] = {}
+    for layer, points in zip(avatar.layers, np.split(scene.vertices, ends[:-1]), strict=True):
+        if layer.name not in TOO_FINE:
+            posed = replace(layer.mesh, vertices=torch.from_numpy(points.copy()))
+            shared.setdefault(id(layer.material.albedo), []).append((layer, posed))
+    painted = {albedo: _painted(field, rows) for albedo, rows in shared.items()}
+    layers = [
+        layer if layer.name in TOO_FINE
+        else replace(layer, material=replace(layer.material, albedo=painted[id(layer.material.albedo)]))
+        for layer in avatar.layers
+    ]  # fmt: skip
     return replace(avatar, layers=tuple(layers))
 
 
-def _painted(field: Field, layer: Layer, posed: Mesh) -> Layer:
-    albedo = layer.material.albedo
+def _painted(field: Field, rows: Sequence[tuple[Layer, Mesh]]) -> UInt8[ndarray, "h w c"]:
+    """The picture that some layers share."""
+    albedo = rows[0][0].material.albedo
     height, width = albedo.shape[:2]
     side = max(height, width)
-    texels = texels_of(posed, side)
-    moved = np.zeros((side, side, 3), np.float32)
-    moved[texels.covered] = change(field, texels.position)
-    moved = pad(moved, texels.covered)
+    moved, covered = np.zeros((side, side, 3), np.float32), np.zeros((side, side), bool)
+    for layer, posed in rows:
+        texels = texels_of(posed, side)
+        seen = change(field, texels.position)
+        if layer.name in field.known:
+            seen *= 1 - field.known[layer.name][texels.covered][:, None]
+        moved[texels.covered] = seen
+        covered |= texels.covered
+    moved = pad(moved, covered)
     if (height, width) != (side, side):  # texels of a square, whatever the picture's shape
-        rows, columns = (np.arange(height) * side // height), (np.arange(width) * side // width)
-        moved = moved[rows][:, columns]
+        lines, columns = (np.arange(height) * side // height), (np.arange(width) * side // width)
+        moved = moved[lines][:, columns]
     painted = albedo.copy()
     painted[..., :3] = (albedo[..., :3] + moved * 255).round().clip(0, 255).astype(np.uint8)
-    return replace(layer, material=replace(layer.material, albedo=painted))
+    return painted
 
 
 def free_form(field: Field, cell: float = 0.012, size: int = 2048) -> Avatar:

@@ -14,7 +14,7 @@ import copy
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -32,7 +32,11 @@ from bozzetto.subject.piles import Sorted
 
 Features: TypeAlias = Callable[[Float[Tensor, "b h w 3"]], Float[Tensor, "b d"]]
 """What tells persons apart: ``Prior.identity``."""
+BODY = DreamBooth(("a photo of a person, full body",), steps=800, learning_rate=1e-6)
+HEAD = DreamBooth(("a photo of a person, head portrait",), steps=900, learning_rate=1e-6)
+AGAIN = replace(HEAD, steps=500)
 Round: TypeAlias = Literal["first", "final"]
+One, Other, Result = TypeVar("One"), TypeVar("Other"), TypeVar("Result")
 
 GREYS = (0.0, 0.5, 1.0)
 """The backgrounds on which each photo is shown."""
@@ -42,10 +46,10 @@ GREYS = (0.0, 0.5, 1.0)
 class Tuning:
     """How a person is learned. The paper gives the head's steps; the rate is its authors' answer to a question."""
 
-    body: DreamBooth = DreamBooth(("a photo of a person, full body",), steps=800, learning_rate=1e-6)
-    first: DreamBooth = DreamBooth(("a photo of a person, head portrait",), steps=900, learning_rate=1e-6)
+    body: DreamBooth = BODY
+    first: DreamBooth = HEAD
     """Of the head, on photos alone."""
-    final: DreamBooth | None = DreamBooth(("a photo of a person, head portrait",), steps=500, learning_rate=1e-6)
+    final: DreamBooth | None = AGAIN
     """Of the head, on photos and drawn views. None leaves out the pose-consistent constraint."""
     views: int = 8
     """Drawn, all around the head."""
@@ -138,7 +142,9 @@ def tune_head(
     final = tuning.final
     if final is not None:
         prior.need("control/pose")
-    first = yield from _named("first", _tuned(prior, shown, tuning.first, folder and folder / "first"))
+    first = yield from mapped(
+        _tuned(prior, shown, tuning.first, folder and folder / "first"), lambda step: ("first", step)
+    )
     if final is None:
         return Rounds(first, around.skeletons[:0], torch.zeros(0, dtype=torch.bool))
     drawn = draw(first, around, tuning)
@@ -149,7 +155,7 @@ def tune_head(
     both = Examples(
         torch.cat([shown.images, drawn[kept]]), (*shown.prompts, *(around.prompts[index] for index in chosen))
     )
-    last = yield from _named("final", _tuned(prior, both, final, folder and folder / "final"))
+    last = yield from mapped(_tuned(prior, both, final, folder and folder / "final"), lambda step: ("final", step))
     return Rounds(last, drawn, kept)
 
 
@@ -192,10 +198,11 @@ def _tuned(
     return mine
 
 
-def _named(name: Round, steps: Generator[TuneStep, None, Prior]) -> Generator[tuple[Round, TuneStep], None, Prior]:
+def mapped(steps: Generator[One, None, Result], told: Callable[[One], Other]) -> Generator[Other, None, Result]:
+    """What steps yield, each told in another way; what they return stays."""
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
             return end.value
-        yield name, step
+        yield told(step)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import bozzetto
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy import ndarray
 
     import bozzetto.subject.words
@@ -32,6 +34,10 @@ class Step:
     """Worth a file before the next step: the first figure."""
     pictures: "Mapping[str, ndarray]" = field(default_factory=dict)
     """What there is to see of it, 8-bit sRGB, by the name of a file."""
+    weights: "Mapping[str, Path]" = field(default_factory=dict)
+    """Files of networks that have a say in what comes, by what they hold."""
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    """How well it went, for the run's record."""
     state: Callable[[], Mapping[str, Any]] | None = None
     """Tensors by name: all that ``Resumable.resume`` needs to go on from here. None where a stop loses nothing."""
 

@@ -1,0 +1,1 @@
+"""Motion in: recordings and built-in motions become clips of a character."""

@@ -1,0 +1,316 @@
+"""Many photos' own pixels on one figure: each photo is placed by itself, and restaged where the best one stands.
+
+``Digitize`` walks around one photo. Here others join it: a photo in which the person stands otherwise is put onto the
+texture in its own pose, and then seen again from where its camera would stand in the best photo's pose. Heads that were
+photographed from nearer are laid over what was fused.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32
+from numpy import ndarray
+from PIL import Image
+from scipy import ndimage
+
+from bozzetto.body.landmarks import dominant_joint
+from bozzetto.figure.build import Figure
+from bozzetto.figure.colours import srgb_to_lab
+from bozzetto.figure.ground_truth import Stance, stand
+from bozzetto.recipes.human_sgd import HumanSGD
+from bozzetto.recipes.person import Sitter, parted, plain_colours
+from bozzetto.recipes.walk import LONGEST, Shot, photograph
+from bozzetto.render.scene import scene_from_layers
+from bozzetto.subject.fit import Fitted
+from bozzetto.subject.piles import Sorted
+from bozzetto.texture.bake import Baked, Blend
+from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, rebaked, tuned
+from bozzetto.texture.fuse import project_back
+from bozzetto.texture.views import Surface, View, look, pixels_per_metre
+from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
+
+WELL = (5.0, 0.7)
+"""Key points at most so many pixels away where a person is 512 tall, outlines overlapping at least so much: else a
+photo's pixels are not used."""
+_COCO_OF = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+"""MediaPipe's landmarks that are COCO's key points."""
+
+
+@dataclass(frozen=True)
+class Mine:
+    """What of the figure the photos may paint."""
+
+    face: bool = True
+    hair: bool = True
+    rest: bool = True
+    but: frozenset[str] = frozenset()
+    """Layers that are no longer those of the photos."""
+
+    @property
+    def everything(self) -> bool:
+        return self.face and self.hair and self.rest and not self.but
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A photo as our figure stands in it."""
+
+    one: Sorted
+    fitted: Fitted
+    stance: Stance
+    camera: Cameras
+    """Of the photo's size."""
+    overlap: float
+    """Of the dressed figure's outline with the person's, over both."""
+
+    @property
+    def why_not(self) -> str | None:
+        """Why its pixels are not used."""
+        far, least = WELL
+        if self.fitted.keypoint_error > far:
+            return f"the figure's key points are {self.fitted.keypoint_error:.0f} pixels off"
+        return f"outlines overlap by {100 * self.overlap:.0f} % only" if self.overlap < least else None
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """The figure with the photos' pixels."""
+
+    avatar: Avatar
+    known: Float32[ndarray, "s s"]
+    """On the texture that the painted layers share: 1 where a photo shows the place well."""
+    layers: tuple[str, ...]
+    """Those that share it."""
+
+
+def placed(one: Sorted, fitted: Fitted, figure: Figure) -> Placed:
+    """Our figure where the photo saw its person."""
+    stance = stand(figure, fitted.posture)
+    camera = aligned(one, fitted, stance)
+    seen = look(Surface(stance.scene.vertices, stance.scene.faces, stance.scene.coverage), camera)
+    mask = one.photo.mask > 0.5
+    return Placed(one, fitted, stance, camera, float((seen.hit & mask).sum() / max((seen.hit | mask).sum(), 1)))
+
+
+def aligned(one: Sorted, fitted: Fitted, stance: Stance) -> Cameras:
+    """The photo's lens moved and zoomed until our figure's key points lie where those of the photo's own fit do: each
+    photo is fitted with a build of its own."""
+    body, camera = stance.figure.person.body, fitted.cameras_on(stance.body)
+    seen = one.photo.seen[list(_COCO_OF)]
+    matrix, lens = (each[0].double().numpy() for each in (fitted.cameras.world_to_camera, fitted.cameras.intrinsics))
+    there = (body.keypoints(fitted.body)[:17] @ matrix[:3, :3].T + matrix[:3, 3]) @ lens.T
+    wanted = (there[:, :2] / there[:, 2:])[seen]
+    mine = camera.world_to_camera[0].double().numpy()
+    points = (body.keypoints(stance.body)[:17] @ mine[:3, :3].T + mine[:3, 3])[seen]
+    flat = points[:, :2] / points[:, 2:]
+    if len(flat) < 3:
+        return camera
+    rows = np.zeros((2 * len(flat), 3))
+    rows[::2, 0], rows[::2, 1], rows[1::2, 0], rows[1::2, 2] = flat[:, 0], 1, flat[:, 1], 1
+    focal, x, y = np.linalg.lstsq(rows, wanted.ravel(), rcond=None)[0]
+    moved = torch.tensor([[[focal, 0, x], [0, focal, y], [0, 0, 1]]], dtype=torch.float32)
+    return replace(camera, intrinsics=moved)
+
+
+def paint(
+    figure: Figure, before: Figure, found: Sequence[Placed], caption: str, mine: Mine, walk: HumanSGD
+) -> Generator[str, None, Painted]:
+    """The figure with the pixels of all photos; yields what it does.
+
+    Args:
+        figure: Who is painted.
+        before: The same as the photos show it, before any words.
+        found: The photos whose pixels are used, the best first.
+        caption: What they show.
+        mine: What they may paint.
+        walk: Around the best one.
+    """
+    first, *others = found
+    may = allowed(first, before, mine)
+    who = seat(figure, first, may, caption)
+    canvas, size = who.shot.canvas, min(walk.texels, 2048)
+    own = solid(project_back(canvas, [seen_in(first, canvas, may)], size, 2, Blend(feather=4.0)))
+    extra, near, finest = [], [], pixels_per_metre(look(canvas.surface, first.camera))
+    known = rising(own.confidence)
+    for each in others:
+        yield f"pixels of {each.one.name}"
+        there = on_pose(canvas, each.stance)
+        view = seen_in(each, there, allowed(each, before, mine))
+        if not (view.trusted & there.painted(view.seen)).any():
+            continue
+        baked = solid(project_back(there, [view], size, 2, Blend(feather=4.0)))
+        texture = matched(baked.texture, baked.confidence, own.texture, own.confidence)
+        extra.append(restaged(each, first, canvas, view.seen.camera, texture, baked.confidence))
+        known = np.maximum(known, rising(baked.confidence))
+        if pixels_per_metre(view.seen) > 1.3 * finest:
+            near.append((texture, baked.confidence))
+    made = None
+    for moment in walk.fit(who.shot, None, extra=tuple(extra)):
+        yield moment.stage if moment.painted is None else "walk around the person"
+        made = moment.fused or made
+    assert made is not None
+    texture = made.texture
+    for sharper, confidence in combined(near):
+        small = len(texture)
+        if small != size:
+            sharper, confidence = (_resized(each, small) for each in (sharper, confidence))
+        share = rising(confidence)[..., None]
+        texture = (texture * (1 - share) + sharper * share).astype(np.float32)
+    painted = who.painted(replace(made, texture=texture))
+    layers = tuple(layer.name for layer in figure.avatar.layers if is_painted(layer))
+    return Painted(painted, _resized(known, len(texture)), layers)
+
+
+def seat(figure: Figure, first: Placed, may: Bool[ndarray, "h w"], caption: str) -> Sitter:
+    """``person.seated``, but no layer takes the colour of something else that lies over it: jeans on bare legs."""
+    photo, scene, avatar = first.one.photo, first.stance.scene, figure.avatar
+    canvas = canvas_of_scene(scene, avatar.layers)
+    bare = Shot(photo.picture, (photo.mask * may).astype(np.float32), first.camera, canvas, caption)
+    view = photograph(bare, 512)
+    names = np.full(view.seen.face.shape, "", object)
+    names[view.seen.hit] = np.array(scene.names, object)[scene.layer[view.seen.face[view.seen.hit]]]
+    skin, low = view.trusted & (names == "skin"), first.stance.head[0, 1]
+    face = skin & (view.seen.place[..., 1] > low)
+    own, trusted = plain_colours(scene, view.seen.camera), view.trusted
+    if face.sum() >= 40:
+        lab = srgb_to_lab(view.picture.astype(np.float64))
+        trusted = trusted & ~(skin & (np.linalg.norm(lab - np.median(lab[face], 0), axis=-1) > 20))
+    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, trusted)
+    coloured = scene_from_layers(layers, parted(scene, layers))
+    shot = replace(
+        bare, guide=lambda seen: plain_colours(coloured, seen.camera),
+        fallback=lambda size: rebaked(canvas, coloured, layers, size),
+    )  # fmt: skip
+    return Sitter(shot, avatar, scene, layers)
+
+
+def solid(baked: Baked) -> Baked:
+    """Without lone texels: where a surface grazes the view, every other one is seen. Borders of charts stay."""
+    least = ndimage.minimum_filter(np.where(baked.covered, baked.confidence, 1.0).astype(np.float32), 3)
+    return replace(baked, confidence=np.minimum(ndimage.gaussian_filter(least, 1.0), baked.confidence))
+
+
+def rising(confidence: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
+    """From a confidence to a share, smoothly: all of it from surfaces 57 degrees aslant on."""
+    share = np.clip((confidence - 0.01) / 0.04, 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def combined(
+    near: Sequence[tuple[Float32[ndarray, "s s 3"], Float32[ndarray, "s s"]]],
+) -> list[tuple[Float32[ndarray, "s s 3"], Float32[ndarray, "s s"]]]:
+    """Several textures as one: what is seen straight on counts most."""
+    if not near:
+        return []
+    weights = np.stack([confidence.astype(np.float64) ** 4 for _, confidence in near]) + 1e-12
+    shares = weights / weights.sum(0)
+    texture = sum(share[..., None] * each for share, (each, _) in zip(shares, near, strict=True))
+    return [(np.asarray(texture, np.float32), np.max([confidence for _, confidence in near], 0))]
+
+
+def seen_in(each: Placed, canvas: Canvas, may: Bool[ndarray, "h w"]) -> View:
+    """The photo around its person, as a picture of the canvas."""
+    photo = each.one.photo
+    left, top, right, bottom = photo.box
+    scale = min(1.0, LONGEST / max(right - left, bottom - top))
+    size = max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1)
+
+    def cut(picture: ndarray) -> ndarray:
+        piece = np.ascontiguousarray(picture[top:bottom, left:right], np.float32)
+        return np.asarray(Image.fromarray(piece).resize(size, Image.Resampling.BOX))
+
+    lens = each.camera.intrinsics.clone()
+    lens[0, 0, 2] -= left
+    lens[0, 1, 2] -= top
+    lens[0, 0] *= size[0] / (right - left)
+    lens[0, 1] *= size[1] / (bottom - top)
+    seen = look(canvas.surface, Cameras(each.camera.world_to_camera, lens, size[1], size[0]))
+    picture = np.stack([cut(photo.picture[..., k]) for k in range(3)], -1)
+    trusted = (cut(photo.mask) > 0.5) & (cut(may.astype(np.float32)) > 0.99) & seen.hit
+    return View(seen, picture.astype(np.float32), ndimage.binary_erosion(trusted, iterations=2))
+
+
+def allowed(each: Placed, before: Figure, mine: Mine) -> Bool[ndarray, "h w"]:
+    """Pixels of the photo that may be used: those where the figure wears what the photo shows."""
+    shape = each.one.photo.mask.shape
+    if mine.everything:
+        return np.ones(shape, bool)
+    scene = each.stance.scene
+    now = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
+    old = stand(before, each.fitted.posture).scene
+    then = look(Surface(old.vertices, old.faces, old.coverage), each.camera)
+    both = now.hit & then.hit
+    names, were = np.full(shape, "", object), np.full(shape, "", object)
+    names[both] = np.array(scene.names, object)[scene.layer[now.face[both]]]
+    were[both] = np.array(old.names, object)[old.layer[then.face[both]]]
+    low, high = each.stance.head
+    inside = ((now.place >= low - 0.01) & (now.place <= high + 0.01)).all(-1)
+    hair = np.char.startswith(names.astype(str), "hair")
+    part = np.where(hair, mine.hair, np.where(inside, mine.face, mine.rest))
+    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but))
+
+
+def on_pose(canvas: Canvas, stance: Stance) -> Canvas:
+    """The same texture on the figure as it stands elsewhere."""
+    scene = stance.scene
+    mesh = replace(canvas.mesh, vertices=torch.from_numpy(scene.vertices.copy()))
+    return Canvas(Surface(scene.vertices, scene.faces, scene.coverage), mesh, canvas.row)
+
+
+def matched(
+    texture: Float32[ndarray, "s s 3"], confidence: Float32[ndarray, "s s"],
+    wanted: Float32[ndarray, "s s 3"], sure: Float32[ndarray, "s s"],
+) -> Float32[ndarray, "s s 3"]:  # fmt: skip
+    """The texture in the light of another, by what both show; as it is where that is little."""
+    both = (confidence > 0.02) & (sure > 0.02)
+    if both.sum() < 500:
+        return texture
+    have, want = (np.median(srgb_to_linear(each[both].astype(np.float64)), 0) for each in (texture, wanted))
+    gain = np.clip((want + 0.01) / (have + 0.01), 0.5, 2.0)
+    return linear_to_srgb(np.clip(srgb_to_linear(texture.astype(np.float64)) * gain, 0, 1)).astype(np.float32)
+
+
+def restaged(
+    each: Placed, first: Placed, canvas: Canvas, camera: Cameras,
+    texture: Float32[ndarray, "s s 3"], confidence: Float32[ndarray, "s s"],
+) -> View:  # fmt: skip
+    """What a photo shows, seen where its camera would stand in the best photo's pose."""
+    model = first.stance.figure.person.body
+    count = model.parts["body"].stop
+    rows = np.arange(count)
+    if each.one.photo.part == "portrait":
+        names = np.array(model.joint_names)[dominant_joint(model)[:count]]
+        rows = rows[np.array([name.startswith(("head", "neck", "eye", "jaw")) for name in names])]
+    turn, shift = rigid(each.stance.body[rows], first.stance.body[rows])
+    there = camera.world_to_camera.double().numpy().copy()
+    there[0, :3, :3] = there[0, :3, :3] @ turn.T
+    there[0, :3, 3] -= there[0, :3, :3] @ shift
+    moved = replace(camera, world_to_camera=torch.from_numpy(there).float())
+    seen = look(canvas.surface, moved)
+    sure = canvas.picture(np.repeat(rising(confidence)[..., None], 3, -1), seen)[..., 0] > 0.5
+    return View(seen, canvas.picture(texture, seen), sure)
+
+
+def rigid(
+    points: Float[ndarray, "n 3"], wanted: Float[ndarray, "n 3"]
+) -> tuple[Float[ndarray, "3 3"], Float[ndarray, "3"]]:
+    """The turn and shift that bring points nearest to others. Kabsch 1976."""
+    a, b = points.mean(0), wanted.mean(0)
+    u, _, v = np.linalg.svd((points - a).T.astype(np.float64) @ (wanted - b))
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(v.T @ u.T))])
+    turn = v.T @ flip @ u.T
+    return turn, b - turn @ a
+
+
+def _resized(picture: ndarray, size: int) -> ndarray:
+    """A square texture at a smaller size."""
+    if len(picture) == size:
+        return picture
+    planes = picture if picture.ndim == 3 else picture[..., None]
+    small = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(planes[..., k])).resize((size, size), Image.Resampling.BOX))
+        for k in range(planes.shape[2])
+    ]
+    return np.stack(small, -1) if picture.ndim == 3 else small[0]

@@ -1,0 +1,167 @@
+"""``bozzetto reshape`` and ``bozzetto view``: what is done to a character once it is there. Light to import."""
+
+import shlex
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    import bozzetto.cli
+    import bozzetto.export.bones
+    import bozzetto.runs
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """Make a run's character taller, older, heavier: clothes, hair and a photo's pixels follow, in a new run.
+
+    A sign makes a value relative to what the figure has; a minus needs the sign of equality: --height=-5cm."""
+
+    folder: Positional[Path]
+    """A finished run with a figure: of "bozzetto generate", "bozzetto digitize" or this command."""
+    height: Annotated[str | None, arg(metavar="1.80|180cm|+5cm")] = None
+    """Standing barefoot."""
+    age: Annotated[str | None, arg(metavar="60|+10")] = None
+    """Years, 4 to 95. Below 18 the height follows, unless it is asked too."""
+    weight: Annotated[str | None, arg(metavar="0.7|+0.1|82kg")] = None
+    """0 very thin, 0.5 average, 1 very heavy; or kilograms."""
+    muscle: Annotated[str | None, arg(metavar="0.7|+0.1")] = None
+    """0 slack, 0.5 average, 1 an athlete."""
+    proportions: Annotated[str | None, arg(metavar="0.7|+0.1")] = None
+    """0 uncommon, 1 idealised."""
+    out: Path | None = None
+    """Folder for the result. Without it: beside the first, with a number behind its name."""
+    overwrite: bool = False
+    """Replace the figure in the folder, once the new one is whole."""
+    no_turntable: bool = False
+    """Leave out the film of the figure as it turns."""
+    no_page: bool = False
+    """Leave out index.html, the page that shows the figure in a browser."""
+    to: str = "glb"
+    """The formats, between commas: glb is always written, vrm when named."""
+
+    def run(self) -> int:
+        from bozzetto.cli import Terms, make, read_spec
+        from bozzetto.figure.reshape import MEASURES, read_changes
+        from bozzetto.recipes.reshape import Reshape as Recipe
+        from bozzetto.types import Subject, UserError
+
+        spec = read_spec(self.folder)
+        parent = parent_of(self.folder)
+        changes = read_changes({name: getattr(self, name) for name in MEASURES}, spec.body)
+        if not changes:
+            raise UserError(
+                f"Say what to change: bozzetto reshape {self.folder} --height 1.80, or --age, --weight, --muscle, "
+                "--proportions."
+            )
+        out = self.out or free_folder(self.folder)
+        if out.resolve() == self.folder.resolve():
+            raise UserError(f"--out {out} is the run itself, which stays as it is. Choose another folder.")
+        origin = origin_of(parent)
+        request = reshape_request(self.folder, parent, origin, changes)
+        flags = self.overwrite, self.no_turntable, self.no_page
+        bone_names = cast("bozzetto.export.bones.BoneNames", parent.bone_names)
+        verb = Reshaping(out, bone_names, self.to, *flags, Terms(), self.command(out))
+        return make(verb, Recipe(self.folder, spec, origin, changes), request, Subject(parent.prompt))
+
+    def command(self, out: Path) -> str:
+        """What to type to make this run again."""
+        words = ["bozzetto", "reshape", str(self.folder)]
+        for name in ("height", "age", "weight", "muscle", "proportions"):
+            words += [f"--{name}={value}"] if (value := getattr(self, name)) is not None else []
+        words += ["--out", str(out)] + (["--to", self.to] if self.to != "glb" else [])
+        flags = {"overwrite": self.overwrite, "no-turntable": self.no_turntable, "no-page": self.no_page}
+        return shlex.join(words + [f"--{name}" for name, given in flags.items() if given])
+
+
+@dataclass(frozen=True)
+class Reshaping:
+    """The verb once its folder is read: what ``cli.make`` wants of a verb."""
+
+    out: Path
+    bone_names: "bozzetto.export.bones.BoneNames"
+    to: str
+    overwrite: bool
+    no_turntable: bool
+    no_page: bool
+    terms: "bozzetto.cli.Terms"
+    line: str
+
+    def command(self) -> str:
+        """What to type to go on after a stop."""
+        return self.line
+
+
+def parent_of(folder: Path, finished: bool = True) -> "bozzetto.runs.Request":
+    """What the folder's run was asked.
+
+    Args:
+        finished: Refuse one that is still being made.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    from bozzetto.runs import read_record
+    from bozzetto.types import UserError
+
+    record = read_record(folder)
+    if record is None or not (folder / "avatar.glb").is_file():
+        raise UserError(f"{folder} holds no run with an avatar.glb. Give a folder that 'bozzetto generate' wrote.")
+    if record.status == "running" and finished:
+        raise UserError(f"The run in {folder} is not finished. Wait until it is, or finish it by the same command.")
+    return record.request
+
+
+def origin_of(request: "bozzetto.runs.Request") -> str:
+    """The recipe that a character goes back to, however often it was reshaped."""
+    return str(request.fields.get("origin", request.recipe))
+
+
+def reshape_request(
+    folder: Path, parent: "bozzetto.runs.Request", origin: str, changes: dict[str, float]
+) -> "bozzetto.runs.Request":
+    """The request of a reshaped run: it names its parent, and keeps what the parent says of its making."""
+    from bozzetto.runs import Request, sha256
+
+    kept: dict[str, Any] = {
+        name: parent.fields[name] for name in ("seed", "prior", "consent", "likeness") if name in parent.fields
+    }
+    named = f"{folder.resolve().name}, avatar.glb sha256 {sha256(folder / 'avatar.glb')}"
+    fields = {**kept, "origin": origin, **changes}
+    return Request("reshape", fields, parent.prompt, parent.bone_names, parent.photos, named)
+
+
+def free_folder(folder: Path) -> Path:
+    """The first of NAME-2, NAME-3 and so on that is not there."""
+    number = 2
+    while (place := folder.resolve().with_name(f"{folder.resolve().name}-{number}")).exists():
+        number += 1
+    return place
+
+
+@dataclass(frozen=True)
+class View:
+    """Open a run's character in the browser: poses and clips, the face, and sliders that build its shape anew.
+
+    Served to this machine alone, until Ctrl-C."""
+
+    folder: Positional[Path]
+    """What "bozzetto generate" or another verb wrote."""
+    port: int = 8750
+    """Where the page is served: http://localhost:8750."""
+    no_open: bool = False
+    """Do not open a browser; only say the address."""
+
+    def run(self) -> int:
+        from bozzetto.studio.server import serve
+
+        def said(address: str) -> None:
+            print(f"{self.folder} is at {address} (Ctrl-C ends it).", flush=True)
+            if not self.no_open:
+                webbrowser.open(address)
+
+        serve(self.folder, self.port, said)
+        return 0

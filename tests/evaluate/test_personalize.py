@@ -1,0 +1,38 @@
+"""What the measure of personalized characters says of people it knows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bozzetto.evaluate.personalize import ROWS, Row, relief, standing, table
+from bozzetto.figure.build import build_figure
+from bozzetto.figure.spec import FigureSpec, HairSpec
+from bozzetto.recipes import Personalize
+
+
+@pytest.fixture(scope="module")
+def avatar():
+    return build_figure(FigureSpec(hair=HairSpec("bald")), "low").avatar
+
+
+def test_a_flat_face_has_less_relief(avatar):
+    found = relief(avatar)
+    assert 0.01 < found < 0.05
+    flat = []
+    for layer in avatar.layers:
+        vertices = layer.mesh.vertices.clone()
+        vertices[:, 2] *= 0.5
+        flat.append(replace(layer, mesh=replace(layer.mesh, vertices=vertices)))
+    assert relief(replace(avatar, layers=tuple(flat))) == pytest.approx(found / 2, rel=0.15)
+
+
+def test_everybody_stands_as_tall_as_the_truth(avatar):
+    assert np.ptp(standing(avatar, 1.5).vertices[:, 1]) == pytest.approx(1.5, abs=1e-5)
+
+
+def test_the_rows_are_those_of_the_paper_and_the_table_means_them():
+    assert not ROWS["one network"][0].dual and ROWS["no constraint"][0].again_steps == 0
+    assert not ROWS["one resolution"][0].booth.growing and ROWS["mode II"] == (Personalize(), "")
+    rows = [Row("a", 1, 10.0, 9.0, 8.0, None, 0.5, 1.0), Row("a", 2, 20.0, 9.0, 8.0, None, 0.7, 3.0)]
+    assert table(rows).splitlines()[-1] == "| a (2) | 15.00 | 9.00 | 8.00 | -, 0.600 | 2 |"

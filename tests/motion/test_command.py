@@ -1,0 +1,177 @@
+"""``bozzetto animate``: what lands in the folder, and what is refused in one paragraph."""
+
+import base64
+import shutil
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bozzetto import cli
+from bozzetto.export.glb import write_glb
+from bozzetto.export.read import read_glb, unpack_glb
+from bozzetto.motion import film
+from bozzetto.motion.builtin import built_in
+from bozzetto.motion.bvh import write_bvh
+from bozzetto.motion.command import motion_name
+from bozzetto.runs import Output, Record, Request, read_record, sha256, to_json
+from export_people import person
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A finished run with a character and its page."""
+    folder = tmp_path_factory.mktemp("run")
+    write_glb(person(), folder / "avatar.glb", bone_names="mixamo")
+    page = b"<head>" + base64.b64encode((folder / "avatar.glb").read_bytes()) + b"<tail>"
+    (folder / "index.html").write_bytes(page)
+    files = {name: Output(sha256(folder / name), 1) for name in ("avatar.glb", "index.html")}
+    record = Record(Request("draft", {"seed": 1}, "a man"), {}, status="finished", outputs=files)
+    (folder / "run.json").write_text(to_json(record))
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "run"))
+
+
+def said(capsys, *arguments) -> tuple[int, str, str]:
+    status = cli.main(["animate", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+def refusal(capsys, *arguments) -> str:
+    status, _, err = said(capsys, *arguments)
+    assert status == 2
+    assert "\n" not in err.strip()
+    return err
+
+
+def test_motions_go_into_the_character_its_page_and_its_record(folder, capsys):
+    write_bvh(built_in("wave", person(), 10), person().skeleton, folder / "my hello.bvh")
+    status, out, _ = said(
+        capsys, folder, "--motion", "idle", "--motion", folder / "my hello.bvh", "--to", "bvh,vrma", "--no-film",
+        "--fps", "12",
+    )  # fmt: skip
+    assert status == 0
+    assert "my hello.bvh: 3.6 s" in out
+    assert "slide" in out
+    clips = read_glb(folder / "avatar.glb").clips
+    assert [clip.name for clip in clips] == ["idle", "my_hello"]
+    assert len(clips[0].times) == 97
+    for name in ("motion-idle.bvh", "motion-idle.vrma", "motion-my_hello.bvh", "motion-my_hello.vrma"):
+        assert (folder / name).stat().st_size > 1000
+    record = read_record(folder)
+    assert record.status == "finished"
+    for name in ("avatar.glb", "index.html", "motion-idle.vrma"):
+        assert record.outputs[name].sha256 == sha256(folder / name)
+    page = (folder / "index.html").read_bytes()
+    assert page == b"<head>" + base64.b64encode((folder / "avatar.glb").read_bytes()) + b"<tail>"
+    assert not list(folder.glob(".partial*"))
+
+
+def test_a_vrm_beside_gets_its_motion_beside(folder, capsys):
+    (folder / "avatar.vrm").write_bytes(b"stays")
+    assert said(capsys, folder, "--motion", "sit", "--no-film", "--fps", "10")[0] == 0
+    assert (folder / "avatar.vrm").read_bytes() == b"stays"
+    assert (folder / "motion-sit.vrma").is_file()
+
+
+def test_a_recording_is_spoken_over_the_motion(folder, capsys):
+    path = folder / "hello.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        tone = np.sin(np.arange(12_000) * 0.5) * (np.arange(12_000) % 80 < 20) * 20_000
+        sound.writeframes(tone.astype("<i2").tobytes())
+    assert said(capsys, folder, "--motion", "walk", "--speech", path, "--no-film")[0] == 0
+    walk, speech = read_glb(folder / "avatar.glb").clips
+    assert (walk.name, speech.name) == ("walk", "speech")
+    assert speech.times[-1] == pytest.approx(1.5, abs=0.05)
+    assert speech.expressions["jawOpen"].max() > 0.1
+    assert not walk.expressions
+    step = np.abs(np.diff(speech.rotations_wxyz["upperleg01.L"], axis=0)).max()
+    assert step < 0.1, "the walk repeats without a jump"
+
+
+def test_a_figure_built_again_keeps_the_motions_it_was_given(folder, capsys, monkeypatch):
+    class Built:
+        avatar = person()
+
+    monkeypatch.setattr("bozzetto.figure.build.build_figure", lambda spec: Built)
+    request = Request("draft", {}, "a man")
+    assert len(cli.character(folder, None, request).clips) == len(person().clips)
+    assert said(capsys, folder, "--motion", "wave", "--no-film")[0] == 0
+    assert {clip.name for clip in cli.character(folder, None, request).clips} == {
+        *(clip.name for clip in person().clips), "wave",
+    }  # fmt: skip
+    (folder / "avatar.glb").write_bytes(b"made elsewhere")
+    assert len(cli.character(folder, None, request).clips) == len(person().clips)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ((), "Say how it moves"),
+    (("--motion", "wlak"), "Did you mean 'walk'"),
+    (("--motion", "gone.bvh"), "no file gone.bvh"),
+    (("--motion", "walk", "--motion", "walk"), "Two motions"),
+    (("--motion", "walk", "--fps", "0"), "--fps"),
+    (("--motion", "walk", "--to", "fbx"), "vrma, bvh"),
+    (("--speech", "gone.wav"), "no file gone.wav"),
+])  # fmt: skip
+def test_mistakes_are_answered_in_a_paragraph(folder, capsys, arguments, words):
+    before = (folder / "avatar.glb").read_bytes()
+    assert words in refusal(capsys, folder, *arguments)
+    assert (folder / "avatar.glb").read_bytes() == before
+
+
+def test_a_bad_file_leaves_the_character_alone(folder, capsys, tmp_path):
+    before = (folder / "avatar.glb").read_bytes()
+    for name in ("bad.bvh", "bad.vrma", "bad.npz"):
+        path = tmp_path / name
+        path.write_bytes(b"nothing of the kind")
+        assert name in refusal(capsys, folder, "--motion", path)
+    assert "no WAV" in refusal(capsys, folder, "--speech", renamed(tmp_path / "bad.bvh", "bad.wav"))
+    assert (folder / "avatar.glb").read_bytes() == before
+    assert "holds no avatar.glb" in refusal(capsys, tmp_path, "--motion", "walk")
+    (folder / "avatar.glb").write_bytes(before[:1000])
+    assert "damaged" in refusal(capsys, folder, "--motion", "walk")
+
+
+def renamed(path: Path, name: str) -> Path:
+    return path.rename(path.with_name(name))
+
+
+def test_names_of_files_become_names_of_clips():
+    assert motion_name("walk") == "walk"
+    assert motion_name("a/b/01_02 fast.BVH") == "01_02_fast"
+    assert motion_name("../....npz") == "motion"
+
+
+def test_a_film_shows_what_repeats_again_and_what_ends_once():
+    walk, sit = (built_in(name, person()) for name in ("walk", "sit"))
+    times, repeats = film.filmed_times(walk)
+    assert repeats == 4
+    assert times[-1] < walk.times[-1]
+    assert film.filmed_times(sit)[1] == 1
+    assert not film.repeating(sit)
+    stage = film.Stage(person(), sit, [film.seat(person(), sit)], 64)
+    first, last = stage.picture(0), stage.picture(len(stage) - 1)
+    assert first.shape == (64, 64, 3)
+    assert np.abs(first.astype(int) - last).mean() > 1
+
+
+@pytest.mark.slow
+def test_a_film_is_written(folder, capsys):
+    pytest.importorskip("imageio_ffmpeg")
+    assert said(capsys, folder, "--motion", "run", "--fps", "24")[0] == 0
+    assert (folder / "motion-run.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_the_file_stays_a_valid_skeleton_for_every_naming(folder, capsys):
+    assert said(capsys, folder, "--motion", "dance", "--no-film", "--fps", "10")[0] == 0
+    document, _ = unpack_glb((folder / "avatar.glb").read_bytes())
+    names = [document["nodes"][c["target"]["node"]]["name"] for c in document["animations"][0]["channels"]]
+    assert "mixamorig:LeftUpLeg" in names
