@@ -11,6 +11,7 @@ import pytest
 from bozzetto import cli
 from bozzetto.export.glb import write_glb
 from bozzetto.export.read import read_glb, unpack_glb
+from bozzetto.figure.spec import FigureSpec
 from bozzetto.motion import film
 from bozzetto.motion.builtin import built_in
 from bozzetto.motion.bvh import write_bvh
@@ -103,13 +104,13 @@ def test_a_figure_built_again_keeps_the_motions_it_was_given(folder, capsys, mon
 
     monkeypatch.setattr("bozzetto.figure.build.build_figure", lambda spec: Built)
     request = Request("draft", {}, "a man")
-    assert len(cli.character(folder, None, request).clips) == len(person().clips)
+    assert len(cli.character(folder, FigureSpec(), request).clips) == len(person().clips)
     assert said(capsys, folder, "--motion", "wave", "--no-film")[0] == 0
-    assert {clip.name for clip in cli.character(folder, None, request).clips} == {
+    assert {clip.name for clip in cli.character(folder, FigureSpec(), request).clips} == {
         *(clip.name for clip in person().clips), "wave",
     }  # fmt: skip
     (folder / "avatar.glb").write_bytes(b"made elsewhere")
-    assert len(cli.character(folder, None, request).clips) == len(person().clips)
+    assert len(cli.character(folder, FigureSpec(), request).clips) == len(person().clips)
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -159,7 +159,7 @@ def test_the_field_starts_as_the_figure_with_its_colours(dressed):
         sight = seen(dressed.scene, cameras, torch.zeros(1, 96, 96, 3))
     there = torch.from_numpy(rasterize(dressed.stance.scene.vertices, dressed.stance.scene.faces, cameras).face >= 0)
     mine = sight.alpha[..., 0] > 0.5
-    assert float((mine & there).sum() / (mine | there).sum()) > 0.93
+    assert float((mine & there).sum() / (mine | there).sum()) > 0.9
     sure = there & (sight.alpha[..., 0] > 0.95)
     assert float((sight.rgb - wanted)[sure].abs().mean()) < 0.07
 

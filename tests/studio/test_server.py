@@ -151,9 +151,7 @@ def test_the_address_is_said_and_ctrl_c_ends_it(run):
 
     def interrupted(address: str) -> None:
         said.append(address)
-        import _thread
-
-        _thread.interrupt_main()
+        raise KeyboardInterrupt
 
     serve(run, 0, interrupted)
     assert said[0].startswith("http://localhost:")

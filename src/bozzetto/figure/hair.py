@@ -254,7 +254,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
         else:
             lines, away = grow(head.field, seeds, min(max(3, (points + 1) // 2), 6), 0.015, head.ears)
         clear = ~_before_the_eyes(lines) & ~_strays(lines, 0.013 if head.full else 0.035)
-        clear &= ~_on_the_forehead(lines, seeds.get("veil")) | cut.coily
+        clear &= ~_on_the_forehead(lines, (seeds.get("veil") > 0) | (seeds.get("aimed") > 0.5)) | cut.coily
         clear &= (head.ears.at(lines[:, : (lines.shape[1] + 1) // 2]) > 0.85).all(1)
         # What the ear stops from the front would hang there as a curl.
         clear &= (head.ears.at(lines[:, -1]) > 1.15) | (lines[:, -1, 2] < head.ears.middle[1])
@@ -354,10 +354,11 @@ def _before_the_eyes(lines: Float[ndarray, "s k 3"]) -> Bool[ndarray, "s"]:
     return np.any(np.stack(crossing), axis=0)
 
 
-def _on_the_forehead(lines: Float[ndarray, "s k 3"], veil: Float[ndarray, "s"]) -> Bool[ndarray, "s"]:
-    """Strands meant to part before the face that begin to cross the bare forehead: loops, with skin behind them."""
+def _on_the_forehead(lines: Float[ndarray, "s k 3"], parted: Bool[ndarray, "s"]) -> Bool[ndarray, "s"]:
+    """Strands meant to part before the face, or to be tied behind it, that begin to cross the bare forehead: loops,
+    with skin behind them."""
     middle = (np.abs(lines[..., 0]) < 0.05) & (lines[..., 2] > 0.07) & (lines[..., 1] > 0.66)
-    strand, at = np.nonzero(middle & (veil[:, None] > 0))
+    strand, at = np.nonzero(middle & parted[:, None])
     bare = np.zeros(len(lines), bool)
     bare[strand[hairline(lines[strand, at].astype(np.float64)) < -0.006]] = True
     return bare

@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 from bozzetto.geometry import vertex_normals
 from bozzetto.types import Avatar
 
-_CLOTH = ("underwear", "top", "bottom", "dress", "outer")
+_LOOSE = ("underwear", "top", "bottom", "dress", "outer", "apron", "hair")
+"""What is moved, and moves what lies over it."""
 _APART = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal", "head", "neck", "eye", "tongue")
 """Joints whose skin and sleeves push nothing: an arm may lie on a coat."""
 _PATCH = 0.012
@@ -38,7 +39,7 @@ def settled(avatar: Avatar, vertices: Sequence[Float[ndarray, "_ 3"]]) -> list[F
     under: list[_Points] = []
     out = list(vertices)
     for i, layer in enumerate(avatar.layers):
-        if layer.name != "skin" and layer.name not in _CLOTH:
+        if layer.name != "skin" and layer.name not in _LOOSE:
             continue
         rest, faces = layer.mesh.vertices.numpy(), layer.mesh.faces.numpy()
         if under and layer.name != "skin":

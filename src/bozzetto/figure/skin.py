@@ -33,11 +33,11 @@ _MASKS = (
 """In the order they are laid over the plain skin."""
 
 _RESTING: dict[Expression, dict[str, float]] = {
-    "neutral": {"mouthSmileLeft": 0.13, "mouthSmileRight": 0.13, "eyeBlinkLeft": 0.13, "eyeBlinkRight": 0.13},
+    "neutral": {"mouthSmileLeft": 0.13, "mouthSmileRight": 0.13, "eyeBlinkLeft": 0.06, "eyeBlinkRight": 0.06},
     "smiling": {
         "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6, "cheekSquintLeft": 0.35, "cheekSquintRight": 0.35,
         "eyeSquintLeft": 0.2, "eyeSquintRight": 0.2, "mouthDimpleLeft": 0.15, "mouthDimpleRight": 0.15,
-        "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1,
+        "eyeBlinkLeft": 0.05, "eyeBlinkRight": 0.05,
     },
     "laughing": {
         "mouthSmileLeft": 0.85, "mouthSmileRight": 0.85, "jawOpen": 0.32, "mouthUpperUpLeft": 0.25,

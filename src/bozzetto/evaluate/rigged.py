@@ -1,0 +1,140 @@
+"""How near ``bozzetto rig`` finds the joints: ``python -m bozzetto.evaluate.rigged --figures 20``.
+
+Random dressed figures stand in an A- or a T-pose; all they are and wear becomes one closed shell without a rig, turned
+about and in other units. The body is fitted to it, and its joints are compared with the figure's own, in metres.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from bozzetto.adopt.mesh import ForeignMesh
+from bozzetto.adopt.rigged import adopt
+from bozzetto.body.bind import pose_transforms, skin
+from bozzetto.body.poses import rotations
+from bozzetto.evaluate.rigs import figure_shell
+from bozzetto.figure.build import Figure, build_figure, posture_named
+from bozzetto.figure.people import random_spec
+from bozzetto.types import ColouredMesh, UserError
+
+MAIN = (
+    "root", "spine03", "neck01", "head", *(
+        f"{name}.{side}" for side in "LR"
+        for name in ("upperarm01", "lowerarm01", "wrist", "upperleg01", "lowerleg01", "foot")
+    ),
+)  # fmt: skip
+"""The joints that are compared."""
+LOOKS = ("realistic", "realistic", "realistic", "toon")
+
+
+@dataclass(frozen=True, eq=False)
+class Stripped:
+    """A figure's shell without its rig."""
+
+    mesh: ColouredMesh
+    """Turned about, in other units."""
+    joints: Float[ndarray, "j 3"]
+    """The figure's own, metres, as it stood."""
+    names: tuple[str, ...]
+    turn: Float[ndarray, "3 3"]
+    scale: float
+    """File from metres: ``scale * turn @ point``."""
+
+
+def stripped(seed: int, cell: float = 0.014) -> Stripped:
+    """The shell of a random figure: realistic three times of four, in an A- or a T-pose by turns."""
+    rng = np.random.default_rng([seed, 20])
+    spec = replace(random_spec(seed), look=LOOKS[seed % len(LOOKS)])
+    figure = build_figure(spec)
+    pose = ("a-pose", "t-pose")[seed // 2 % 2]
+    standing, joints = posed_figure(figure, pose)
+    shell = figure_shell(standing, cell)
+    tip = np.eye(3) if rng.random() < 0.5 else Rotation.from_euler("x", 90, degrees=True).as_matrix()
+    turn = tip @ Rotation.from_euler("y", rng.uniform(0, 360), degrees=True).as_matrix()
+    scale = float(rng.choice([1.0, 100.0, 39.37, 0.5]))
+    vertices = torch.from_numpy((scale * shell.vertices.numpy() @ turn.T).astype(np.float32))
+    mesh = ColouredMesh(vertices, shell.faces, shell.colours)
+    return Stripped(mesh, joints, figure.avatar.skeleton.names, turn, scale)
+
+
+def posed_figure(figure: Figure, pose: str) -> tuple[Figure, Float[ndarray, "j 3"]]:
+    """The figure with its layers where the pose puts them, and its joints there."""
+    avatar = figure.avatar
+    moves = pose_transforms(avatar.skeleton, rotations(posture_named(pose)))
+    layers = []
+    for layer in avatar.layers:
+        moved = skin(layer.mesh.vertices.numpy(), layer.skin_weights.numpy(), layer.skin_joints.numpy(), moves)
+        layers.append(replace(layer, mesh=replace(layer.mesh, vertices=torch.from_numpy(moved))))
+    body = figure.person.body
+    naked = skin(figure.body_vertices, body.skin_weights, body.skin_joints, moves)
+    standing = replace(figure, avatar=replace(avatar, layers=tuple(layers)))
+    standing.__dict__["body_vertices"] = naked  # a cached property: what the shell closes over
+    at = avatar.skeleton.positions.numpy()
+    return standing, np.einsum("jab,jb->ja", moves[:, :, :3], at) + moves[:, :, 3]
+
+
+@dataclass(frozen=True)
+class Found:
+    """How near the joints of one figure were found."""
+
+    seed: int
+    mean_cm: float
+    """Over ``MAIN``, in metres of the figure."""
+    worst_cm: float
+    worst: str
+    seconds: float
+    """CPU time of the fit."""
+    refused: bool = False
+
+
+def measure(seed: int, cell: float) -> Found:
+    """Strips one figure, and fits the body to what is left."""
+    figure = stripped(seed, cell)
+    mesh = ForeignMesh(
+        figure.mesh.vertices.double().numpy(), figure.mesh.faces.numpy(), None, None, figure.mesh.colours.numpy()
+    )
+    begun = time.process_time()
+    try:
+        found = adopt(mesh).joints / figure.scale @ figure.turn
+    except UserError:
+        return Found(seed, 0.0, 0.0, "", time.process_time() - begun, True)
+    seconds = time.process_time() - begun
+    rows = [figure.names.index(name) for name in MAIN]
+    away = 100 * np.linalg.norm(found - figure.joints, axis=1)[rows]
+    return Found(seed, float(away.mean()), float(away.max()), MAIN[int(away.argmax())], seconds)
+
+
+def table(scores: Sequence[Found]) -> str:
+    """Markdown, one line a figure, and the mean."""
+    lines = ["| figure | joints, mean cm | worst cm | which | CPU s |", "|---|---|---|---|---|"]
+    for each in scores:
+        said = "refused | | " if each.refused else f"{each.mean_cm:.2f} | {each.worst_cm:.1f} | {each.worst}"
+        lines.append(f"| {each.seed} | {said} | {each.seconds:.1f} |")
+    kept = [each.mean_cm for each in scores if not each.refused]
+    mean, near = float(np.mean(kept)) if kept else float("nan"), sum(each <= 2.0 for each in kept)
+    lines.append(f"\nMean {mean:.2f} cm over {len(kept)} of {len(scores)} figures; {near} within 2 cm.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--figures", type=int, default=4)
+    parser.add_argument("--first", type=int, default=200, help="the first seed")
+    parser.add_argument("--cell", type=float, default=0.014, help="of the closed shells, metres")
+    arguments = parser.parse_args()
+    scores = []
+    for seed in range(arguments.first, arguments.first + arguments.figures):
+        scores.append(measure(seed, arguments.cell))
+        print(table(scores[-1:]).splitlines()[2], flush=True)
+    print(table(scores))
+
+
+if __name__ == "__main__":
+    main()
