@@ -82,7 +82,7 @@ def test_a_person_is_random_but_the_same_for_a_seed():
     assert again.spec == SOMEBODY.spec and again.captions == SOMEBODY.captions
     one, two = (each.views(3, 48) for each in (SOMEBODY, again))
     for a, b in zip(one, two, strict=True):
-        np.testing.assert_array_equal(a.rgb, b.rgb)
+        assert np.abs(a.rgb.astype(int) - b.rgb.astype(int)).max() <= 1  # sums may be split otherwise between threads
     assert len(one) == 3 and len({view.azimuth for view in one}) == 3
     assert random(32).spec != SOMEBODY.spec
 
