@@ -27,16 +27,17 @@ from typing import (
 )
 
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction, arg, subcommand
+from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 import bozzetto
 from bozzetto.adopt.command import Rig
 from bozzetto.motion.command import Animate
+from bozzetto.options import BoneNames, Consent, Files, Terms
 from bozzetto.prior.command import Imagine
 from bozzetto.recipes import RECIPES
 from bozzetto.recipes import Digitize as DigitizeRecipe
 from bozzetto.recipes import Personalize as PersonalizeRecipe
-from bozzetto.studio.command import Reshape, Reshaping, View
+from bozzetto.studio.command import Reshape, View
 from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     import bozzetto.doctor
+    import bozzetto.export.formats
     import bozzetto.export.marks
     import bozzetto.export.rights
     import bozzetto.figure.spec
@@ -53,10 +55,7 @@ if TYPE_CHECKING:
     import bozzetto.subject.words
     import bozzetto.types
 
-BoneNames: TypeAlias = Literal["vrm", "mixamo", "unreal", "unity", "rigify", "anny"]
 FORMATS = ("glb", "vrm", "obj", "ply", "usd", "usdz", "fbx")
-RUN_FORMATS = ("glb", "vrm")
-"""Those that a run itself writes; `bozzetto export` writes the others from it."""
 
 RecipeType = TypeVar("RecipeType")
 
@@ -66,28 +65,6 @@ class Verb(Protocol):
     """A dataclass of a verb's options; running it returns the exit status."""
 
     def run(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the files say of themselves."""
-
-    author: UseAppendAction[tuple[str, ...]] = ()
-    """Whose the character is; may be given more than once."""
-    license: Annotated[str | None, arg(metavar="NAME|URL")] = None
-    """A licence for it: CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0, CC-BY-ND-4.0, CC-BY-NC-4.0, CC-BY-NC-SA-4.0, CC-BY-NC-ND-4.0,
-    or the address of your own. The named ones permit what they say."""
-    permit: Annotated[str, arg(metavar="WORD,WORD")] = ""
-    """What others may do, between commas. Without it: nothing. licensed or everyone (appear as the character), profit
-    (earn money with it), commercial (companies too), modify, redistribute, no-credit, violence, sexual, politics."""
-    embed_prompt: bool = False
-    """Write the words it was made from into the files."""
-
-    def rights(self) -> "bozzetto.export.rights.Rights":
-        """The terms as read; refused where they cannot be."""
-        from bozzetto.export.rights import read_rights
-
-        return read_rights(self.author, self.license, self.permit)
 
 
 @dataclass(frozen=True)
@@ -103,22 +80,15 @@ class Generate(Generic[RecipeType]):
     """The method. draft: a whole figure in seconds. avatarbooth: that figure, refined by a diffusion model."""
     bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
-    overwrite: bool = False
-    """Replace the figure in the folder, once the new one is whole."""
-    no_turntable: bool = False
-    """Leave out the film of the figure as it turns."""
-    no_page: bool = False
-    """Leave out index.html, the page that shows the figure in a browser."""
-    to: str = "glb"
-    """The formats, between commas: glb is always written, vrm when named."""
-    terms: OmitArgPrefixes[Terms] = Terms()
+    files: OmitArgPrefixes[Files] = Files()
 
     def run(self) -> int:
         from bozzetto.runs import Request
         from bozzetto.types import Subject
 
         request = Request(self.recipe, as_json(self.method), self.prompt, self.bone_names)
-        return make(self, cast("bozzetto.recipes.Recipe", self.method), request, Subject(self.prompt))
+        method = cast("bozzetto.recipes.Recipe", self.method)
+        return make(self.out, self.files, self.command(), method, request, Subject(self.prompt))
 
     def command(self) -> str:
         """What to type to make this run again."""
@@ -126,7 +96,7 @@ class Generate(Generic[RecipeType]):
         words += ["--recipe", self.recipe] if self.recipe != "draft" else []
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
         words += options_of(self.method, RECIPES[self.recipe])
-        return shlex.join(words + shared_options(self))
+        return shlex.join(words + self.files.words())
 
 
 @dataclass(frozen=True)
@@ -140,22 +110,11 @@ class Digitize:
     """The photo; the person should be seen from the front, well lit and not tiny."""
     out: Path
     """Folder for the result. If an earlier go was cut short, the same command begins again in it."""
-    method: OmitArgPrefixes[DigitizeRecipe] = DigitizeRecipe()  # noqa: RUF009 - it is frozen
-    consent: bool = False
-    """Say that the person in the photo agrees to this, or is you. Asked once on a terminal; recorded in run.json."""
-    likeness: str = ""
-    """Whose likeness it is, for the record."""
+    method: OmitArgPrefixes[DigitizeRecipe] = DigitizeRecipe()
+    consent: OmitArgPrefixes[Consent] = Consent()
     bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
-    overwrite: bool = False
-    """Replace the figure in the folder, once the new one is whole."""
-    no_turntable: bool = False
-    """Leave out the film of the figure as it turns."""
-    no_page: bool = False
-    """Leave out index.html, the page that shows the figure in a browser."""
-    to: str = "glb"
-    """The formats, between commas: glb is always written, vrm when named."""
-    terms: OmitArgPrefixes[Terms] = Terms()
+    files: OmitArgPrefixes[Files] = Files()
 
     def run(self) -> int:
         from bozzetto.runs import Request, sha256
@@ -164,24 +123,18 @@ class Digitize:
         if not self.photo.is_file():
             raise UserError(f"There is no photo {self.photo}. Give the file of a picture, such as portrait.jpg.")
         photos = {self.photo.name: sha256(self.photo)}
-        if self.method.static and "vrm" in read_formats(self.to, self.bone_names, RUN_FORMATS):
+        if self.method.static and "vrm" in read_formats(self.files.to, self.bone_names):
             raise UserError("A static mesh has no skeleton, and a VRM must have one. Leave out --static, or vrm.")
-        if not (self.consent or agreed(self.photo.name)):
-            raise UserError(
-                "bozzetto makes a likeness only of someone who agrees. Add --consent to say that the person in "
-                f"{self.photo.name} does, or is you; --likeness NAME records who it is."
-            )
-        fields = {**as_json(self.method), "consent": True, "likeness": self.likeness}
+        fields = {**as_json(self.method), **self.consent.given(self.photo.name)}
         request = Request("digitize", fields, "", self.bone_names, photos)
-        return make(self, self.method, request, Subject("", (self.photo,)))
+        return make(self.out, self.files, self.command(), self.method, request, Subject("", (self.photo,)))
 
     def command(self) -> str:
         """What to type to make this run again."""
-        words = ["bozzetto", "digitize", str(self.photo), "--out", str(self.out), "--consent"]
-        words += ["--likeness", self.likeness] if self.likeness else []
+        words = ["bozzetto", "digitize", str(self.photo), "--out", str(self.out), *self.consent.words()]
         words += options_of(self.method, DigitizeRecipe())
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
-        return shlex.join(words + shared_options(self))
+        return shlex.join(words + self.files.words())
 
 
 @dataclass(frozen=True)
@@ -195,61 +148,35 @@ class Personalize:
     """Photos of one person; those that cannot be used are named and left out."""
     out: Path
     """Folder for the result. If an earlier go was cut short, the same command takes it up again."""
-    method: OmitArgPrefixes[PersonalizeRecipe] = PersonalizeRecipe()  # noqa: RUF009 - it is frozen
+    method: OmitArgPrefixes[PersonalizeRecipe] = PersonalizeRecipe()
     prompt: str = ""
     """What to change: "in a red dress", "with a brown hat". Without it the person stays as photographed."""
-    consent: bool = False
-    """Say that the person in the photos agrees to this, or is you. Asked once on a terminal; recorded in run.json."""
-    likeness: str = ""
-    """Whose likeness it is, for the record."""
+    consent: OmitArgPrefixes[Consent] = Consent()
     bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
-    overwrite: bool = False
-    """Replace the figure in the folder, once the new one is whole."""
-    no_turntable: bool = False
-    """Leave out the film of the figure as it turns."""
-    no_page: bool = False
-    """Leave out index.html, the page that shows the figure in a browser."""
-    to: str = "glb"
-    """The formats, between commas: glb is always written, vrm when named."""
-    terms: OmitArgPrefixes[Terms] = Terms()
+    files: OmitArgPrefixes[Files] = Files()
 
     def run(self) -> int:
         from bozzetto.recipes.personalize import Kept
         from bozzetto.runs import Request
         from bozzetto.subject.piles import hashes
-        from bozzetto.types import Subject, UserError
+        from bozzetto.types import Subject
 
         photos = hashes(self.photos)
-        if not (self.consent or agreed("these photos")):
-            raise UserError(
-                "bozzetto makes a likeness only of someone who agrees. Add --consent to say that the person in these "
-                "photos does, or is you; --likeness NAME records who it is."
-            )
         fields = as_json(self.method)
-        fields = {**fields.pop("booth"), **fields, "consent": True, "likeness": self.likeness}
+        fields = {**fields.pop("booth"), **fields, **self.consent.given("these photos")}
         request = Request("personalize", fields, self.prompt, self.bone_names, photos)
         folder = self.out / "checkpoints" / f"tuning-{request.digest}"
-        return make(self, Kept(self.method, folder), request, Subject(self.prompt, self.photos))
+        method = Kept(self.method, folder)
+        return make(self.out, self.files, self.command(), method, request, Subject(self.prompt, self.photos))
 
     def command(self) -> str:
         """What to type to make this run again."""
-        words = ["bozzetto", "personalize", *map(str, self.photos), "--out", str(self.out), "--consent"]
+        words = ["bozzetto", "personalize", *map(str, self.photos), "--out", str(self.out), *self.consent.words()]
         words += ["--prompt", self.prompt] if self.prompt else []
-        words += ["--likeness", self.likeness] if self.likeness else []
         words += options_of(self.method, PersonalizeRecipe())
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
-        return shlex.join(words + shared_options(self))
-
-
-def agreed(name: str) -> bool:
-    """Asks once, where somebody can answer."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(
-        f"Does the person in {name} agree to a 3D likeness, or is it you? [y/N] ", end="", file=sys.stderr, flush=True
-    )
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return shlex.join(words + self.files.words())
 
 
 @dataclass(frozen=True)
@@ -305,23 +232,11 @@ class Export:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
         from bozzetto.export import ledger
-        from bozzetto.export.formats import Order, write_formats
+        from bozzetto.export.formats import write_formats
         from bozzetto.runs import Request, read_record, versions
 
         start = time.perf_counter()
-        order = Order(
-            {each: outs[each] for each in formats},
-            self.bone_names,
-            visemes=self.visemes == "oculus",
-            lod=self.lod,
-            max_triangles=self.max_triangles,
-            max_mb=self.max_mb,
-            atlas=self.atlas,
-            quantise=self.quantise,
-            webp=self.webp,
-            blender=self.blender,
-            overwrite=self.overwrite,
-        )
+        order = self.order()
         order.check()
         rights = self.terms.rights()
         record = read_record(self.folder)
@@ -349,6 +264,24 @@ class Export:
         say(f"{', '.join(outs[each].name for each in formats)}: {rights.words()}")
         say(f"Done in {time.perf_counter() - start:.1f} s.")
         return 0
+
+    def order(self) -> "bozzetto.export.formats.Order":
+        """What is to be written where."""
+        from bozzetto.export.formats import Order
+
+        return Order(
+            {each: self.place(each) for each in read_formats(self.to, self.bone_names)},
+            self.bone_names,
+            visemes=self.visemes == "oculus",
+            lod=self.lod,
+            max_triangles=self.max_triangles,
+            max_mb=self.max_mb,
+            atlas=self.atlas,
+            quantise=self.quantise,
+            webp=self.webp,
+            blender=self.blender,
+            overwrite=self.overwrite,
+        )
 
     def place(self, format: str) -> Path:
         """Where a format is written."""
@@ -550,7 +483,7 @@ def read_spec(folder: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def read_formats(to: str, bone_names: BoneNames, choices: Sequence[str] = FORMATS) -> tuple[str, ...]:
+def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
     """The formats that were named, each once.
 
     Raises:
@@ -560,10 +493,8 @@ def read_formats(to: str, bone_names: BoneNames, choices: Sequence[str] = FORMAT
 
     formats = tuple(dict.fromkeys(word.strip().lower() for word in to.split(",") if word.strip()))
     for name in formats or ("",):
-        if name in FORMATS and name not in choices:
-            raise UserError(f"A run writes {' and '.join(choices)}. For {name}, then: bozzetto export DIR --to {name}.")
-        if name not in choices:
-            raise UserError(f"bozzetto cannot write {name!r}.{nearest(name, choices)} It writes: {', '.join(choices)}.")
+        if name not in FORMATS:
+            raise UserError(f"bozzetto cannot write {name!r}.{nearest(name, FORMATS)} It writes: {', '.join(FORMATS)}.")
     if "vrm" in formats and bone_names != "vrm":
         raise UserError(
             "The bones of a VRM file have VRM's names. Leave out --bone-names, or write that file by itself."
@@ -686,58 +617,74 @@ Report: TypeAlias = Callable[[str, float], None]
 
 
 def make(
-    verb: "Generate[Any] | Digitize | Personalize | Reshaping",
+    out: Path,
+    files: Files,
+    command: str,
     method: "bozzetto.recipes.Recipe",
     request: "bozzetto.runs.Request",
     subject: "bozzetto.types.Subject",
 ) -> int:
-    """Carries a recipe out in a run folder: the record, the first figure, the character, its pictures."""
+    """Carries a recipe out in a run folder: the record, the first figure, the character, its pictures.
+
+    Args:
+        out: The folder.
+        files: What is written.
+        command: What to type to make this run again.
+        method: The recipe.
+        request: What the record says was asked.
+        subject: Words and photos.
+    """
     start = time.perf_counter()
-    formats = read_formats(verb.to, verb.bone_names, RUN_FORMATS)
+    bone_names = cast(BoneNames, request.bone_names)
+    formats = read_formats(files.to, bone_names)
+    others = ",".join(name for name in formats if name not in ("glb", "vrm"))
+    export = Export(out, others, bone_names, overwrite=files.overwrite, terms=files.terms)
     with progress() as report:
         report("starting", 0.0)
         from bozzetto.recipes import Resumable
         from bozzetto.runs import check_folder, open_run
 
-        check_folder(verb.out, request, verb.overwrite)
-        rights = verb.terms.rights()
+        check_folder(out, request, files.overwrite)
+        if others:
+            export.order().check()
+        rights = files.terms.rights()
         steps = method.fit(subject)
         report("reading", 0.05)
         began = time.perf_counter()
         step = next(steps)  # words or a photo that say nothing stop here, before anything is written
         say_reading(step.reading)
         check_rights(rights, step.reading.spec, prior_of(request))
-        with open_run(verb.out, request, verb.overwrite) as run:
+        with open_run(out, request, files.overwrite) as run:
             try:
                 log_step(run, step, began)
                 write_figure(run, step)
                 report("building", 0.07)
-                marks = marks_of(request, run.record.versions, rights, verb.terms.embed_prompt)
+                marks = marks_of(request, run.record.versions, rights, files.terms.embed_prompt)
                 write_seen(run, step)
                 if isinstance(method, Resumable) and (kept := run.kept()):
                     steps = method.resume(subject, kept)
                 for step in followed(run, steps, report):
                     write_seen(run, step)
                     if step.shown:
-                        write_first(run, step, verb.bone_names, marks, report)
-                        if not verb.no_page:
+                        write_first(run, step, bone_names, marks, report)
+                        if not files.no_page:
                             write_page(run, step, marks)
-                write_character(run, step, verb.bone_names, marks, report)
-                if not verb.no_page:
+                write_character(run, step, bone_names, marks, report)
+                if not files.no_page:
                     write_page(run, step, marks)
-                write_pictures(run, step, not verb.no_turntable, report)
+                write_pictures(run, step, not files.no_turntable, report)
                 if "vrm" in formats:
                     write_humanoid(run, step, marks)
                 run.finish()
             except KeyboardInterrupt:
-                raise Interrupted(verb.command(), tuple(run.record.outputs)) from None
+                raise Interrupted(command, tuple(run.record.outputs)) from None
     for name in run.record.outputs:
-        say(str(verb.out / name))
-    say(str(verb.out / "run.json"))
+        say(str(out / name))
+    say(str(out / "run.json"))
     if "vrm" in formats:
         say(f"avatar.vrm: {rights.words()}")
     say(f"Done in {time.perf_counter() - start:.1f} s.")
-    return 0
+    return export.run() if others else 0
 
 
 def options_of(method: Any, default: Any) -> list[str]:
@@ -754,24 +701,6 @@ def options_of(method: Any, default: Any) -> list[str]:
         else:
             words += [f"--{option}", *map(str, value if isinstance(value, list) else [value])]
     return words
-
-
-def shared_options(verb: "Generate[Any] | Digitize | Personalize") -> list[str]:
-    """What every verb that makes a character is told beside its recipe."""
-    words = ["--to", verb.to] if verb.to != "glb" else []
-    for author in verb.terms.author:
-        words += ["--author", author]
-    if verb.terms.license is not None:
-        words += ["--license", verb.terms.license]
-    if verb.terms.permit:
-        words += ["--permit", verb.terms.permit]
-    flags = {
-        "overwrite": verb.overwrite,
-        "no-turntable": verb.no_turntable,
-        "no-page": verb.no_page,
-        "embed-prompt": verb.terms.embed_prompt,
-    }
-    return words + [f"--{name}" for name, given in flags.items() if given]
 
 
 def write_seen(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step") -> None:

@@ -13,6 +13,7 @@ from bozzetto.figure.build import build_figure, spec_posture
 from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import BodySpec, FigureSpec, Garment, HairSpec
+from bozzetto.options import Consent
 from bozzetto.recipes import field, personalize
 from bozzetto.recipes.avatarbooth import AvatarBooth
 from bozzetto.recipes.person import plain_colours
@@ -153,13 +154,13 @@ def test_the_command_is_what_was_asked(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(cli, "make", lambda *given: made.extend(given) or 0)
     assert verb.run() == 0
-    _, method, request, _ = made
+    *_, method, request, _ = made
     assert set(request.photos) == {"a.jpg", "b.jpg"} and request.fields["consent"] is True
     assert request.fields["prior"] == "embedded" and request.fields["seed"] == 0 and request.fields["steps"] == 7
     assert request.digest in str(method.folder)
-    monkeypatch.setattr(cli, "agreed", lambda name: False)
+    monkeypatch.setattr("bozzetto.options.agreed", lambda name: False)
     with pytest.raises(UserError, match="consent"):
-        replace(verb, consent=False).run()
+        replace(verb, consent=Consent()).run()
 
 
 @pytest.mark.parametrize("wrong", [{"body_steps": -1}, {"tuning_batch": 0}, {"tuning_rate": 0.0}, {"token": " "}])

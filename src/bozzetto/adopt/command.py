@@ -3,17 +3,11 @@
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from bozzetto.studio.command import Reshaping
-
-if TYPE_CHECKING:
-    pass
-
-HERE = ("glb", "vrm")
-"""Formats that the run itself writes; the others are exported from it."""
+from bozzetto.options import BoneNames, Files
 
 
 @dataclass(frozen=True)
@@ -30,35 +24,23 @@ class Rig:
     """From the lowest to the highest point. Without it: as the file says, or 1.7 m where that is nobody's height."""
     skirt: Literal["auto", "yes", "no"] = "auto"
     """Whether a skirt or a long coat hangs around both legs, which then must not be cut apart."""
-    bone_names: Literal["vrm", "mixamo", "unreal", "unity", "rigify", "anny"] = "vrm"
+    bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
-    overwrite: bool = False
-    """Replace the figure in the folder, once the new one is whole."""
-    no_turntable: bool = False
-    """Leave out the film of the figure as it turns."""
-    no_page: bool = False
-    """Leave out index.html, the page that shows the figure in a browser."""
-    to: str = "glb"
-    """The formats, between commas: glb is always written; vrm, obj, ply, usd, usdz, fbx when named."""
+    files: OmitArgPrefixes[Files] = Files()
 
     def run(self) -> int:
-        from bozzetto.cli import Export, Terms, make, read_formats
+        from bozzetto.cli import make
         from bozzetto.recipes.rig import Rig as Recipe
         from bozzetto.runs import Request, sha256
         from bozzetto.types import Subject, UserError
 
-        formats = read_formats(self.to, self.bone_names)
         if not self.file.is_file():
             raise UserError(f"There is no file {self.file}. Give a mesh of a person, such as scan.glb.")
         height = None if self.height is None else metres(self.height)
         skirt = {"auto": None, "yes": True, "no": False}[self.skirt]
         fields: dict[str, Any] = {"file": self.file.name, "sha256": sha256(self.file), "height": height, "skirt": skirt}
-        inside = ",".join(name for name in formats if name in HERE) or "glb"
-        flags = self.overwrite, self.no_turntable, self.no_page
-        verb = Reshaping(self.out, self.bone_names, inside, *flags, Terms(), self.command())
-        make(verb, Recipe(self.file, height, skirt), Request("rig", fields, "", self.bone_names), Subject(""))
-        outside = ",".join(name for name in formats if name not in HERE)
-        return Export(self.out, outside, self.bone_names, overwrite=self.overwrite).run() if outside else 0
+        request = Request("rig", fields, "", self.bone_names)
+        return make(self.out, self.files, self.command(), Recipe(self.file, height, skirt), request, Subject(""))
 
     def command(self) -> str:
         """What to type to make this run again."""
@@ -66,9 +48,7 @@ class Rig:
         words += [f"--height={self.height}"] if self.height is not None else []
         words += ["--skirt", self.skirt] if self.skirt != "auto" else []
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
-        words += ["--to", self.to] if self.to != "glb" else []
-        flags = {"overwrite": self.overwrite, "no-turntable": self.no_turntable, "no-page": self.no_page}
-        return shlex.join(words + [f"--{name}" for name, given in flags.items() if given])
+        return shlex.join(words + self.files.words())
 
 
 def metres(text: str) -> float:

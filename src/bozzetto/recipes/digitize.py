@@ -40,7 +40,7 @@ class Digitize:
     """The paper's own result: one mesh in the photo's pose with one texture, without a rig."""
     keep_views: bool = False
     """Write every view of the walk: what was known of it, the weights, what was painted."""
-    walk: OmitArgPrefixes[HumanSGD] = HumanSGD()  # noqa: RUF009 - it is frozen
+    walk: OmitArgPrefixes[HumanSGD] = HumanSGD()
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         """

@@ -80,7 +80,7 @@ class Personalize:
     """Cosine of identities below which a drawn view is left out, where there is an identity encoder."""
     projected: int = 6
     """Photos whose own pixels are used, at most."""
-    booth: OmitArgPrefixes[AvatarBooth] = AvatarBooth(steps=100)  # noqa: RUF009 - it is frozen
+    booth: OmitArgPrefixes[AvatarBooth] = AvatarBooth(steps=100)
 
     def __post_init__(self) -> None:
         counts = (self.body_steps, self.head_steps, self.again_steps, self.class_pictures, self.rank, self.projected)

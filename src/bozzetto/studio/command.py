@@ -4,13 +4,13 @@ import shlex
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from bozzetto.options import Files
 
 if TYPE_CHECKING:
-    import bozzetto.cli
-    import bozzetto.export.bones
     import bozzetto.runs
 
 
@@ -34,17 +34,10 @@ class Reshape:
     """0 uncommon, 1 idealised."""
     out: Path | None = None
     """Folder for the result. Without it: beside the first, with a number behind its name."""
-    overwrite: bool = False
-    """Replace the figure in the folder, once the new one is whole."""
-    no_turntable: bool = False
-    """Leave out the film of the figure as it turns."""
-    no_page: bool = False
-    """Leave out index.html, the page that shows the figure in a browser."""
-    to: str = "glb"
-    """The formats, between commas: glb is always written, vrm when named."""
+    files: OmitArgPrefixes[Files] = Files()
 
     def run(self) -> int:
-        from bozzetto.cli import Terms, make, read_spec
+        from bozzetto.cli import make, read_spec
         from bozzetto.figure.reshape import MEASURES, read_changes
         from bozzetto.recipes.reshape import Reshape as Recipe
         from bozzetto.types import Subject, UserError
@@ -62,37 +55,15 @@ class Reshape:
             raise UserError(f"--out {out} is the run itself, which stays as it is. Choose another folder.")
         origin = origin_of(parent)
         request = reshape_request(self.folder, parent, origin, changes)
-        flags = self.overwrite, self.no_turntable, self.no_page
-        bone_names = cast("bozzetto.export.bones.BoneNames", parent.bone_names)
-        verb = Reshaping(out, bone_names, self.to, *flags, Terms(), self.command(out))
-        return make(verb, Recipe(self.folder, spec, origin, changes), request, Subject(parent.prompt))
+        method = Recipe(self.folder, spec, origin, changes)
+        return make(out, self.files, self.command(out), method, request, Subject(parent.prompt))
 
     def command(self, out: Path) -> str:
         """What to type to make this run again."""
         words = ["bozzetto", "reshape", str(self.folder)]
         for name in ("height", "age", "weight", "muscle", "proportions"):
             words += [f"--{name}={value}"] if (value := getattr(self, name)) is not None else []
-        words += ["--out", str(out)] + (["--to", self.to] if self.to != "glb" else [])
-        flags = {"overwrite": self.overwrite, "no-turntable": self.no_turntable, "no-page": self.no_page}
-        return shlex.join(words + [f"--{name}" for name, given in flags.items() if given])
-
-
-@dataclass(frozen=True)
-class Reshaping:
-    """The verb once its folder is read: what ``cli.make`` wants of a verb."""
-
-    out: Path
-    bone_names: "bozzetto.export.bones.BoneNames"
-    to: str
-    overwrite: bool
-    no_turntable: bool
-    no_page: bool
-    terms: "bozzetto.cli.Terms"
-    line: str
-
-    def command(self) -> str:
-        """What to type to go on after a stop."""
-        return self.line
+        return shlex.join([*words, "--out", str(out), *self.files.words()])
 
 
 def parent_of(folder: Path, finished: bool = True) -> "bozzetto.runs.Request":

@@ -20,6 +20,7 @@ from bozzetto.export.glb import glb_bytes
 from bozzetto.export.read import read_glb
 from bozzetto.figure.reshape import MEASURES, reshaped
 from bozzetto.figure.spec import FigureSpec
+from bozzetto.options import Files
 from bozzetto.recipes.reshape import Original, original_of
 from bozzetto.studio.command import Reshape, free_folder, origin_of, parent_of
 from bozzetto.studio.page import page, page_settings
@@ -96,7 +97,7 @@ class Sitting:
             raise UserError("Nothing of the shape was changed yet. Move a slider, then save.")
         out = free_folder(self.folder)
         asked: dict[str, Any] = {name: repr(value) for name, value in changes.items()}
-        Reshape(self.folder, **asked, out=out, no_turntable=True).run()
+        Reshape(self.folder, **asked, out=out, files=Files(no_turntable=True)).run()
         return f"Saved in {out.name}, beside {self.folder.resolve().name}."
 
 
