@@ -35,6 +35,12 @@ _JUMP = 0.45
 """Share of its weights in which a vertex may differ from its neighbour before both are doubted."""
 _SPREAD, _SPREAD_OPEN = 0.007, 0.02
 """Metres that weights are smoothed over: where they are the body's own, and where they were filled in."""
+_SHOWN = 0.015
+"""Metres within which a mesh shows a point of the body's face."""
+_FOLD = 0.001
+"""Metres by which a point in a fold lies deeper than what covers it."""
+_STIFF = 0.1
+"""How smooth the correction of expressions is, beside how exact."""
 LEAST_SHARE = 0.5
 """Of a mesh, so much must lie close to the body."""
 
@@ -416,7 +422,8 @@ class CarryReport:
     body_stretch: float
     """The same of the body itself."""
     expression_error: Mapping[str, float]
-    """Millimetres at full strength, the 99th percentile over what of the body's face the mesh shows, by name."""
+    """Millimetres at full strength, the 99th percentile over what of the body's face the mesh shows, by name; taken at
+    the middles of its triangles, since their corners are what was fitted."""
     opened: tuple[str, ...]
     """What was cut open: "mouth", "left_eye", "right_eye"."""
 
@@ -471,13 +478,7 @@ def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None) -> Ca
     found = match(cut.vertices, donor.vertices, donor.faces, cut.side, donor.side)
     found = _on_limbs(_on_rims(found, cut), donor, cut.vertices, limb)
     weighted = carry_weights(donor, cut.vertices, cut.faces, found, hanging)
-    faded = np.clip((0.045 - found.distance / (donor.tall / 1.7)) / 0.03, 0, 1)
-    expressions = {}
-    for name, moves in donor.expressions.items():
-        rows = np.flatnonzero((np.abs(moves).max(1) > 1e-5)[found.corners].any(1) & (faded > 0))
-        if len(rows):
-            offsets = np.einsum("nk,nkd,n->nd", found.share[rows], moves[found.corners[rows]], faded[rows])
-            expressions[name] = SparseOffsets(torch.from_numpy(rows), torch.from_numpy(offsets.astype(np.float32)))
+    expressions = _carry_expressions(donor, cut, found)
     carried = ColouredMesh(
         torch.from_numpy(cut.vertices.astype(np.float32)),
         torch.from_numpy(cut.faces),
@@ -495,6 +496,61 @@ def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None) -> Ca
         inner,
         apart.cut,
     )
+
+
+def _carry_expressions(donor: Donor, cut: Opened, found: Match) -> dict[str, SparseOffsets]:
+    """How the mesh moves with the face.
+
+    Each vertex moves as its closest point of the body. Where the mesh lies off the body that is not yet how the body
+    moves: the closest point of a body's point may be one whose own closest point is elsewhere. So the smoothest
+    correction is added with which the mesh, closest to each point of the body's face, moves as that point.
+    """
+    scale = donor.tall / 1.7
+    faded = np.clip((0.045 - found.distance / scale) / 0.03, 0, 1)
+    names = list(donor.expressions)
+    moves = np.concatenate([donor.expressions[name] for name in names], 1).astype(np.float64)
+    rows = np.flatnonzero((np.abs(moves).max(1) > 1e-5)[found.corners].any(1) & (faded > 0))
+    offsets = np.einsum("nk,nkd,n->nd", found.share[rows], moves[found.corners[rows]], faded[rows])
+    face = np.intersect1d(np.flatnonzero(donor.face), np.unique(donor.faces))
+    shown, back = _shown(donor, donor.vertices[face], donor.side[face], cut.vertices, cut.faces, cut.side)
+    shown = face[shown]
+    number = np.full(len(cut.vertices), -1)
+    number[rows] = np.arange(len(rows))
+    known = (number[back.corners] >= 0).all(1)
+    if known.any():
+        shown, corners, share = shown[known], number[back.corners[known]], back.share[known]
+        each = np.repeat(np.arange(len(shown)), 3)
+        there = sparse.csr_matrix((share.ravel(), (each, corners.ravel())), shape=(len(shown), len(rows)))
+        faces = number[cut.faces]
+        stiff = _laplacian(cut.vertices[rows], faces[(faces >= 0).all(1)])
+        system = there.T @ there + _STIFF * stiff + 1e-6 * sparse.eye(len(rows))
+        offsets += splu(sparse.csc_matrix(system)).solve(there.T @ (moves[shown] - there @ offsets))
+    expressions = {}
+    for name, moved in zip(names, np.split(offsets.astype(np.float32), len(names), 1), strict=True):
+        some = np.abs(moved).max(1) > 1e-5
+        if some.any():
+            expressions[name] = SparseOffsets(torch.from_numpy(rows[some]), torch.from_numpy(moved[some]))
+    return expressions
+
+
+def _shown(
+    donor: Donor,
+    points: Float[ndarray, "n 3"],
+    point_sides: Int[ndarray, "n"],
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    side: Int[ndarray, "v"],
+) -> tuple[Int64[ndarray, "m"], Match]:
+    """Which points of the body's face the mesh shows, and the mesh's closest point to each.
+
+    It does not show what lies in a fold, as a lid's skin above an open eye: there the mesh has another part of the body
+    nearer to it.
+    """
+    scale = donor.tall / 1.7
+    found = match(points, vertices, faces, point_sides, side)
+    own = match(found.point, donor.vertices, donor.faces, point_sides, donor.side).distance
+    rows = np.flatnonzero((found.distance < _SHOWN * scale) & (found.distance < own + _FOLD * scale))
+    return rows, Match(found.corners[rows], found.share[rows], found.distance[rows], found.point[rows])
 
 
 def _checked(mesh: ColouredMesh) -> tuple[ndarray, ndarray, ndarray]:
@@ -580,15 +636,16 @@ def report(carried: Carried, donor: Donor, postures: Iterable[Posture]) -> Carry
             (vertices, faces, carried.skin_weights, carried.skin_joints),
         )
     )
-    rows = np.intersect1d(np.flatnonzero(donor.face), np.unique(donor.faces))
-    found = match(donor.vertices[rows], vertices, faces, donor.side[rows], carried.side)
-    shown = found.distance < 0.015 * donor.tall / 1.7
+    middles = donor.faces[donor.face[donor.faces].all(1)]
+    sides = donor.side[middles]
+    middles, sides = middles[np.ptp(sides, axis=1) < 2], sides[np.ptp(sides, axis=1) < 2].sum(1).clip(-1, 1)
+    rows, found = _shown(donor, donor.vertices[middles].mean(1), sides, vertices, faces, carried.side)
     errors = {}
     for name, moves in donor.expressions.items():
         dense = np.zeros((len(vertices), 3))
         if name in carried.expressions:
             dense[carried.expressions[name].indices.numpy()] = carried.expressions[name].offsets.numpy()
-        away = np.linalg.norm(found.mix(dense) - moves[rows], axis=1)[shown]
+        away = np.linalg.norm(found.mix(dense) - moves[middles[rows]].mean(1), axis=1)
         errors[name] = 1e3 * float(np.percentile(away, 99)) if len(away) else 0.0
     return CarryReport(float(carried.confident.mean()), here, own, errors, carried.opened)
 
