@@ -15,9 +15,10 @@ from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
-from bozzetto.subject import person_from_photo, photos
+from bozzetto.subject import fit, person_from_photo, photos, piles
 from bozzetto.subject.fit import Fitted
-from bozzetto.subject.photos import Photo
+from bozzetto.subject.photos import Keypoints, Photo
+from bozzetto.subject.piles import Piles, Sorted
 from bozzetto.types import Subject
 
 SPEC = FigureSpec(
@@ -27,16 +28,20 @@ SPEC = FigureSpec(
 TRUTH = replace(SPEC, top=Garment("t-shirt", colour("green")))
 
 
-@pytest.fixture(scope="module")
-def found():
-    """A photo of somebody in green, whom the intake takes for somebody in grey."""
-    stance = stand(build_figure(TRUTH), spec_posture(TRUTH))
-    camera = frame(stance.scene.vertices, np.zeros(1), 0.0, 20.0, 256)
+def photographed(spec, turn=0.0, keypoints=None):
+    """A photo of somebody, whom the intake takes for somebody in grey."""
+    stance = stand(build_figure(spec), spec_posture(spec))
+    camera = frame(stance.scene.vertices, np.array([turn]), 0.0, 20.0, 256)
     mask = render_mesh(stance.scene, camera, None).alpha[0, ..., 0].numpy()
     picture = plain_colours(stance.scene, camera)
-    photo = Photo(Path("photo.png"), picture, mask, None, None, "full body", ("Well seen.",), "0" * 64)
+    photo = Photo(Path("photo.png"), picture, mask, keypoints, None, "full body", ("Well seen.",), "0" * 64)
     shaped = np.zeros((1, 3))
     return photo, Fitted(SPEC, spec_posture(SPEC), camera, stance.body, shaped, 0.0, 1.0, ("The age is a guess.",))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return photographed(TRUTH)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,30 @@ def test_the_character_has_the_figures_rig_and_the_photos_colours(digitized):
         layer = render_mesh(stance.scene, camera, None).layer[0].numpy()
         seen = np.median(plain_colours(stance.scene, camera)[layer == top], 0)
         assert np.abs(seen - asked).max() < 0.12, f"{turn}: in front by its pixels, behind by its colour"
+
+
+def test_another_photo_paints_what_the_first_does_not_show():
+    """From the front in green, from behind in olive."""
+    nowhere = Keypoints(np.full((33, 2), 100.0), np.ones(33), np.zeros((33, 3)))
+    front = photographed(TRUTH, 0.0, nowhere)
+    back = photographed(replace(SPEC, top=Garment("t-shirt", colour("olive"))), 180.0, nowhere)
+    other = Sorted(back[0], "back.png", None, None, 180.0, 180.0, "back.png: from behind")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person_from_photo, "person_from_photo", lambda path, person=None: front)
+        patch.setattr(piles, "sort_photos", lambda paths: Piles((other,), ()))
+        patch.setattr(fit, "fit_person", lambda photo: back[1])
+        patch.setattr(Fitted, "cameras_on", lambda self, body: self.cameras)
+        patch.setattr(photos, "report", lambda photos: "photo.png: full body.")
+        walk = HumanSGD(size=128, fusion_steps=0, texels=512)
+        steps = list(Digitize(walk=walk).fit(Subject("", (Path("photo.png"), Path("back.png")))))
+    assert "back.png: from behind" in steps[0].reading.understood and steps[-1].share == 1.0
+    stance = stand(replace(build_figure(SPEC), avatar=steps[-1].avatar()), spec_posture(SPEC))
+    top = list(stance.scene.names).index("top")
+    for turn, asked in ((0.0, "green"), (180.0, "olive")):
+        camera = frame(stance.scene.vertices, np.array([turn]), 0.0, 20.0, 128)
+        layer = render_mesh(stance.scene, camera, None).layer[0].numpy()
+        seen = np.median(plain_colours(stance.scene, camera)[layer == top], 0)
+        assert np.abs(seen - np.array(colour(asked).srgb)).max() < 0.085, asked
 
 
 def test_static_is_one_mesh_without_a_rig(found):

@@ -1,7 +1,7 @@
 """One photo in, the whole person out: the intake's figure, with the photo's pixels where it saw the person and
-Human-SGD's guess where it did not."""
+Human-SGD's guess where it did not. Other photos of the person join what the walk around it sees."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     import bozzetto.prior.denoiser
-    import bozzetto.recipes.person
-    import bozzetto.texture.fuse
     import bozzetto.types
+    from bozzetto.recipes.walk import Moment
+    from bozzetto.subject.fit import Fitted
+    from bozzetto.subject.photos import Photo
+    from bozzetto.subject.piles import Piles
+    from bozzetto.types import Avatar
 
 
 @dataclass(frozen=True)
@@ -44,43 +47,88 @@ class Digitize:
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         """
+        Args:
+            subject: The photo, then others of the same person if there are any.
+
         Raises:
-            UserError: The photo shows nobody that can be used, or the prior lacks a role.
+            UserError: The photo shows nobody that can be used, none of the others can, or the prior lacks a role.
         """
         from bozzetto.recipes.draft import figure_of
+        from bozzetto.recipes.walk import sheet_of
         from bozzetto.subject.person_from_photo import person_from_photo
         from bozzetto.subject.photos import intake_picture, report
+        from bozzetto.subject.piles import Piles, sort_photos
         from bozzetto.subject.words import Reading
 
         photo, fitted = person_from_photo(subject.photos[0], self.person)
-        seen = tuple(line.strip(" .") for line in report([photo]).splitlines())
+        more = sort_photos(subject.photos[1:]) if len(subject.photos) > 1 else Piles((), ())
+        seen = tuple(line.strip(" .") for line in (*report([photo]).splitlines(), *more.words()))
         reading = Reading(fitted.spec, seen, tuple(guess.rstrip(".") for guess in fitted.guesses), ())
         figure = cache(lambda: figure_of(fitted.spec))
-        intake = {"intake.png": intake_picture([photo])}
+        intake = {"intake.png": intake_picture([photo, *(each.photo for each in more.photos)])}
         yield Step(0, "photo", reading, avatar=figure, pictures=intake)
         figure()
         yield Step(1, "figure", reading, avatar=figure, share=0.1, shown=True)
 
-        from bozzetto.recipes.person import sitter
-        from bozzetto.recipes.walk import sheet_of
-
-        who = sitter(photo, fitted)
         index, made = 1, figure
-        for moment in self.walk.fit(who.shot, self._painter()):
+        for stage, moment, avatar in self._walked(photo, fitted, more):
             index += 1
             pictures: Mapping[str, ndarray] = {}
-            if self.keep_views and moment.painted is not None:
+            if self.keep_views and moment is not None and moment.painted is not None:
                 pictures = {f"view{moment.painted.turn:+04.0f}.png": _row(sheet_of(moment.painted))}
-            if moment.fused is not None:
-                made = cache(partial(self._made, who, moment.fused))
-            yield Step(index, moment.stage, reading, avatar=made, share=min(index / 11, 1.0), pictures=pictures)
+            made = avatar or made
+            yield Step(
+                index, stage, reading, avatar=made, share=min(index / (11 + len(more.photos)), 1.0), pictures=pictures
+            )
 
-    def _made(
-        self, who: "bozzetto.recipes.person.Sitter", fused: "bozzetto.texture.fuse.Fused"
-    ) -> "bozzetto.types.Avatar":
+    def _walked(
+        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+        """What is done, the moments of the walk, and the character where there is a new one."""
+        from bozzetto.recipes.person import sitter
         from bozzetto.texture.canvas import standing_still
 
-        return standing_still(who.shot.canvas.mesh, fused.texture) if self.static else who.painted(fused)
+        if more.photos:
+            yield from self._joined(photo, fitted, more)
+            return
+        who = sitter(photo, fitted)
+        for moment in self.walk.fit(who.shot, self._painter()):
+            avatar = None
+            if (fused := moment.fused) is not None:
+                avatar = (
+                    partial(standing_still, who.shot.canvas.mesh, fused.texture) if self.static
+                    else partial(who.painted, fused)
+                )  # fmt: skip
+            yield moment.stage, moment, avatar and cache(avatar)
+
+    def _joined(
+        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+        """The same where other photos of the person join the walk."""
+        from bozzetto.figure.build import build_figure
+        from bozzetto.recipes.personal import mapped
+        from bozzetto.recipes.projected import Mine, paint, placed
+        from bozzetto.subject.fit import fit_person
+        from bozzetto.subject.piles import Sorted, face_turn, trunk_turn
+        from bozzetto.subject.reworded import told
+        from bozzetto.types import UserError
+
+        figure = build_figure(fitted.spec)
+        first = Sorted(photo, photo.path.name, None, None, trunk_turn(photo), face_turn(photo), "")
+        found = [placed(first, fitted, figure)]
+        for one in more.photos:
+            try:
+                each = placed(one, fit_person(one.photo), figure)
+            except UserError as refusal:
+                yield f"{one.name} is not used: {refusal}", None, None
+                continue
+            if each.why_not is None:
+                found.append(each)
+            else:
+                yield f"{one.name} is not used: {each.why_not}", None, None
+        steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, self._painter())
+        painted = yield from mapped(steps, lambda said: (*said, None))
+        yield "texture", None, lambda: painted.still if self.static else painted.avatar
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

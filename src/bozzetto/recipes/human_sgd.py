@@ -137,6 +137,9 @@ class HumanSGD:
             guess = mirrored(photo, behind, shot.front_only, shot.camera)
         support = [photo, *extra]
         if guess is not None:
+            if extra:  # what other photos show of the back is no guess
+                shown = aggregate([carry(view, behind, weighing) for view in extra], weighing).known
+                guess = replace(guess, trusted=guess.trusted & ~shown)
             support.append(guess)
             yield Moment("back", view=guess)
 

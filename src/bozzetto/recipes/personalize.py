@@ -217,7 +217,7 @@ class Personalize:
             return
         painted = yield from mapped(
             paint(figure, before, found, told(person.fitted.spec), mine, HumanSGD(fusion_steps=8)),
-            lambda stage: (stage, None),
+            lambda said: (said[0], None),
         )
         yield "pixels", painted
 

@@ -19,14 +19,15 @@ from bozzetto.body.landmarks import dominant_joint
 from bozzetto.figure.build import Figure
 from bozzetto.figure.colours import srgb_to_lab
 from bozzetto.figure.ground_truth import Stance, stand
+from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import Sitter, parted, plain_colours
-from bozzetto.recipes.walk import LONGEST, Shot, photograph
+from bozzetto.recipes.walk import LONGEST, Moment, Shot, photograph
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
-from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, rebaked, tuned
+from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, rebaked, standing_still, tuned
 from bozzetto.texture.fuse import project_back
 from bozzetto.texture.views import Surface, View, look, pixels_per_metre
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
@@ -79,6 +80,8 @@ class Painted:
     """The figure with the photos' pixels."""
 
     avatar: Avatar
+    still: Avatar
+    """One mesh in the best photo's pose, without a rig."""
     known: Float32[ndarray, "s s"]
     """On the texture that the painted layers share: 1 where a photo shows the place well."""
     layers: tuple[str, ...]
@@ -115,9 +118,15 @@ def aligned(one: Sorted, fitted: Fitted, stance: Stance) -> Cameras:
 
 
 def paint(
-    figure: Figure, before: Figure, found: Sequence[Placed], caption: str, mine: Mine, walk: HumanSGD
-) -> Generator[str, None, Painted]:
-    """The figure with the pixels of all photos; yields what it does.
+    figure: Figure,
+    before: Figure,
+    found: Sequence[Placed],
+    caption: str,
+    mine: Mine,
+    walk: HumanSGD,
+    prior: Prior | None = None,
+) -> Generator[tuple[str, Moment | None], None, Painted]:
+    """The figure with the pixels of all photos; yields what it does, and the moments of the walk.
 
     Args:
         figure: Who is painted.
@@ -126,6 +135,7 @@ def paint(
         caption: What they show.
         mine: What they may paint.
         walk: Around the best one.
+        prior: Who paints what no photo shows; the figure's colours go on without one.
     """
     first, *others = found
     may = allowed(first, before, mine)
@@ -135,7 +145,7 @@ def paint(
     extra, near, finest = [], [], pixels_per_metre(look(canvas.surface, first.camera))
     known = rising(own.confidence)
     for each in others:
-        yield f"pixels of {each.one.name}"
+        yield f"pixels of {each.one.name}", None
         there = on_pose(canvas, each.stance)
         view = seen_in(each, there, allowed(each, before, mine))
         if not (view.trusted & there.painted(view.seen)).any():
@@ -147,8 +157,8 @@ def paint(
         if pixels_per_metre(view.seen) > 1.3 * finest:
             near.append((texture, baked.confidence))
     made = None
-    for moment in walk.fit(who.shot, None, extra=tuple(extra)):
-        yield moment.stage if moment.painted is None else "walk around the person"
+    for moment in walk.fit(who.shot, prior, extra=tuple(extra)):
+        yield moment.stage if moment.painted is None else "walk around the person", moment
         made = moment.fused or made
     assert made is not None
     texture = made.texture
@@ -160,7 +170,7 @@ def paint(
         texture = (texture * (1 - share) + sharper * share).astype(np.float32)
     painted = who.painted(replace(made, texture=texture))
     layers = tuple(layer.name for layer in figure.avatar.layers if is_painted(layer))
-    return Painted(painted, _resized(known, len(texture)), layers)
+    return Painted(painted, standing_still(canvas.mesh, texture), _resized(known, len(texture)), layers)
 
 
 def seat(figure: Figure, first: Placed, may: Bool[ndarray, "h w"], caption: str) -> Sitter:
