@@ -113,6 +113,14 @@ def test_who_stands_has_both_feet_on_the_floor():
     assert apart(poses()["balancing"]) > 0.04
 
 
+@pytest.mark.parametrize("name", ["crouching", "sitting", "standing", "hands on hips", "stretching"])
+def test_soles_on_the_floor_do_not_roll_sideways(name):
+    _, skeleton = stand(BodySpec())
+    transforms = pose_transforms(skeleton, rotations(poses()[name]))
+    across = [transforms[skeleton.index(f"foot.{side}"), 1, 0] for side in "LR"]
+    assert np.degrees(np.arcsin(np.abs(across))).max() < 3
+
+
 def hand_to(name, part, bodies):
     """Least distances in metres between the left hand and a part of ``limb_groups``."""
     groups = limb_groups(BODY.joint_names, WEIGHTS, JOINTS)

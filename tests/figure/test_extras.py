@@ -10,11 +10,14 @@ from scipy.spatial import cKDTree
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.extras import _ears, extra_pieces, hat_cover, under_hats
+from bozzetto.figure.extras import extra_pieces
 from bozzetto.figure.fitted import carrier, sheet, unit
+from bozzetto.figure.glasses import beside_glasses
+from bozzetto.figure.hats import hat_cover, under_hats
 from bozzetto.figure.looks import stylised_body
 from bozzetto.figure.piece import Person
 from bozzetto.figure.spec import BodySpec, Colour, ExtraKind, FigureSpec, Garment, HairSpec
+from bozzetto.figure.wear import ears
 from bozzetto.render.cameras import frame
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import scene_from_layers
@@ -202,7 +205,7 @@ def test_glasses_touch_nose_and_ears_and_nothing_else(kind, look):
         behind = temple & (points[:, 2] < points[temple, 2].min() + 0.02 * size)
         assert away[behind].max() < 0.006 * size, "and on the ear"
         near = close[behind]
-        assert np.isin(cKDTree(wearer.vertices[: body.stop]).query(near, k=8)[1], _ears()).any()
+        assert np.isin(cKDTree(wearer.vertices[: body.stop]).query(near, k=8)[1], ears()).any()
     lashes = [v for name, part in wearer.body.parts.items() if "lashes" in name for v in range(part.start, part.stop)]
     eyes = wearer.vertices[lashes]
     front = (points[:, 2] > middle[2] + 0.01 * size) & (np.abs(points[:, 0] - middle[0]) > 0.016 * size)
@@ -266,3 +269,69 @@ def test_a_tie_begins_at_the_collar():
         )  # fmt: skip
         (tie,) = extra_pieces(wearer, [shirt])
         assert abs(tie.vertices[:, 1].max() - (top[1] - drop)) < 0.01
+
+
+def worn(name: str, shape, joint: int = 0):
+    """A sheet as a garment that follows one joint."""
+    (some,) = extra_pieces(person("woman", "belt"))
+    count = len(shape.vertices)
+    weights = np.tile(np.float32([1, 0, 0, 0]), (count, 1))
+    joints = np.full((count, 4), joint, np.int64)
+    vertices = shape.vertices.astype(np.float32)
+    return replace(
+        some, name=name, vertices=vertices, faces=shape.faces, uvs=shape.uvs, skin_weights=weights, skin_joints=joints
+    )
+
+
+def test_a_belt_lies_flat_on_a_slope_under_no_loop_and_moves_with_the_trousers():
+    """Round a cone with three belt loops 5 mm thick: all of the strap within 7.5 mm, and on one joint."""
+    wearer = person("woman", "belt", detail="full")
+    (bare,) = extra_pieces(wearer)
+    x, y, z = (bare.vertices.max(0) + bare.vertices.min(0)) / 2
+    turn, height = np.meshgrid(np.linspace(0, 2 * np.pi, 240), np.linspace(-0.1, 0.1, 80))
+    loops = 0.005 * (np.abs((turn + 1.0) % (2 * np.pi / 3) - 1.0) < 0.03)
+    radius = 0.14 - 0.2 * height + loops
+    grid = np.stack([x + radius * np.sin(turn), y + height, z + radius * np.cos(turn)], 2)
+    cone = worn("bottom", sheet(grid, (0.0, 0.0, 1.0, 1.0)), 7)
+    (belt,) = extra_pieces(wearer, [cone])
+    off = np.hypot(belt.vertices[:, 0] - x, belt.vertices[:, 2] - z) - 0.14 + 0.2 * (belt.vertices[:, 1] - y)
+    behind = belt.vertices[:, 2] < z
+    assert off.min() > -0.005 and off[behind].max() < 0.0075
+    np.testing.assert_allclose((belt.skin_weights * (belt.skin_joints == 7)).sum(1), 1, atol=1e-5)
+
+
+def test_a_bow_tie_touches_the_collar():
+    wearer = person("man", "bow tie")
+    (bare,) = extra_pieces(wearer)
+    top = bare.vertices[bare.vertices[:, 1].argmax()]
+    for ahead in (-0.02, 0.03):
+        turn, height = np.meshgrid(np.linspace(-1.2, 1.2, 60), np.linspace(-0.4, 0.0, 90))
+        grid = np.stack([0.06 * np.sin(turn), top[1] + height, top[2] + ahead - 0.06 + 0.06 * np.cos(turn)], 2)
+        (bow,) = extra_pieces(wearer, [worn("top", sheet(grid, (0.0, 0.0, 1.0, 1.0)))])
+        knot = bow.vertices[np.abs(bow.vertices[:, 0]) < 0.004]
+        assert abs(knot[:, 2].min() - (top[2] + ahead)) < 0.004
+
+
+def test_a_felt_crown_has_one_height_at_its_middle():
+    """A dent that depended on the direction would tear the top."""
+    (piece,) = extra_pieces(person("man", "brimmed hat", detail="full"))
+    points = piece.vertices[np.unique(piece.faces)]
+    crown = points[points[:, 1] > points[:, 1].max() - 0.04]
+    middle = (crown.max(0) + crown.min(0)) / 2
+    top = crown[np.hypot(*(crown - middle)[:, [0, 2]].T) < 0.002]
+    outer = top[top[:, 1] > (top[:, 1].max() + top[:, 1].min()) / 2]
+    assert len(outer) >= 64 and np.ptp(outer[:, 1]) < 0.0005
+
+
+def test_short_hair_lies_under_the_arms_of_glasses_and_long_hair_over_them():
+    wearer = person("woman", "glasses", detail="full")
+    (glasses,) = extra_pieces(wearer)
+    front, half = glasses.vertices[:, 2].max(), np.ptp(glasses.vertices[:, 0]) / 2
+    arm = glasses.vertices[(glasses.vertices[:, 0] > 0.9 * half) & (glasses.vertices[:, 2] < front - 0.5 * half)]
+    at = arm[arm[:, 2] > front - 1.2 * half]
+    for out, under in ((0.004, True), (0.020, False)):
+        grid = at + np.linspace(-0.002, out, 9)[:, None, None] * np.float32([1, 0, 0])
+        hair = worn("hair", sheet(grid, (0.0, 0.0, 1.0, 1.0)))
+        moved = beside_glasses(hair, glasses).vertices
+        beyond = moved[:, 0] - arm[cKDTree(arm[:, 1:]).query(moved[:, 1:])[1], 0]
+        assert (beyond.max() < 0.0035) if under else (beyond.max() > 0.015 and beyond.min() > -0.004)

@@ -9,7 +9,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
-from bozzetto.figure import cloth, garments, shells
+from bozzetto.figure import cloth, garments, shells, skirts, tailoring
 from bozzetto.figure.piece import Detail, Person
 from bozzetto.figure.spec import (
     BodySpec,
@@ -76,8 +76,8 @@ def test_each_layer_stands_outside_the_one_below(weight):
         assert garment is not None
         before = wardrobe.outer.copy()
         wardrobe.wear(name, garment.kind, garment)
-        variant = int(person.rng(name).integers(garments.VARIANTS))
-        covered = garments.design(garment.kind, variant, "low").shell.covered
+        variant = int(person.rng(name).integers(tailoring.VARIANTS))
+        covered = tailoring.design(garment.kind, variant, "low").shell.covered
         assert (wardrobe.outer[covered] >= before[covered] + garments.GAP - 1e-9).all()
         assert (wardrobe.outer >= before).all()
 
@@ -85,7 +85,7 @@ def test_each_layer_stands_outside_the_one_below(weight):
 def test_a_shell_of_known_height_lies_that_far_out():
     person = _person(top=Garment("t-shirt", RED), bottom=Garment("jeans", BLUE))
     fit = shells.fit_chart(person)
-    shell = garments.design("t-shirt", 0, "low").shell
+    shell = tailoring.design("t-shirt", 0, "low").shell
     n = len(fit.points)
     flat = shells.raise_shell(fit, shell, np.zeros(n), np.zeros(n))
     out = shells.raise_shell(fit, shell, np.full(n, 0.01), np.zeros(n))
@@ -116,7 +116,7 @@ def test_nobody_is_bare():
     fit = shells.fit_chart(person)
     covered = np.zeros(len(fit.points), bool)
     for kind in ("briefs", "undershirt"):
-        covered |= garments.design(kind, 0, "low").shell.inside > 0
+        covered |= tailoring.design(kind, 0, "low").shell.inside > 0
     rest = fit.chart.rest
     chest = (np.abs(rest[:, 1] - 0.30) < 0.05) & (np.abs(rest[:, 0]) < 0.11) & (fit.chart.arm == 0)
     groin = (np.abs(rest[:, 1] - shells.CROTCH) < 0.04) & (np.abs(rest[:, 0]) < 0.08)
@@ -206,7 +206,7 @@ def test_before_a_leg_a_skirt_follows_that_leg_alone(seed):
     middle = np.interp(y, [ankle[1], knee[1], hip[1]], [ankle[0], knee[0], hip[0]])
     before = (np.abs(x - middle) < 0.02) & (z > 0.05) & (y < hip[1] - 0.15)
     assert before.sum() > 10
-    other = piece.skin_weights * (garments._sides()[piece.skin_joints] < 0)
+    other = piece.skin_weights * (skirts._sides()[piece.skin_joints] < 0)
     assert other[before].sum(1).max() < 0.03
 
 
@@ -268,14 +268,14 @@ def test_cloth_below_the_waist_neither_parts_nor_follows_one_leg():
     here, spanned = fit.chart, shells.bridge(fit)
     assert (spanned >= 0).all() and spanned.max() > 0.002
     assert spanned[(here.rest[:, 1] > 0.22) | (here.rest[:, 2] > 0.06)].max() == 0
-    loose = shells._loose_weights(here)
+    loose = shells.loose_weights(here)
     np.testing.assert_allclose(loose.sum(1), here.weights.sum(1), atol=1e-4)
     low = (np.abs(here.rest[:, 1] - 0.01) < 0.02) & (np.abs(here.rest[:, 0]) < 0.05)
 
     legs = [i for i, name in enumerate(person.body.joint_names) if name.startswith("upperleg")]
 
     def apart(weights):
-        return np.abs(weights[low] @ garments._sides()).mean() / weights[low][:, legs].sum(1).mean()
+        return np.abs(weights[low] @ skirts._sides()).mean() / weights[low][:, legs].sum(1).mean()
 
     assert apart(loose) < 0.9 * apart(here.weights)
     groin = (np.abs(here.rest[:, 0]) < 0.02) & (np.abs(here.rest[:, 1] - 0.02) < 0.015) & (here.rest[:, 2] > 0.05)
@@ -301,9 +301,9 @@ def test_what_hangs_keeps_a_gap_from_a_circle_and_spans_between_two_posts():
     turn = np.arange(360) / 360 * 2 * np.pi
     circle = np.stack([0.2 * np.sin(turn), np.full(360, 0.95), 0.2 * np.cos(turn)], 1)
     tube = np.concatenate([circle + np.array([0, y - 0.95, 0]) for y in heights])
-    np.testing.assert_allclose(garments._outline(tube, heights, (0.0, 0.0), angle, 0.01), 0.21, atol=2e-3)
+    np.testing.assert_allclose(skirts.outline(tube, heights, (0.0, 0.0), angle, 0.01), 0.21, atol=2e-3)
     posts = np.array([[x, y, z] for x in (-0.2, 0.2) for y in heights for z in (-0.1, 0.1)])
-    spanned = garments._outline(posts, heights, (0.0, 0.0), np.array([0.0, np.pi / 2]), 0.01)
+    spanned = skirts.outline(posts, heights, (0.0, 0.0), np.array([0.0, np.pi / 2]), 0.01)
     np.testing.assert_allclose(spanned, np.broadcast_to([0.11, 0.21], spanned.shape), atol=3e-3)
 
 
@@ -311,16 +311,16 @@ def test_an_outline_turns_in_no_faster_than_cloth_bends():
     heights = np.linspace(1.0, 0.8, 21)
     bump = np.array([[0.3 * np.sin(t), 0.9, 0.3 * np.cos(t)] for t in np.linspace(0, 2 * np.pi, 200)])
     core = np.concatenate([bump * [1 / 3, 0, 1 / 3] + np.array([0, y, 0]) for y in heights])
-    radius = garments._outline(np.concatenate([bump, core]), heights, (0.0, 0.0), np.zeros(1), 0.0)[:, 0]
+    radius = skirts.outline(np.concatenate([bump, core]), heights, (0.0, 0.0), np.zeros(1), 0.0)[:, 0]
     assert radius.max() > 0.298 and radius.min() < 0.27
-    assert np.diff(radius, 2).min() > -2.5 * garments._ROUNDED * 0.01**2
+    assert np.diff(radius, 2).min() > -2.5 * skirts._ROUNDED * 0.01**2
 
 
 def test_under_a_rim_that_doubles_back_a_skirt_goes_on():
     turn = np.linspace(-3, 3, 61)
     turn[30:34] = turn[[33, 32, 31, 30]]
     rim = np.stack([0.2 * np.sin(turn), np.ones(61), 0.2 * np.cos(turn)], 1)
-    steps = np.diff(garments._turns(rim, 0.0, "full"))
+    steps = np.diff(skirts.turns(rim, 0.0, "full"))
     assert steps.min() > 0.02 and steps.max() < 0.2
 
 
@@ -347,3 +347,46 @@ def test_a_sleeve_does_not_cross_itself_in_the_crook_of_the_elbow():
         return np.cross(points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]])
 
     assert ((facing(raised) * facing(fit.points)).sum(1) > 0).all()
+
+
+def test_under_a_coat_a_dress_is_left_out_but_near_its_hem_and_its_opening():
+    alone = next(p for p in garments.garment_pieces(_person(dress=Garment("knee dress", RED))) if p.name == "dress")
+    coated = _person(dress=Garment("knee dress", RED), outer=Garment("coat", TAN))
+    under = next(p for p in garments.garment_pieces(coated) if p.name == "dress")
+    hip = coated.joint("upperleg01.L")[1]
+    band = [p.vertices[p.faces].mean(1) for p in (alone, under)]
+    behind = [np.sum((np.abs(m[:, 1] - hip) < 0.1) & (m[:, 2] < -0.03)) for m in band]
+    before = [np.sum((np.abs(m[:, 1] - hip) < 0.1) & (m[:, 2] > 0.05) & (np.abs(m[:, 0]) < 0.03)) for m in band]
+    low = [np.sum(m[:, 1] < m[:, 1].min() + 0.02) for m in band]
+    assert behind[0] > 20 and behind[1] == 0
+    assert before[0] > 5 and before[1] == before[0]
+    assert low[0] == low[1] > 20
+
+
+@pytest.mark.parametrize("wear", ["", "buttoned"])
+def test_a_collar_is_one_strip_of_cloth(wear):
+    """Its pattern is neither stretched nor broken at the shoulders' seams."""
+    collar = tailoring.design("shirt", 0, "full", wear).trims[0].shell
+    edges = np.concatenate([collar.faces[:, [0, 1]], collar.faces[:, [1, 2]], collar.faces[:, [2, 0]]])
+    places = np.concatenate([collar.uvs[:, [0, 1]], collar.uvs[:, [1, 2]], collar.uvs[:, [2, 0]]])
+    of = {}
+    for edge, place in zip(edges, places, strict=True):
+        for v, at in zip(edge, place, strict=True):
+            np.testing.assert_allclose(of.setdefault(int(v), at), at)  # every vertex has one place
+    length = np.linalg.norm(collar.rest[edges[:, 0]] - collar.rest[edges[:, 1]], axis=1)
+    drawn = np.linalg.norm(places[:, 0] - places[:, 1], axis=1)
+    around = (length > 0.004) & (np.abs(places[:, 0, 1] - places[:, 1, 1]) < 1e-4)
+    assert around.sum() > 100
+    assert np.percentile(drawn[around] / length[around], [5, 95]) == pytest.approx([1.0, 1.0], abs=0.35)
+
+
+def test_a_pattern_is_drawn_with_arms_held_out():
+    person = _person(top=Garment("t-shirt", RED, "dots", BLUE), bottom=Garment("jeans", BLUE))
+    fit = shells.fit_chart(person)
+    out = garments._arms_out(person, fit.chart, fit.points)
+    wrist = np.argmax(fit.points[:, 0])
+    shoulder = person.joint("upperarm01.L")
+    assert fit.points[wrist, 1] < shoulder[1] - 0.15
+    assert abs(out[wrist, 1] - shoulder[1]) < 0.06
+    legs = fit.chart.height < 0.1
+    np.testing.assert_array_equal(out[legs], fit.points[legs])

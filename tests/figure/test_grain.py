@@ -4,11 +4,11 @@ import pytest
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure import garments
-from bozzetto.figure.garments import design
 from bozzetto.figure.grain import SIDE, Grain, nodes, pick, spread
 from bozzetto.figure.piece import Person
 from bozzetto.figure.shells import BACK, FRONT, LEG_LEFT, LEG_RIGHT, SLEEVE, fit_chart
 from bozzetto.figure.spec import BodySpec, FaceSpec, FigureSpec
+from bozzetto.figure.tailoring import design
 
 
 def _hold(shape):

@@ -12,16 +12,10 @@ from bozzetto.body.landmarks import face_contours
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.figure.face_hair import beard_region
-from bozzetto.figure.hair import (
-    STYLES,
-    face_hair_pieces,
-    hair_pieces,
-    hairline,
-    mask_at_vertices,
-    over_clothes,
-    scalp,
-)
+from bozzetto.figure.hair import _few_in_front, face_hair_pieces, hair_pieces, over_clothes
+from bozzetto.figure.haircuts import STYLES
 from bozzetto.figure.piece import Detail, Person, Piece
+from bozzetto.figure.scalp import hairline, mask_at_vertices, scalp
 from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, HairStyle
 from bozzetto.figure.strands import Ears, grow, ribbons, strands, surface
 from bozzetto.geometry import vertex_normals
@@ -383,9 +377,77 @@ def test_locks_end_in_points():
     line = np.stack([np.zeros(8), -np.linspace(0, 0.2, 8), np.zeros(8)], 1)[None].astype(np.float32)
     away = np.tile(np.float32([0, 0, 1]), (1, 8, 1))
     one = np.ones(1)
-    strip = ribbons(line, away, 0.01 * one, 0 * one, 0.8 * one, np.array([0]), 2).vertices.reshape(8, 2, 3)
+    strip = ribbons(line, away, 0.01 * one, 0 * one, 0.8 * one, np.array([0])).vertices.reshape(8, 2, 3)
     wide = np.linalg.norm(strip[:, 0] - strip[:, 1], axis=1)
     assert wide[-2] > 0.008 and wide[-1] < 0.002
+
+
+def test_hair_is_seen_from_outside_and_what_hangs_from_within_too_lit_as_its_outer_side():
+    """No undersides stand dark behind the crown, and no inner side of a curtain is black."""
+
+    def from_within(style: str) -> int:
+        piece = hair(someone(style, seed=3))
+        assert not piece.material.double_sided
+        a, b, c = (piece.vertices[piece.faces[:, k]] for k in range(3))
+        shading = vertex_normals(piece.vertices, piece.faces)[piece.faces].mean(1)
+        return int(((np.cross(b - a, c - a) * shading).sum(1) < 0).sum())
+
+    assert from_within("long straight") > from_within("short") + 800
+
+
+def test_a_tail_has_no_gaps():
+    from scipy.ndimage import binary_fill_holes
+
+    person = someone("ponytail", "woman", seed=5)
+    piece = hair(person)
+    behind = (piece.vertices[:, 2] < person.joint("head")[2] - 0.12)[piece.faces].all(1)
+    tail = replace(piece, faces=piece.faces[behind], uvs=piece.uvs[behind])
+    middle = piece.vertices[piece.faces[behind]].mean((0, 1))
+    for azimuth in (90, 135, 180):
+        seen = render_mesh(
+            scene_from_layers([layer(tail)]), orbit([azimuth], [0.0], 1.0, middle, 24, 192, 192), supersample=1
+        ).alpha[0, :, :, 0].numpy() > 0.5  # fmt: skip
+        assert seen.sum() > 300
+        assert binary_fill_holes(seen).sum() < 1.02 * seen.sum()
+
+
+@pytest.mark.parametrize("style", ["bob", "shoulder", "long straight", "long wavy", "dreadlocks"])
+def test_long_hair_goes_into_hoods_and_scarves(style: str):
+    def lowest_behind(**worn: Any) -> float:
+        person = someone(style, seed=6)
+        person = replace(person, spec=replace(person.spec, **worn))
+        points, neck = hair(person).vertices, person.joint("neck01")
+        return float(points[points[:, 2] < neck[2] - 0.02, 1].min() - neck[1])
+
+    hoodie, scarf = (Garment(kind, Colour("red", "#c0302b")) for kind in ("hoodie", "scarf"))
+    assert lowest_behind(top=hoodie) > -0.02
+    assert lowest_behind(extras=(scarf,)) > -0.005
+    if style.startswith("long"):
+        assert lowest_behind() < -0.1
+
+
+def test_a_lock_on_the_chest_has_enough_strands():
+    line = np.stack([np.full(6, 0.06), np.linspace(0.7, 0.4, 6), np.full(6, 0.1)], 1)
+    few, many = line * [-1, 1, 1] * np.ones((5, 1, 1)), line * np.ones((30, 1, 1))
+    assert _few_in_front(np.concatenate([few, many]), 24).tolist() == [True] * 5 + [False] * 30
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_braids_begin_on_the_scalp(body: str):
+    points, place = hair(someone("braids", body)).vertices, scalp()
+    count = len(place.cap_points)
+    under = points[:count][place.cap_inside > 0.002]
+    assert np.linalg.norm(under - points[count], axis=1).min() < 0.02
+
+
+def test_a_moustache_ends_in_points():
+    heights = np.linspace(0.56, 0.61, 200)
+
+    def high(x: float) -> float:
+        return float((beard_region(np.stack([0 * heights + x, heights, 0 * heights + 0.12], 1), "moustache") > 0).sum())
+
+    assert high(0.010) > 2.5 * high(0.0315) > 0
+    assert high(0.034) == 0
 
 
 def test_hair_on_cloth_moves_with_it():

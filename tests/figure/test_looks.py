@@ -8,7 +8,7 @@ from bozzetto.body.person import shape_person
 from bozzetto.figure.atlas import skin_atlas
 from bozzetto.figure.extras import extra_pieces
 from bozzetto.figure.fitted import mean_person, sheet
-from bozzetto.figure.looks import _ball, _blob, _parted, _places, _thinned, nose_tip, restyle
+from bozzetto.figure.looks import _ball, _blob, _glowing, _parted, _places, _soft_colours, _thinned, nose_tip, restyle
 from bozzetto.figure.piece import Person, Piece
 from bozzetto.figure.skin import skin_material, skin_piece
 from bozzetto.figure.spec import Colour, FigureSpec, Garment
@@ -124,3 +124,37 @@ def test_animal_ears_grow_out_of_the_head(extras):
     crown = skin[:, 1].max()
     side = np.abs(skin[skin[:, 1] > wearer.joint("eye.L")[1]][:, 0]).max()
     assert len(rim) and rim[:, 1].max() < crown - 0.01 and np.abs(rim[:, 0]).max() < side
+
+
+def test_soft_colours_keep_the_edges_of_a_pattern():
+    """Dots stay dots: nine tenths of their texels keep their colour. Grain alone becomes one colour."""
+    y, x = np.mgrid[:1024, :1024] // 24 % 2
+    dots = np.where((x & y)[..., None] == 1, [220, 40, 40], [240, 230, 200]).astype(np.uint8)
+    soft = _soft_colours(dots)
+    assert (np.abs(soft.astype(int) - dots).max(2) < 40).mean() > 0.9
+    grain = np.clip(120 + np.random.default_rng(0).normal(0, 6, (1024, 1024, 3)), 0, 255).astype(np.uint8)
+    assert _soft_colours(grain).shape == (2, 2, 3)
+
+
+def test_hair_of_a_statue_has_its_metal():
+    wearer, (skin, *_) = wearing("bronze")
+    body, hair = restyle(wearer, [skin, piece_of(skin.vertices, skin.faces, "hair")])
+    column, row = (body.uvs.reshape(-1, 2) % 1 * 255).astype(int).T
+    metal = body.material.albedo[row % len(body.material.albedo), column].mean(0)
+    strands = hair.material.albedo[..., :3].mean((0, 1))
+    np.testing.assert_allclose(strands / strands.sum(), metal / metal.sum(), atol=0.04)
+    assert hair.material.metallic == body.material.metallic
+
+
+def test_a_robot_with_a_hat_has_no_antennae_through_its_brim():
+    tall, short = (restyle(*wearing("robot", *extras))[-1] for extras in ((), ("brimmed hat",)))
+    assert tall.name == short.name == "antennae"
+    assert short.vertices[:, 1].max() < tall.vertices[:, 1].max() - 0.05
+
+
+def test_a_glint_makes_no_hole_in_a_glowing_eye():
+    y, x = np.mgrid[:256, :256] - 127.5
+    eye = np.where((np.hypot(x, y) < 60)[..., None], 30, 225) * np.ones(3)
+    eye[np.hypot(x, y + 30) < 10] = 255
+    lit = _glowing(Material(eye.astype(np.uint8)), np.array([0.2, 1.0, 0.2])).albedo
+    assert (lit[np.hypot(x, y) < 56, 1] > 200).all() and (lit[np.hypot(x, y) > 70, 1] < 60).all()

@@ -61,3 +61,19 @@ def test_each_garment_keeps_outside_of_the_settled_ones_below():
     avatar, points = worn(tube("skin", 0.1, bump=0.02), tube("bottom", 0.104), tube("outer", 0.108))
     skin, bottom, outer = (np.linalg.norm(each[:, [0, 2]], axis=1) for each in settled(avatar, points))
     assert (bottom > skin).all() and (outer > bottom).all()
+
+
+def test_cloth_that_a_fold_has_swallowed_stays_inside():
+    avatar, points = worn(tube("skin", 0.1, bump=0.1), tube("top", 0.104))
+    before, after = points[1], settled(avatar, points)[1]
+    assert np.linalg.norm(after - before, axis=1).max() < 0.04
+    middle = np.linalg.norm(before - [0, 0.2, 0.104], axis=1).argmin()
+    assert np.linalg.norm(after[middle] - before[middle]) < 0.02
+
+
+def test_a_sleeve_that_meets_a_thigh_keeps_its_place():
+    avatar, points = worn(tube("skin", 0.1, bump=0.02), tube("top", 0.104))
+    skeleton = Skeleton(("spine01", "lowerarm01.L"), (-1, 0), torch.zeros(2, 3))
+    skin, top = avatar.layers
+    sleeve = Layer(top.name, top.mesh, top.skin_weights, torch.ones_like(top.skin_joints), top.material, {})
+    np.testing.assert_array_equal(settled(Avatar((skin, sleeve), skeleton), points)[1], points[1])

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
+from bozzetto.body.model import load_body
 from bozzetto.figure import shells
+from bozzetto.geometry import edges_of
 
 
 def test_points_on_the_front_are_where_they_are_asked_for():
@@ -46,3 +49,34 @@ def test_along_the_bent_arm_the_way_runs_on_without_a_step():
         along, _, _ = shells.arm_coordinates(line)
         pace = np.diff(along) / np.linalg.norm(np.diff(line, axis=0), axis=1)
         assert pace.min() > 0.6 and pace.max() < 1.4
+
+
+def test_cuffs_go_with_the_forearm_and_armpits_change_over_a_hand():
+    here = shells.chart("full")
+    names = load_body().joint_names
+    loose = shells.loose_weights(here)
+    hand = [i for i, name in enumerate(names) if name.startswith(("wrist", "finger", "metacarpal"))]
+    assert loose[:, hand].max() < 0.3
+    np.testing.assert_allclose(loose.sum(1), 1, atol=1e-5)
+    arm = [i for i, name in enumerate(names) if name.startswith(("upperarm", "lowerarm")) and name.endswith("L")]
+    edges = edges_of(here.faces)
+    pit = (np.abs(here.rest[edges[:, 0]] - [0.14, 0.34, 0.01]) < 0.05).all(1)
+    edges = edges[pit]
+    length = np.maximum(np.linalg.norm(here.rest[edges[:, 0]] - here.rest[edges[:, 1]], axis=1), 0.004)
+
+    def steepest(weights):
+        share = weights[:, arm].sum(1)
+        return np.percentile(np.abs(share[edges[:, 0]] - share[edges[:, 1]]) / length, 95)
+
+    assert steepest(loose) < 0.6 * steepest(here.weights)
+
+
+def test_a_patch_may_be_cut_from_elsewhere():
+    here = shells.chart("low")
+    x, y = np.meshgrid(np.linspace(-0.03, 0.03, 5), np.linspace(0.3, 0.26, 4))
+    flat = np.stack([x + 0.1, y - 0.2], 2)
+    mix = shells.on_front(here, x, y)
+    shell, _ = shells.make_patch(here, mix, np.zeros(x.shape), True, "tblr", flat)
+    assert (shell.panels == shells.FRONT).all()
+    assert shell.uvs.reshape(-1, 2).min(0) == pytest.approx([0.07, 0.06])
+    assert shell.uvs.reshape(-1, 2).max(0) == pytest.approx([0.13, 0.10])

@@ -2,6 +2,7 @@ from dataclasses import replace
 from functools import cache
 from typing import get_args
 
+import igl
 import numpy as np
 import pytest
 
@@ -73,6 +74,25 @@ def test_sandals_show_the_toes():
     points = woman.vertices[woman.body.parts["body"].faces[hides]]
     across = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     assert points[..., 1].max() < 0.02 and (across[:, 1] < 0).mean() > 0.95  # only the soles
+
+
+@pytest.mark.parametrize("who", BODIES)
+@pytest.mark.parametrize("kind", ["heels", "shoes", "sandals"])
+def test_a_shoe_holds_the_heel(kind, who):
+    """Behind the heel the shoe's upper edge, or the strap, lies within 4 mm of the skin and hardly in it."""
+    wearer = raise_heels(person(who, kind, "full"))
+    (piece,) = shoe_pieces(wearer)
+    body = wearer.body.parts["body"]
+    ankle = wearer.joint("foot.L")
+    skin = wearer.vertices[: body.stop].astype(np.float64)
+    band = (piece.vertices[:, 0] > 0) & (piece.vertices[:, 2] < ankle[2] - 0.02 * wearer.spec.body.height / 1.7)
+    points = piece.vertices[band].astype(np.float64)
+    edge = points[points[:, 1] > points[:, 1].max() - 0.006]
+    square, face, close = igl.point_mesh_squared_distance(edge, skin, body.faces)
+    corners = skin[body.faces[face]]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    away = np.sqrt(square) * np.sign(((edge - close) * normal).sum(1))
+    assert away.min() > -0.003 and np.median(away) < 0.004
 
 
 def test_heels_lift_the_ankle_and_leave_the_toes_down():

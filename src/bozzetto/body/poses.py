@@ -39,7 +39,7 @@ class Arm:
     wrist: float = 0.0
     """Flexed towards the palm."""
     curl: float = 12.0
-    """Fingers; 0 flat, 75 a fist."""
+    """Fingers; 0 as they hang, -12 flat, 75 a fist."""
     index: float = 0.0
     """How much more than the others the index finger curls; negative stretches it."""
     aside: float = 0.0
@@ -88,8 +88,8 @@ class Posture:
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "down": (-85, 90), "swing": (-60, 180), "forward": (-40, 130), "arm.twist": (-90, 90), "elbow": (0, 145),
-    "roll": (-90, 90), "wrist": (-70, 80), "curl": (-5, 85), "index": (-85, 60), "aside": (-30, 25),
-    "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 60),
+    "roll": (-90, 90), "wrist": (-70, 80), "curl": (-15, 85), "index": (-85, 60), "aside": (-30, 25),
+    "flex": (-35, 120), "out": (-12, 60), "leg.turn": (-40, 50), "knee": (0, 150), "foot": (-30, 72),
     "bend": (-30, 90), "lean": (-35, 35), "twist": (-45, 45), "nod": (-45, 50), "tilt": (-35, 35),
     "turn": (-75, 75), "pitch": (-180, 180),
 }  # fmt: skip
@@ -122,6 +122,14 @@ def _then(*turns: _Quaternion) -> _Quaternion:
     return w, x, y, z
 
 
+def _ankle(shin: _Quaternion, leg: Leg) -> float:
+    """Degrees about the shin's forward axis that keep a sole on the floor from tilting sideways; none in the air."""
+    w, x, y, z = shin
+    across, upright = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z)  # heights of the shin's own x and y axes
+    on_the_floor = min(max((65 - abs(leg.knee - leg.flex + leg.foot)) / 30, 0.0), 1.0) if upright > 0 else 0.0
+    return min(max(math.degrees(math.atan2(-across, upright)), -25.0), 25.0) * on_the_floor
+
+
 def rotations(posture: Posture) -> dict[str, _Quaternion]:
     """World-axis joint rotations (wxyz) relative to the T-pose, for ``bind.pose_transforms``.
 
@@ -152,23 +160,22 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
         )
         for finger in (2, 3, 4, 5):
             share = 0.85 + 0.08 * finger - 0.16
-            curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -5.0), 85.0)
+            curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -15.0), 85.0)
             for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
                 out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * curl * part * share)
         # Half closed, the thumb faces the fingers; a fist has it folded across them.
         fist = min(max((arm.curl - 45) / 25, 0.0), 1.0)
+        # The thumb of a flat hand lies beside the palm.
+        flat = min(max(-arm.curl / 12, 0.0), 1.0)
+        beside = _then(_turn("x", -33 * flat), _turn("z", sign * 19 * flat))
         for bone, part, (across, under) in ((1, 0.25, (37, -1)), (2, 0.35, (27, 5)), (3, 0.4, (4, -21))):
-            open_ = arm.curl * part * (1 - fist)
-            out[f"finger1-{bone}.{side}"] = _then(
-                _turn("y", sign * (open_ + across * fist)), _turn("z", -sign * (open_ * 0.5 + under * fist))
-            )
-        out[f"upperleg01.{side}"] = _then(
-            _turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn)
-        )
+            open_ = max(arm.curl, 0.0) * part * (1 - fist)
+            closed = _turn("y", sign * (open_ + across * fist)), _turn("z", -sign * (open_ * 0.5 + under * fist))
+            out[f"finger1-{bone}.{side}"] = _then(beside, *closed) if bone == 1 else _then(*closed)
+        thigh = _then(_turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn))
+        out[f"upperleg01.{side}"] = thigh
         out[f"lowerleg01.{side}"] = _turn("x", leg.knee)
-        # An ankle keeps the sole level while a straight leg goes to its side.
-        roll = min(max(leg.out, -12.0), 15.0) * max(1 - leg.knee / 90, 0.0)
-        out[f"foot.{side}"] = _then(_turn("z", -sign * roll), _turn("x", leg.foot))
+        out[f"foot.{side}"] = _then(_turn("z", _ankle(_then(thigh, _turn("x", leg.knee)), leg)), _turn("x", leg.foot))
     for bones, forward, aside, around in (
         (_SPINE, posture.bend, posture.lean, posture.twist),
         (_NECK, posture.nod, posture.tilt, posture.turn),
@@ -244,9 +251,12 @@ BASE: Mapping[str, Posture] = {
         Arm(down=62, swing=-28, elbow=4, wrist=-55, curl=4), Leg(flex=78, out=8, knee=14, foot=10), bend=-4
     ),
     "crouching": _both(
-        Arm(down=56, swing=58, elbow=60, curl=25), Leg(flex=102, out=22, turn=18, knee=127, foot=-22), bend=26, nod=-20
+        Arm(down=78, swing=72, twist=-36, elbow=62, curl=25),
+        Leg(flex=98, out=15, turn=-9, knee=126, foot=-28),
+        bend=38,
+        nod=-26,
     ),
-    "kneeling": _both(Arm(down=74, swing=12, elbow=22, curl=18), Leg(flex=2, out=6, knee=98, foot=55)),
+    "kneeling": _both(Arm(down=74, swing=8, elbow=22, curl=18), Leg(flex=2, out=6, knee=94, foot=70)),
     "kneeling on one knee": Posture(
         Arm(down=74, swing=6, twist=-19, elbow=98, roll=-68, wrist=-8, curl=7, aside=-8),
         HANG,
@@ -254,7 +264,7 @@ BASE: Mapping[str, Posture] = {
         Leg(flex=-2, out=6, knee=113, foot=-20),
         bend=8,
     ),
-    "lying on the back": _both(Arm(down=58, elbow=12, curl=18), Leg(out=7, foot=28), pitch=-90),
+    "lying on the back": _both(Arm(down=64, swing=-4, elbow=4, roll=40, curl=18), Leg(out=7, foot=28), pitch=-90),
     "lying on the front": Posture(
         Arm(down=-8, forward=-6, elbow=96, twist=88),
         Arm(down=-4, forward=-6, elbow=84, twist=88),
@@ -263,7 +273,7 @@ BASE: Mapping[str, Posture] = {
         pitch=90,
         turn=60,
     ),
-    "arms up": _both(Arm(down=-68, elbow=10, curl=10)),
+    "arms up": _both(Arm(down=-34, forward=6, twist=80, elbow=42, curl=10)),
     "arms crossed": Posture(
         Arm(down=70, swing=54, twist=-79, elbow=102, roll=52, wrist=-12, curl=14),
         Arm(down=78, swing=57, twist=-90, elbow=109, roll=61, wrist=9, curl=14),
@@ -271,7 +281,7 @@ BASE: Mapping[str, Posture] = {
         Leg(out=4),
     ),
     "hands on hips": _both(
-        Arm(down=44, swing=-11, twist=-80, elbow=71, roll=-40, wrist=-41, curl=34, aside=25), Leg(out=8)
+        Arm(down=49, swing=-26, forward=-26, twist=-63, elbow=103, roll=26, wrist=-26, curl=-2, aside=14), Leg(out=8)
     ),
     "waving": Posture(HANG, Arm(down=-32, forward=14, elbow=70, twist=78, curl=4), Leg(out=4), Leg(out=4), tilt=-5),
     "pointing": Posture(HANG, Arm(down=2, forward=78, elbow=4, curl=66, index=-71), Leg(out=4), Leg(out=6), turn=-10),
@@ -283,7 +293,7 @@ BASE: Mapping[str, Posture] = {
         nod=9,
         tilt=-5,
     ),
-    "praying": _both(Arm(down=69, swing=21, twist=-57, elbow=106, roll=-36, wrist=-69, curl=1, aside=17), nod=16),
+    "praying": _both(Arm(down=74, swing=31, twist=-55, elbow=100, roll=-26, wrist=-64, curl=-4, aside=23), nod=16),
     "reading": _both(Arm(down=75, swing=3, twist=-25, elbow=91, roll=67, wrist=20, curl=28, aside=20), nod=26),
     "fighting": Posture(
         Arm(down=54, swing=56, elbow=104, curl=75),
@@ -296,15 +306,17 @@ BASE: Mapping[str, Posture] = {
     ),
     "kicking": Posture(
         Arm(down=46, swing=44, elbow=78, curl=72),
-        Arm(down=40, swing=-20, elbow=66, curl=72),
+        Arm(down=58, swing=-24, elbow=84, curl=72),
         Leg(flex=6, knee=12),
         Leg(flex=96, out=8, knee=12, foot=20),
         bend=-14,
     ),
-    "jumping": _both(Arm(down=-46, elbow=16, curl=10), Leg(flex=34, out=12, knee=74, foot=34), nod=-12),
+    "jumping": _both(
+        Arm(down=-14, forward=8, twist=78, elbow=60, curl=8), Leg(flex=34, out=12, knee=74, foot=34), nod=-10
+    ),
     "star jump": _both(Arm(down=-40, elbow=4, curl=4), Leg(out=34, foot=20)),
     "dancing": Posture(
-        Arm(down=-48, elbow=44, curl=16),
+        Arm(down=-22, forward=8, twist=76, elbow=58, curl=16),
         Arm(down=14, forward=20, elbow=40, curl=16),
         Leg(flex=10, out=4, knee=18),
         Leg(flex=46, out=24, turn=40, knee=86, foot=38),
@@ -319,10 +331,12 @@ BASE: Mapping[str, Posture] = {
         Leg(flex=44, out=40, turn=44, knee=98, foot=44),
     ),
     "bowing": _both(HANG, bend=52, nod=12),
-    "stretching": Posture(Arm(down=-70, elbow=10), Arm(down=40, elbow=40), Leg(out=12), Leg(out=12), lean=-24),
+    "stretching": Posture(
+        Arm(down=-42, forward=4, twist=84, elbow=72), Arm(down=62, elbow=24), Leg(out=12), Leg(out=12), lean=-20
+    ),
     "leaning": Posture(
-        Arm(down=60, elbow=30),
-        Arm(down=36, elbow=58),
+        HANG,
+        Arm(down=68, swing=6, elbow=34, curl=25),
         Leg(flex=14, out=3, knee=6),
         Leg(flex=8, out=8, knee=20),
         lean=-12,
@@ -368,7 +382,7 @@ BASE: Mapping[str, Posture] = {
     "presenting": Posture(HANG, Arm(down=34, forward=28, elbow=36, roll=78, curl=6), Leg(out=4), Leg(out=4), turn=-12),
     "tiptoe": _both(Arm(down=60, elbow=10, curl=8), Leg(foot=42, out=2)),
     "hero": _both(
-        Arm(down=44, swing=-11, twist=-80, elbow=71, roll=-40, wrist=-41, curl=72, aside=25),
+        Arm(down=49, swing=-26, forward=-26, twist=-63, elbow=95, roll=26, wrist=-26, curl=72, aside=14),
         Leg(out=14),
         nod=-6,
         bend=-4,
@@ -401,8 +415,8 @@ STANDING = frozenset({
 """Poses with both feet on the floor, upright."""
 
 
-KNEELING = frozenset({"kneeling", "kneeling on one knee"})
-"""Poses in which knees and toes are on the floor: their variations keep the legs."""
+LOW = frozenset({"sitting", "crouching", "kneeling", "kneeling on one knee"})
+"""Poses with both feet or knees on the floor, not upright: their variations keep the legs."""
 
 
 def posture_to_dict(posture: Posture) -> dict[str, Any]:
@@ -699,7 +713,7 @@ def make(total: int = 240, tolerance: float = 0.012) -> dict[str, Posture]:
         name = bases[tries % len(bases)]
         tries += 1
         still = name in TOUCHING
-        posture = varied(BASE[name], rng, 3.0 if still else 7.0, not still, name not in KNEELING)
+        posture = varied(BASE[name], rng, 3.0 if still else 7.0, not still, name not in LOW)
         posture = planted(posture, soles) if name in STANDING else posture
         if depth(posture) <= tolerance:
             counts[name] += 1

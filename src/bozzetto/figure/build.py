@@ -14,10 +14,12 @@ from bozzetto.body.bind import Bind, bind_t_pose, pose_transforms, skin
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import Posture, idle, poses, rotations, walk
-from bozzetto.figure.extras import COVER, extra_pieces, hat_cover, under_hats
+from bozzetto.figure.extras import extra_pieces
 from bozzetto.figure.eyes import eye_pieces, mouth_pieces
 from bozzetto.figure.garments import garment_pieces
+from bozzetto.figure.glasses import beside_glasses
 from bozzetto.figure.hair import face_hair_pieces, hair_pieces, over_clothes
+from bozzetto.figure.hats import COVER, hat_cover, under_hats
 from bozzetto.figure.looks import restyle, stylised_body
 from bozzetto.figure.piece import Detail, Person, Piece
 from bozzetto.figure.shoes import raise_heels, shoe_pieces
@@ -62,6 +64,8 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     extras = extra_pieces(person, clothes)
     hats = [piece for piece in extras if piece.name in COVER]
     hair = [under_hats(person, piece, hats) for piece in hair] if hats else hair
+    for seen in (piece for piece in extras if piece.name in ("glasses", "sunglasses")):
+        hair = [beside_glasses(piece, seen) for piece in hair]
     if detail == "full":
         around = [*clothes, *(piece for piece in extras if piece.name == "apron")]
         hair = [over_clothes(person, piece, around) for piece in hair]

@@ -35,7 +35,7 @@ Weave: TypeAlias = Literal["jersey", "poplin", "denim", "twill", "knit", "wool",
 _HALF = {FRONT: 0.262, BACK: 0.262, SLEEVE: 0.185, LEG_LEFT: 0.285, LEG_RIGHT: 0.285}
 """Half the width of each pattern piece on the mean person, with a margin."""
 _ROUGHNESS: Mapping[str, float] = {
-    "jersey": 0.92, "poplin": 0.86, "denim": 0.9, "twill": 0.88, "knit": 0.96, "wool": 0.96, "leather": 0.46,
+    "jersey": 0.92, "poplin": 0.86, "denim": 0.9, "twill": 0.88, "knit": 0.96, "wool": 0.96, "leather": 0.54,
     "smooth": 0.72,
 }  # fmt: skip
 

@@ -171,7 +171,7 @@ def _drawn_eye(body: Body, size: int) -> dict[str, UInt16[ndarray, "s s"]]:
         "collarette": np.exp(-(((r - collarette) / 0.1) ** 2)),
         "below": ramp(-y / iris, -0.3, 0.8) * ramp(r, 0.4, 0.6) * (1 - ramp(r, 0.8, 0.95)),
         "pupil": 1 - ramp(r, 0.36 - edge, 0.40 + edge),
-        "glint": np.exp(-((((x / iris - 0.05) / 0.13) ** 2 + ((y / iris - 0.28) / 0.11) ** 2) ** 2)),
+        "glint": np.exp(-((((x / iris - 0.10) / 0.17) ** 2 + ((y / iris - 0.24) / 0.15) ** 2) ** 2)),
     }
     return {name: (np.clip(mask, 0, 1) * 65535 + 0.5).astype(np.uint16) for name, mask in masks.items()}
 
@@ -198,6 +198,7 @@ def _paint_eye(person: Person) -> UInt8[ndarray, "s s 3"]:
     lay("veins", (186, 84, 76), 0.22 + 0.2 * old)
     iris = picture
     colour = colour * 0.84  # the sky's reflection comes on top
+    colour = colour * max(1.0, 52 / float(colour.mean()))  # under a brow darker ones would be holes
     picture = np.broadcast_to(np.clip(colour, 0, 255), picture.shape).astype(np.float32)
     lay("light_fibres", np.clip(colour * 1.35 + 8, 0, 255), 0.6)
     lay("dark_fibres", colour * 0.5, 0.7)
@@ -221,6 +222,10 @@ def mouth_pieces(person: Person) -> list[Piece]:
     vertices = person.vertices[start:stop] - np.array((0, 0, back), np.float32)
     # A narrower arch: MakeHuman's reaches through the corners of closed lips.
     vertices[:, 0] += -0.2 * (vertices[:, 0] - vertices[:, 0].mean())
+    # MakeHuman's upper row ends high behind the lip: an open mouth would show teeth at its corners alone.
+    aside = np.abs(vertices[:, 0] - vertices[:, 0].mean())
+    front = 1 - np.clip(aside / aside.max() / 0.55 - 0.7, 0, 1) ** 2  # closed corners of the mouth stay closed
+    vertices[: upper.stop - start, 1] -= (np.float32(1.4) * back * front)[: upper.stop - start]
     small = person.detail == "low"
     rows, faces = _cut_at_edges(body)
     moves = {}
@@ -305,7 +310,7 @@ def _teeth_picture(small: bool, old: bool) -> UInt8[ndarray, "h w 3"]:
     ivory = np.array((228, 212, 182) if old else (248, 242, 230), np.float32)
     # Warm between them, and darker towards the cheeks.
     gap = (0.45 * np.abs(beside) ** 12)[..., None] * np.array((0.7, 1.0, 1.15), np.float32)
-    enamel = ivory * np.clip(1 - gap - 1.5 * np.clip(angle - 0.72, 0, 0.75)[..., None], 0.06, 1)
+    enamel = ivory * np.clip(1 - gap - 1.3 * np.clip(angle - 0.5, 0, 0.75)[..., None], 0.06, 1)
     enamel = enamel * (0.93 + 0.07 * np.clip(down, 0, 1)[..., None])
     gums = np.array((190, 98, 92), np.float32) * (1 - 0.9 * np.clip(angle - 0.4, 0, 0.9))[..., None]
     return np.clip(enamel * (1 - gum) + gums * gum, 0, 255).astype(np.uint8)

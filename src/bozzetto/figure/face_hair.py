@@ -126,11 +126,10 @@ def _piece(person: Person, name: str, bristles: Bristles, colour: Float[ndarray,
     lines = (places + scale * (bristles.offsets + bristles.rise[..., None] * away)).astype(np.float32)
     width = np.full(count, bristles.width * scale, np.float32)
     tilt = np.zeros(count, np.float32)
-    mesh = ribbons(lines, away.astype(np.float32), width, tilt, tilt + 0.1, bristles.columns, 2)
+    mesh = ribbons(lines, away.astype(np.float32), width, tilt, tilt + 0.1, bristles.columns)
     if bristles.layer is not None:
         flat = bristles.layer.on(vertices) + 0.0008 * scale * bristles.layer.on(normals)
-        none = np.zeros(len(flat), np.int64)
-        mesh = merge(mesh, Geometry(flat.astype(np.float32), bristles.layer_faces, bristles.layer_uvs, none))
+        mesh = merge(mesh, Geometry(flat.astype(np.float32), bristles.layer_faces, bristles.layer_uvs))
     grey = is_grey(colour) and name == "beard"
     material = hair_material(colour, size if full else 64, grey, full and name == "beard")
     return Piece(
@@ -341,7 +340,9 @@ def beard_region(points: Float[ndarray, "n 3"], style: BeardStyle) -> Float[ndar
     throat = np.interp(x, (0.0, 0.03, 0.05, 0.062), (0.526, 0.528, 0.545, 0.566))
     lips = np.where(z > 0.11, _lip_distance(points) - 0.0010, 0.05)
     whole = np.min([(cheek - y) * 0.8, y - throat, lips, _before_the_ear(points)], axis=0)
-    moustache = np.min([whole, 0.035 - x, y - np.interp(x, (0.018, 0.026, 0.035), (0.5765, 0.5715, 0.581))], axis=0)
+    above = np.interp(x, (0.006, 0.016, 0.032), (0.600, 0.592, 0.576)) - y  # its ends are points
+    below = y - np.interp(x, (0.018, 0.026, 0.032), (0.5765, 0.5725, 0.575))
+    moustache = np.min([whole, 0.033 - x, 0.9 * above, 0.9 * below], axis=0)
     # The philtrum stays a little clear.
     moustache = np.minimum(moustache, 0.02)
     chin = np.min([whole, 0.0265 - x + 0.2 * (0.57 - y), z - 0.105], axis=0)
@@ -414,7 +415,8 @@ def _beard(style: BeardStyle, full: bool, variant: int) -> Bristles:
     local = local.reshape(-1, 3)
     layer = Places(np.repeat(used[:, None], 3, 1), np.tile(np.array([1, 0, 0], np.float32), (len(used), 1)))
     u = np.arctan2(template[used, 0], template[used, 2] - 0.03) / 3.2 + 0.5
-    v = cap_row(field[used] - 0.003) * CAP_ROWS
+    dense = 2.0 if style == "moustache" else 1.0  # soon whole, as it is narrow
+    v = cap_row(dense * field[used] - 0.003) * CAP_ROWS
     uvs = np.stack([u, v], 1).astype(np.float32)[local]
     weights, joints, moves = _follow(roots, k * 2, layer)
     columns = locks(rng, count)

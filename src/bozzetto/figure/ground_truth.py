@@ -12,8 +12,9 @@ from numpy import ndarray
 from bozzetto.body.bind import pose_transforms, skin
 from bozzetto.body.landmarks import face_contours
 from bozzetto.body.poses import Posture, poses, rotations
-from bozzetto.figure.build import Figure, build_figure, posed, posture_named
+from bozzetto.figure.build import Figure, build_figure, posed
 from bozzetto.figure.captions import captions
+from bozzetto.figure.contact import taken
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.piece import Detail
 from bozzetto.figure.settle import settled
@@ -195,26 +196,36 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
         pose: A name of ``body.poses``, or a posture.
         base: A scene of the same figure in any pose, to reuse its textures.
     """
-    posture = posture_named(pose) if isinstance(pose, str) else pose
-    vertices = posed(figure.avatar, posture)
+    posture = taken(figure, pose) if isinstance(pose, str) else pose
+    vertices = posed(figure.avatar, posture, grounded=False)
     if figure.person.detail == "full":
         vertices = settled(figure.avatar, vertices)
+    body = figure.person.body
+    transforms = pose_transforms(figure.avatar.skeleton, rotations(posture))
+    moved = skin(figure.body_vertices, body.skin_weights, body.skin_joints, transforms)
+    vertices, floor = _on_the_floor(figure, vertices, moved[: body.parts["body"].stop])
+    moved[:, 1] -= floor
     scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
     low_detail = figure.person.detail == "low"
     sky = sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256)
     scene = replace(scene, sky=sky if low_detail else sky + _BOUNCED * (1 - sky))
-    body = figure.person.body
-    transforms = pose_transforms(figure.avatar.skeleton, rotations(posture))
-    moved = skin(figure.body_vertices, body.skin_weights, body.skin_joints, transforms)
-    # The same drop to the ground that ``posed`` gave the layers.
-    first = figure.avatar.layers[0]
-    unmoved = skin(
-        first.mesh.vertices[:1].numpy(), first.skin_weights[:1].numpy(), first.skin_joints[:1].numpy(), transforms
-    )
-    moved[:, 1] += vertices[0][0, 1] - unmoved[0, 1]
     every = scene.vertices
     box = np.stack([every.min(0), every.max(0)]).astype(np.float64)
     return Stance(figure, pose if isinstance(pose, str) else "", scene, moved, box, head_box(figure, vertices))
+
+
+def _on_the_floor(
+    figure: Figure, vertices: list[Float[ndarray, "_ 3"]], body: Float[ndarray, "v 3"]
+) -> tuple[list[Float[ndarray, "_ 3"]], np.float32]:
+    """The layers with the floor at zero, and where it was: skin and shoes stand on it, cloth and hair lie on it.
+
+    Args:
+        vertices: Posed points of each layer.
+        body: Posed skin, worn under the clothes too.
+    """
+    soles = [points for layer, points in zip(figure.avatar.layers, vertices, strict=True) if layer.name == "shoes"]
+    floor = np.float32(min(float(points[:, 1].min()) for points in (body, *soles)))
+    return [np.maximum(points - [0, floor, 0], [-np.inf, 0, -np.inf]).astype(np.float32) for points in vertices], floor
 
 
 def head_box(figure: Figure, vertices: list[Float[ndarray, "_ 3"]]) -> Float[ndarray, "2 3"]:

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy import sparse
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, grey_closing, map_coordinates
 from scipy.spatial import cKDTree
 
 from bozzetto.body.model import Body, ShapedBody
 from bozzetto.figure.atlas import Atlas, skin_atlas, skin_faces, skin_stop, skin_uvs
-from bozzetto.figure.extras import COVER
+from bozzetto.figure.hats import COVER
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Look
 from bozzetto.geometry import vertex_normals
@@ -241,11 +241,14 @@ def _carved_from(
     """
     material = Material(_image(albedo), roughness=roughness, metallic=metallic)
     doubled = replace(material, double_sided=True)
-    mean, rough = np.median(albedo, (0, 1)), float(np.mean(roughness) / (1 if isinstance(roughness, float) else 255))
+    rough = float(np.mean(roughness) / (1 if isinstance(roughness, float) else 255))
     out = []
     for piece in pieces:
-        if piece.name in ("hair", "brows", "beard"):  # strands keep their cut-outs
+        if piece.name in ("hair", "beard"):  # strands keep their cut-outs
             own = piece.material.albedo.astype(np.float64)
+            at = solid(piece.vertices[np.unique(piece.faces)[::16]]) % 1 * albedo.shape[1::-1]
+            column, row = at.astype(int).T
+            mean = albedo[row % len(albedo), column].mean(0)
             grey = own[..., :3].mean(-1)
             seen = grey if own.shape[-1] == 3 else grey[own[..., 3] > 127]
             shade = np.clip(grey / max(float(seen.mean()), 1.0), 0.6, 1.3)
@@ -253,7 +256,7 @@ def _carved_from(
             strands = np.concatenate([colour, own[..., 3:]], -1).astype(np.uint8)
             look = replace(piece.material, albedo=strands, roughness=rough, metallic=metallic)
             out.append(replace(piece, material=look))
-        elif piece.name not in ("lashes", "tongue"):
+        elif piece.name not in ("lashes", "tongue", "brows"):
             uvs = solid(piece.vertices)[piece.faces].astype(np.float32)
             look = doubled if piece.material.double_sided else material
             name = "body" if piece.name == "skin" else piece.name  # light goes into skin, not into stone
@@ -348,11 +351,16 @@ def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
 
 
 def _soft_colours(albedo: UInt8[ndarray, "_ _ c"]) -> UInt8[ndarray, "_ _ c"]:
-    """An image without its fine texture: plain ones become one colour, patterns and cut-outs stay."""
-    sigma = max(albedo.shape[:2]) / 420
-    colour = gaussian_filter(albedo[..., :3].astype(np.float64), (sigma, sigma, 0), mode="wrap")
-    if albedo.shape[2] == 3 and colour.std((0, 1)).max() < 9:
-        return np.full((2, 2, 3), colour.mean((0, 1)), np.uint8)
+    """An image without its fine texture: plain ones become one colour, patterns and cut-outs stay sharp."""
+    size = max(albedo.shape[:2])
+    own = albedo[..., :3].astype(np.float64)
+    if albedo.shape[2] == 3:
+        block = max(size // 128, 1)
+        coarse = own[: size // block * block : block, : size // block * block : block]
+        if gaussian_filter(coarse, (0.8, 0.8, 0), mode="wrap").std((0, 1)).max() < 9:
+            return np.full((2, 2, 3), own.mean((0, 1)), np.uint8)
+    sigma = size / 1400
+    colour = gaussian_filter(own, (sigma, sigma, 0), mode="wrap")
     return np.concatenate([colour.astype(np.uint8), albedo[..., 3:]], -1)
 
 
@@ -455,8 +463,12 @@ def _few_facets(body: Body) -> tuple[Int[ndarray, "f 3"], Int[ndarray, "f"]]:
     points = body.template.numpy()[: skin_stop(body)].astype(np.float64)
     neck = body.joint_template.numpy()[body.joint_names.index("neck02")]
     points = np.where(points[:, 1:2] > neck[1], neck + 2.2 * (points - neck), points)  # finer faces on the head
+    for side, sign in (("L", 1), ("R", -1)):  # and where shoes end
+        ankle = body.joint_template.numpy()[body.joint_names.index(f"foot.{side}")]
+        near = (points[:, 1:2] < ankle[1] + 0.08) & (points[:, :1] * sign > 0)
+        points = np.where(near, ankle + 2.0 * (points - ankle), points)
     used, corners = np.unique(body.parts["body"].faces[faces], return_inverse=True)
-    _, few, old_face, old_vertex = igl.qslim(points[used], corners.reshape(-1, 3), 3400)
+    _, few, old_face, old_vertex = igl.qslim(points[used], corners.reshape(-1, 3), 3800)
     return used[old_vertex][few.astype(np.int64)], faces[old_face.astype(np.int64)]
 
 
@@ -760,6 +772,7 @@ def _head_frame(person: Person) -> tuple[Float[ndarray, "3"], float, Float[ndarr
 def _clown(person: Person, pieces: list[Piece]) -> list[Piece]:
     rng = person.rng("clown")
     accent = np.array([[0.16, 0.35, 0.75], [0.12, 0.55, 0.30], [0.55, 0.20, 0.65]])[rng.integers(3)]
+    bearded = any(piece.name == "beard" for piece in pieces)
 
     def paint(albedo: ndarray, p: ndarray, _: float) -> ndarray:
         def over(out: ndarray, colour: ndarray, amount: ndarray) -> ndarray:
@@ -769,7 +782,7 @@ def _clown(person: Person, pieces: list[Piece]) -> list[Piece]:
         out = over(albedo, np.array([0.93, 0.92, 0.90]), 0.92 * face)
         eyes = np.maximum(_blob(p, (0.5, 0.32), (0.22, 0.52), 0.15), _blob(p, (0.5, -0.25), (0.14, 0.36), 0.15))
         out = over(out, accent, eyes)
-        mouth = _blob(p, (0.0, -1.12), (0.62, 0.34), 0.08) * _smooth(-0.1, 0.1, p[..., 2])
+        mouth = _blob(p, (0.0, -1.12), (0.50, 0.22) if bearded else (0.62, 0.34), 0.08) * _smooth(-0.1, 0.1, p[..., 2])
         out = over(out, np.array([0.78, 0.08, 0.10]), mouth)
         cheeks = _blob(p, (0.80, -0.62), (0.22, 0.2), 0.3)
         return over(out, np.array([0.88, 0.35, 0.38]), 0.8 * cheeks)
@@ -791,14 +804,19 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
         atlas = skin_atlas(person.body, albedo.shape[0])
         own = atlas.picture(_places(person, atlas)) - _head_frame(person)[0]
         normal = atlas.picture(atlas.normal.astype(np.float64))
+        # Rings round head, legs and arms; a plane that only grazes the surface would draw a crooked line.
+        head, arm = p[..., 1] > -3.2, np.abs(own[..., 0]) > 0.2
+        # On the head a forehead and a jaw line that end at the one before the ears.
+        wanted = {0: ~head, 1: ~arm & (~head | (own[..., 2] > -0.067)), 2: ~arm & (~head | (own[..., 1] > -0.097))}
         lines = np.zeros(p.shape[:2])
         for axis, pitch, shift in ((1, 0.14, -0.045), (0, 0.09, 0.045), (2, 0.13, 0.065)):
             away = np.abs((own[..., axis] + shift + pitch / 2) % pitch - pitch / 2)
             flat = np.sqrt(np.clip(1 - normal[..., axis] ** 2, 0.04, 1))  # lines of one width on slopes
-            lines = np.maximum(lines, (1 - _smooth(0.0012, 0.0026, away / flat)) * _smooth(0.35, 0.5, flat))
+            line = (1 - _smooth(0.0012, 0.0026, away / flat)) * _smooth(0.6, 0.75, flat)
+            lines = np.maximum(lines, line * wanted[axis])
         rivets = np.hypot((own[..., 0] / 0.03) % 1.0 - 0.5, (own[..., 1] / 0.055) % 1.0 - 0.5 + 0.35)
-        rivets = (1 - _smooth(0.04, 0.07, rivets)) * (normal[..., 2] > 0.3)
-        panel = np.floor((own[..., 1] - 0.045) / 0.14) + 7 * np.floor((own[..., 0] + 0.045) / 0.09)
+        rivets = (1 - _smooth(0.04, 0.07, rivets)) * (normal[..., 2] > 0.3) * ~head
+        panel = np.floor((own[..., 1] - 0.045) / 0.14) + 7 * np.floor((own[..., 0] + 0.045) / 0.09) * ~head
         shade = 1 + 0.05 * np.sin(panel * 12.9898)
         out = shell * shade[..., None] * np.ones_like(albedo)
         return out * (1 - 0.75 * lines[..., None]) * (1 - 0.4 * rivets[..., None])
@@ -816,6 +834,7 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
     middle, apart, head = _head_frame(person)
     side = float(np.abs(head[(np.abs(head[:, 1] - middle[1]) < apart)][:, 0]).max())
     centre = np.array([0.0, middle[1] - 0.1 * apart, middle[2] - 1.15 * apart])
+    hat = any(extra.kind in COVER for extra in person.spec.extras)
     discs = []
     for sign in (1.0, -1.0):
         ball = _ball(np.zeros(3), 0.42 * apart)
@@ -828,7 +847,8 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
         ring = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], -1) * 0.035 * apart
         base = centre + np.array([sign * (side + 0.06 * apart), 0.2 * apart, 0])
         tube = _grid((mast + ring + base)[:, ::-1])
-        discs += [tube, _ball(base + np.array([sign * 0.25, 2.0, -0.1]) * apart, 0.09 * apart)]
+        if not hat:  # it would come through the brim
+            discs += [tube, _ball(base + np.array([sign * 0.25, 2.0, -0.1]) * apart, 0.09 * apart)]
     steel = Material(_image(np.full((2, 2, 3), [0.35, 0.37, 0.40])), roughness=0.3, metallic=0.9)
     return [*out, _solid(person, "antennae", discs, steel)]
 
@@ -836,7 +856,7 @@ def _robot(person: Person, pieces: list[Piece]) -> list[Piece]:
 def _glowing(material: Material, colour: ndarray) -> Material:
     """Eyes of one bright colour with a dark rim where the iris was dark."""
     value = material.albedo[..., :3].astype(np.float64).mean(-1, keepdims=True) / 255
-    lens = 1 - _smooth(0.35, 0.75, value)
+    lens = grey_closing(1 - _smooth(0.35, 0.75, value), (len(value) // 8, len(value) // 8, 1))  # over the glint
     albedo = lens * colour + (1 - lens) * np.array([0.07, 0.08, 0.09])
     return replace(material, albedo=_image(albedo))
 

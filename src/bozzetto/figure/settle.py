@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
 from scipy.spatial import cKDTree
@@ -13,13 +13,18 @@ from scipy.spatial import cKDTree
 from bozzetto.geometry import vertex_normals
 from bozzetto.types import Avatar
 
-_LOOSE = ("underwear", "top", "bottom", "dress", "outer", "apron", "hair")
+_LOOSE = ("underwear", "top", "bottom", "dress", "outer", "belt", "apron", "hair")
 """What is moved, and moves what lies over it."""
 _APART = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal", "head", "neck", "eye", "tongue")
 """Joints whose skin and sleeves push nothing: an arm may lie on a coat."""
+_SLEEVE = ("upperarm02", "lowerarm", "wrist")
+"""Joints whose cloth nothing pushes: an elbow may rest on a knee."""
 _PATCH = 0.012
 """Cloth within a cube of this side moves as one: both its sides, and what is sewn on; metres."""
 _GAP = 0.002
+_BURIED = 0.024
+"""Cloth deeper than this stays inside, and from half of it moves less: a fold of the body has swallowed it. Nothing
+moves farther at once; metres."""
 _ROUNDS = 12
 """Of spreading what one patch needs to those around it."""
 _REACH, _NEAR, _ASIDE = 0.14, 0.012, 0.016
@@ -35,18 +40,21 @@ def settled(avatar: Avatar, vertices: Sequence[Float[ndarray, "_ 3"]]) -> list[F
     Args:
         vertices: Posed points of each layer.
     """
-    arms = [i for i, name in enumerate(avatar.skeleton.names) if name.startswith(_APART)]
+    arms, sleeves = (
+        [i for i, name in enumerate(avatar.skeleton.names) if name.startswith(starts)] for starts in (_APART, _SLEEVE)
+    )
     under: list[_Points] = []
     out = list(vertices)
     for i, layer in enumerate(avatar.layers):
         if layer.name != "skin" and layer.name not in _LOOSE:
             continue
         rest, faces = layer.mesh.vertices.numpy(), layer.mesh.faces.numpy()
+        main = layer.skin_joints.numpy()[np.arange(len(rest)), layer.skin_weights.numpy().argmax(1)]
         if under and layer.name != "skin":
             below = _Points(*(np.concatenate(parts) for parts in zip(*under, strict=True)))
+            loose = ~np.isin(main, sleeves)
             for _ in range(2):
-                out[i] = _pushed(below, rest, out[i], faces)
-        main = layer.skin_joints.numpy()[np.arange(len(rest)), layer.skin_weights.numpy().argmax(1)]
+                out[i] = _pushed(below, rest, out[i], faces, loose)
         solid = ~np.isin(main, arms)
         posed = _Points(rest, vertex_normals(rest, faces), out[i], vertex_normals(out[i], faces))
         under.append(_Points(*(each[solid] for each in posed)))
@@ -63,15 +71,19 @@ class _Points(NamedTuple):
 
 
 def _pushed(
-    below: _Points, rest: Float[ndarray, "v 3"], posed: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]
+    below: _Points,
+    rest: Float[ndarray, "v 3"],
+    posed: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    loose: Bool[ndarray, "v"],
 ) -> Float[ndarray, "v 3"]:
-    """A garment's posed points, outside of what is below."""
+    """A garment's posed points, the loose ones outside of what is below."""
     away, nearest = cKDTree(below.here).query(posed, distance_upper_bound=_REACH)
     near = np.flatnonzero(np.isfinite(away))
     deep = np.zeros(len(posed))
     deep[near] = ((below.here[nearest[near]] - posed[near]) * below.facing[nearest[near]]).sum(1)
     # Beside the rim of what is below nothing is inside of it.
-    within = np.flatnonzero((deep > 0) & (away**2 - deep**2 < _ASIDE**2))
+    within = np.flatnonzero(loose & (deep > 0) & (away**2 - deep**2 < _ASIDE**2))
     if not len(within):
         return posed
     _, nearest = cKDTree(below.rest).query(rest)
@@ -94,6 +106,7 @@ def _pushed(
     need = np.zeros(count)
     reach = 3 * deep[within] + _NEAR
     push = _way_out(posed[within], outward[patch[within]].astype(np.float32), reach, below.here, below.facing)
+    push = np.minimum(push, _BURIED) * np.clip((_BURIED - deep[within]) / (0.5 * _BURIED), 0, 1)
     np.maximum.at(need, patch[within], push)
     moved = need
     for _ in range(_ROUNDS):

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
@@ -117,7 +118,7 @@ def panel_coordinates(points: Float[ndarray, "n 3"], panel: int) -> Float[ndarra
         round_ = np.arctan2(x, depth) * 0.155
         flat = np.clip(smooth_step((y - 0.34) / 0.10), 0, 1)
         # Towards the seam on top of the shoulders the way there counts, not the height that it gains.
-        over = 0.28 * np.maximum(depth, 0) * smooth_step((y - 0.30) / 0.15)
+        over = 0.65 * np.maximum(depth, 0) * smooth_step((y - 0.30) / 0.15)
         return np.stack([round_ * (1 - flat) + x * 1.12 * flat, y - over], 1)
     if panel == SLEEVE:
         along, angle, _ = arm_coordinates(points)
@@ -415,12 +416,11 @@ def _normals(points, faces):
 
 
 @numba.njit(cache=True, nogil=True)
-def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness):
-    """Heights whose surface is smooth: each vertex goes part of the way to its neighbours' mean, along its normal."""
-    n = len(heights)
+def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness, chosen):
+    """Heights whose surface is smooth: chosen vertices go part of the way to their neighbours' mean, along normals."""
     new = np.empty_like(heights)
     for _ in range(rounds):
-        for v in range(n):
+        for v in chosen:
             a, b = indptr[v], indptr[v + 1]
             x = y = z = 0.0
             for e in range(a, b):
@@ -436,7 +436,7 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
             )
             h = heights[v] + stiffness * (want - heights[v])
             new[v] = max(min(h, most[v]), least[v])
-        for v in range(n):
+        for v in chosen:
             heights[v] = new[v]
     return heights
 
@@ -517,12 +517,17 @@ def relax(
     most: Float[ndarray, "n"],
     rounds: int,
     stiffness: float = 0.6,
+    chosen: Int[ndarray, "m"] | None = None,
 ) -> Float[ndarray, "n"]:
-    """Smooth heights between two bounds; the lower wins."""
+    """Smooth heights between two bounds; the lower wins.
+
+    Args:
+        chosen: The chart's vertices that move; all when None.
+    """
     mean = fit.chart.mean
-    return _relax(
-        mean.indptr, mean.indices, np.maximum(heights, least), least, most, fit.points, fit.normals, rounds, stiffness
-    )
+    chosen = np.arange(len(heights)) if chosen is None else chosen
+    heights = np.maximum(heights, least)
+    return _relax(mean.indptr, mean.indices, heights, least, most, fit.points, fit.normals, rounds, stiffness, chosen)
 
 
 def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarray, "n"]:
@@ -615,8 +620,45 @@ class Shell:
     rest: Float[ndarray, "v 3"]
 
 
+def _eased_weights(here: Chart) -> Float[ndarray, "n j"]:
+    """The chart's skin weights as cloth has them that stands off the arms.
+
+    Under the armpits and at the elbows they change over a hand's breadth, so that a raised arm stretches cloth evenly
+    and a bent one does not crease it; cuffs follow the forearm, not the hand.
+    """
+    names = load_body().joint_names
+    weights = here.weights.astype(np.float64)
+    for side in "LR":
+        hand = [i for i, name in enumerate(names) if name.endswith(side) and name.startswith(_HAND)]
+        moved = 0.75 * weights[:, hand]
+        weights[:, hand] -= moved
+        weights[:, names.index(f"lowerarm02.{side}")] += moved.sum(1)
+    x, y, z = here.rest.T
+    pit = np.linalg.norm((np.stack([np.abs(x), y, z], 1) - _ARMPIT) * [1, 1, 0.7], axis=1)
+    elbow = np.exp(-(((here.arm - UPPER_ARM) / 0.06) ** 2)) * (here.arm > 0)
+    spread = np.maximum(0.060 * np.exp(-((pit / 0.12) ** 2)), 0.035 * elbow)
+    near = np.flatnonzero(spread > 1e-3)
+    used = np.flatnonzero(weights[near].any(0))
+    flow = sparse.csr_matrix(igl.cotmatrix(here.rest, here.faces))
+    flow.data = np.maximum(flow.data, 0)
+    flow -= sparse.diags(flow.diagonal())
+    area = igl.massmatrix(here.rest, here.faces, igl.MASSMATRIX_TYPE_BARYCENTRIC).diagonal()
+    rate = sparse.diags(0.5 * spread[near] ** 2 / area[near])  # heat goes as far as this in the time one
+    mine = rate @ flow[near]
+    stays = sparse.diags(1 + np.asarray(mine.sum(1)).ravel()) - mine[:, near]
+    outside = np.setdiff1d(np.arange(len(weights)), near)
+    source = weights[np.ix_(near, used)] + mine[:, outside] @ weights[np.ix_(outside, used)]
+    weights[np.ix_(near, used)] = spsolve(stays.tocsc(), source)
+    return weights.astype(np.float32)
+
+
+_HAND = ("wrist", "finger", "metacarpal")
+_ARMPIT = np.array([0.125, 0.35, 0.01])
+"""Of the mean person's left arm."""
+
+
 @cache
-def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
+def loose_weights(here: Chart) -> Float[ndarray, "n j"]:
     """The chart's skin weights, even below the waist: cloth that hangs there does not cling to each leg."""
     share = (smooth_step((0.10 - here.height) / 0.07) * (here.height > CROTCH - 0.1))[:, None]
     near = np.flatnonzero((here.height < 0.2) & (here.height > -0.35))
@@ -627,7 +669,7 @@ def _loose_weights(here: Chart) -> Float[ndarray, "n j"]:
     even = own
     for _ in range(30 if len(here.rest) > 6000 else 8):
         even = 0.4 * even + 0.6 * (mean @ even + outside * own)
-    weights = here.weights.copy()
+    weights = _eased_weights(here)
     weights[np.ix_(near, used)] += share[near] * (even - own)
     # In front it spans the groin: the middle follows both thighs as far as the sides follow each.
     x, y, z = here.rest.T
@@ -662,7 +704,7 @@ def _trouser_weights(here: Chart) -> Float[ndarray, "n j"]:
     Over the shoe they hang from the shin: a raised heel does not tear them.
     """
     share = smooth_step((here.height + 0.04) / 0.05)[:, None]
-    weights = here.weights + share * (_loose_weights(here) - here.weights)
+    weights = here.weights + share * (loose_weights(here) - here.weights)
     names = load_body().joint_names
     for i, name in enumerate(names):
         if name.startswith(("foot", "toe")):
@@ -741,7 +783,7 @@ def make_shell(
         panels = np.where(here.rest[here.faces[all_parents], 0].mean(1) > 0, LEG_LEFT, LEG_RIGHT)
     uvs = _pattern(rest, all_faces, panels)
     weights, joints = steady_four(
-        np.asarray(full @ (_trouser_weights(here) if legs else _loose_weights(here)), np.float32)
+        np.asarray(full @ (_trouser_weights(here) if legs else loose_weights(here)), np.float32)
     )
     rim_vertices, closed = np.zeros(0, np.int64), False
     if cut is not None:
@@ -838,7 +880,12 @@ def on_front(here: Chart, x: Float[ndarray, "*s"], y: Float[ndarray, "*s"]) -> s
 
 
 def make_patch(
-    here: Chart, mix: sparse.csr_matrix, rise: Float[ndarray, "r c"], fold: bool, sides: str
+    here: Chart,
+    mix: sparse.csr_matrix,
+    rise: Float[ndarray, "r c"],
+    fold: bool,
+    sides: str,
+    flat: Float[ndarray, "r c 2"] | None = None,
 ) -> tuple[Shell, Float[ndarray, "v"]]:
     """A grid of cloth over the chart, rows downward and columns to the figure's left, with folded edges.
 
@@ -847,6 +894,7 @@ def make_patch(
         rise: Their heights above what the patch lies on.
         fold: Whether the edges have thickness.
         sides: Which edges are free: top, bottom, right and left of the picture, by first letter.
+        flat: Pattern coordinates on the front, where it is cut from; those of what it lies on when None.
 
     Returns:
         The patch and the height of each of its vertices, those of its edges included.
@@ -856,7 +904,7 @@ def make_patch(
     a, b, c, d = (grid[i : rows - 1 + i, j : columns - 1 + j].ravel() for i, j in ((0, 0), (1, 0), (1, 1), (0, 1)))
     faces = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     inner, edge = np.zeros(rows * columns), np.zeros((0, 2), np.int64)
-    full, level = mix, rise.ravel()
+    full, level, rim = mix, rise.ravel(), np.zeros(0, np.int64)
     if fold:
         # Seen from outside the cloth lies on the left of each.
         lines = {"b": grid[-1], "r": grid[::-1, -1], "t": grid[0, ::-1], "l": grid[:, 0]}
@@ -870,10 +918,15 @@ def make_patch(
         inner = np.concatenate([inner, np.ones(k), np.zeros(k), np.full(k, 0.5)])
     rest = full @ here.rest
     panels = np.where(rest[faces, 2].mean(1) < SIDE_Z, BACK, FRONT)
-    weights, joints = steady_four(np.asarray(full @ _loose_weights(here), np.float32))
+    if flat is None:
+        uvs = _pattern(rest, faces, panels)
+    else:
+        flat = flat.reshape(-1, 2)
+        uvs, panels = np.concatenate([flat, *[flat[rim]] * 3])[faces], np.full(len(faces), FRONT)
+    weights, joints = steady_four(np.asarray(full @ loose_weights(here), np.float32))
     covered = np.zeros(len(here.rest), bool)
     covered[mix.indices] = True
-    shell = Shell(full, inner, edge, faces, _pattern(rest, faces, panels), panels, weights, joints,
+    shell = Shell(full, inner, edge, faces, uvs, panels, weights, joints,
                   np.zeros(len(here.rest)), np.zeros(0, np.int64), False, covered, rest)  # fmt: skip
     return shell, level
 

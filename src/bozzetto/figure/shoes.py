@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 from scipy.spatial import ConvexHull, cKDTree
@@ -123,9 +123,10 @@ def shoe_pieces(person: Person) -> list[Piece]:
     if garment is None:
         return []
     pair = _pair(garment.kind, person.detail)
+    vertices = _fitting(garment.kind, person.detail).on(person, pair.on(person))
     return [
         Piece(
-            "shoes", pair.on(person), pair.shape.faces, pair.shape.uvs, pair.skin_weights, pair.skin_joints,
+            "shoes", vertices, pair.shape.faces, pair.shape.uvs, pair.skin_weights, pair.skin_joints,
             _material(garment, person.detail), hides=pair.hides,
         )
     ]  # fmt: skip
@@ -487,8 +488,7 @@ def _pump_opening(foot: Foot, last: Last, ring: Float[ndarray, "n 2"]) -> Float[
     seen[:, 1] = 0
     points[front] = _cast(foot.skin, seen, np.tile([0.0, 1.0, 0.0], (len(front), 1)), last.room, 0.16)
     close, normal = _covered(foot, gaussian_filter1d(points, 4.0, axis=0, mode="wrap"))
-    # The heel's skin is the fullest, and no two heels are alike.
-    points = close + normal * (last.room + 0.0015 + 0.003 * step(0.3, 0.05, z / foot.length))[:, None]
+    points = close + normal * (last.room - 0.0005)
     points[:, 1] = gaussian_filter1d(points[:, 1], 4.0, mode="wrap")
     return points
 
@@ -498,7 +498,7 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
     count = 10 if low else 26
     length, shapes = foot.length, []
 
-    def band(centre: float, lean: float, width: float) -> Shape:
+    def band(around: Surface, centre: float, lean: float, width: float) -> Shape:
         """Over the foot from edge to edge of the sole."""
         turn = np.linspace(-0.3, np.pi + 0.3, count)
         rows = []
@@ -506,7 +506,7 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
             z = (centre + lean * np.cos(turn) * 0.5) * length + across * width
             middle = np.stack([np.full(count, 0.004), np.full(count, 0.016), z], 1)
             away = np.stack([np.cos(turn), np.sin(turn), np.zeros(count)], 1)
-            rows.append(_cast(foot.sock, middle, away, 0.0012, 0.12))
+            rows.append(_cast(around, middle, away, 0.0012, 0.12))
         return thick(np.stack(rows))
 
     def thick(inner: Float[ndarray, "r c 3"]) -> Shape:
@@ -516,16 +516,17 @@ def _straps(foot: Foot, low: bool) -> list[Shape]:
         outer[1:-1] += normal[1:-1] * 0.0006
         return slab(outer, inner, UPPER, UPPER)
 
-    shapes += [band(0.71, -0.05, 0.03), band(0.52, 0.03, 0.024)]
+    shapes += [band(foot.sock, 0.71, -0.05, 0.03), band(foot.skin, 0.52, 0.03, 0.024)]
     ankle = (foot.person.joint("foot.L") - foot.origin) @ foot.to_world
-    turn = np.linspace(-0.62 * np.pi, 0.62 * np.pi, count)
-    looser = 0.0035 * step(0.45, 0.1, np.abs(turn) / np.pi)[:, None]  # no two heels are alike
+    turn = np.linspace(-0.72 * np.pi, 0.72 * np.pi, count)
     rows = []
     for across in np.linspace(0.5, -0.5, 4):
-        height = 0.052 + across * 0.015 - 0.028 * (1 - np.cos(turn)) / 1.37
-        middle = np.stack([np.full(count, ankle[0]), height, np.full(count, ankle[2])], 1)
+        height = 0.052 + across * 0.015 - 0.058 * np.abs(turn / turn[-1]) ** 1.8
+        middle = np.stack([np.full(count, ankle[0]), np.maximum(height, 0.016), np.full(count, ankle[2])], 1)
         away = np.stack([-np.sin(turn), np.zeros(count), -np.cos(turn)], 1)
-        rows.append(_cast(foot.skin, middle, away, 0.0012, 0.12) + away * looser)
+        found = _cast(foot.skin, middle, away, 0.0012, 0.12)
+        found[:, 1] = height  # its ends go down into the sole
+        rows.append(found)
     shapes.append(thick(np.stack(rows)[::-1]))
     return [outside(shape) for shape in shapes]
 
@@ -558,18 +559,18 @@ def _laces(foot: Foot, grid: Float[ndarray, "r c 3"], kind: str) -> list[Shape]:
         turn = np.linspace(0, 1, 13)
         loop = np.stack(
             [
-                sign * (0.001 + 0.024 * np.sin(np.pi * turn) ** 0.8),
+                sign * (0.001 + 0.020 * np.sin(np.pi * turn) ** 0.8),
                 np.zeros(13),
-                0.016 * np.sin(2 * np.pi * turn) + 0.012 * turn * (1 - turn),
+                0.010 + 0.010 * np.sin(2 * np.pi * turn),
             ],
             1,
         )
         path = lay(last_bar + loop, thickness * 1.6)
-        path[:, 1] += 0.004 * np.sin(np.pi * turn)
+        path[:, 1] += 0.002 * np.sin(np.pi * turn)
         shapes.append(tube(path, thickness * 0.8, ACCENT, 6))
-        end = last_bar + np.stack([sign * 0.016 * turn, 0 * turn, 0.02 * turn + 0.004 * np.sin(4 * turn)], 1)
+        end = last_bar + np.stack([sign * 0.016 * turn, 0 * turn, 0.010 + 0.02 * turn + 0.004 * np.sin(4 * turn)], 1)
         shapes.append(tube(lay(end, thickness * 1.3), thickness * 0.8, ACCENT, 6))
-    knot = lay(last_bar + np.array([[-0.003, 0, 0], [0, 0, 0], [0.003, 0, 0]]), thickness * 2)
+    knot = lay(last_bar + np.array([[-0.003, 0, 0.010], [0, 0, 0.010], [0.003, 0, 0.010]]), thickness * 2)
     shapes.append(tube(knot, thickness * 1.7, ACCENT, 6))
     return shapes
 
@@ -611,6 +612,58 @@ def _pair(kind: str, detail: str) -> Fitted:
         np.concatenate([foot.anchors, right_anchors]), carry, weights, joints,
         _hidden(foot, left, 0.016 if last.throat else 0.011),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """What draws a pair that was carried to somebody as close about their own heels as about the mean adult's."""
+
+    skin: Int[ndarray, "f 3"]
+    """Faces of both feet and ankles, among the body's vertices."""
+    above: Float[ndarray, "v"]
+    """Metres above the mean adult's skin."""
+    share: Float[ndarray, "v"]
+    """0 for soles and toes, 1 about an opening and on straps."""
+    near: Int[ndarray, "v 12"]
+    """What moves together."""
+
+    def on(self, person: Person, vertices: Float[ndarray, "v 3"]) -> Float[ndarray, "v 3"]:
+        """A pair's vertices, closer or wider; nothing moves farther than 8 mm."""
+        moved = np.flatnonzero(self.share)
+        distance, normal = _off(person, self.skin, vertices[moved])
+        shift = np.zeros(len(vertices))
+        shift[moved] = np.clip(self.above[moved] * person.spec.body.height / 1.7 - distance, -0.008, 0.008)
+        shift = (self.share * shift)[self.near].mean(1)
+        out = vertices.astype(np.float32)
+        out[moved] += (normal * shift[moved, None]).astype(np.float32)
+        return out
+
+
+def _off(
+    person: Person, faces: Int[ndarray, "f 3"], points: Float[ndarray, "v 3"]
+) -> tuple[Float[ndarray, "v"], Float[ndarray, "v 3"]]:
+    """How far points lie outside of a person's skin, and the skin's normals there."""
+    used, inverse = np.unique(faces, return_inverse=True)
+    skin_of = surface(person.vertices[used].astype(np.float64), inverse.reshape(-1, 3), 0)
+    close, normal = skin_of.nearest(points.astype(np.float64))
+    return np.einsum("nd,nd->n", points - close, normal), normal
+
+
+@kept(lambda kind, detail: f"shoe-fitting-{kind}-{detail}")
+def _fitting(kind: str, detail: str) -> Fitting:
+    foot, pair = _foot(LASTS[kind].pitch), _pair(kind, detail)
+    part = foot.person.body.parts["body"]
+    low = foot.person.vertices[:, 1] < foot.person.joint("foot.L")[1] + 0.16
+    faces = part.faces[low[part.faces].all(1)]
+    above, _ = _off(foot.person, faces, pair.shape.vertices)
+    local = _left(kind, detail == "low").shape.vertices
+    along = local[:, 2] / foot.length
+    share = step(0.008, 0.022, local[:, 1] - foot.base(local[:, 2])) * (1 - step(0.12, 0.16, local[:, 1] - foot.lift))
+    share *= 1 - step(0.5, 0.66, along)
+    count = len(local)
+    _, near = cKDTree(local).query(local, k=12)
+    above = np.maximum(above, np.maximum(0.0008 + 0.5 * above, 0))  # an edge through the skin would be seen
+    return Fitting(faces, above, np.tile(share, 2), np.concatenate([near, near + count]))
 
 
 def _other(body: Body, name: str) -> int:

@@ -493,23 +493,20 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """Points, triangles and texture coordinates per corner; and for each point, the strand it belongs to."""
+    """Points, triangles and texture coordinates per corner."""
 
     vertices: Float[ndarray, "v 3"]
     faces: Int[ndarray, "f 3"]
     uvs: Float[ndarray, "f 3 2"]
-    strand: Int[ndarray, "v"]
 
 
 def merge(*parts: Geometry) -> Geometry:
-    """One mesh of all, strands numbered on."""
+    """One mesh of all."""
     vertices = np.cumsum([0] + [len(part.vertices) for part in parts])
-    counts = np.cumsum([0] + [int(part.strand.max(initial=-1)) + 1 for part in parts])
     return Geometry(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + start for part, start in zip(parts, vertices, strict=False)]),
         np.concatenate([part.uvs for part in parts]),
-        np.concatenate([part.strand + start for part, start in zip(parts, counts, strict=False)]),
     )
 
 
@@ -520,9 +517,8 @@ def ribbons(
     tilt: Float[ndarray, "s"],
     blunt: Float[ndarray, "s"],
     column: Int[ndarray, "s"],
-    across: int,
 ) -> Geometry:
-    """Tapered strips along the lines, facing away from the body, slightly arched where ``across`` is 3.
+    """Tapered strips along the lines, facing away from the body.
 
     Args:
         lines: Centre lines.
@@ -531,31 +527,28 @@ def ribbons(
         tilt: Radians each strip leans to one side at its tip; at the root its edges lie flat.
         blunt: Share of the width left before the last point.
         column: Which strand of the texture.
-        across: Vertices across, 2 or 3.
     """
     count, points = lines.shape[:2]
-    vertices = np.empty((count, points, across, 3), np.float32)
+    vertices = np.empty((count, points, 2, 3), np.float32)
     width, tilt, blunt = (np.ascontiguousarray(each) for each in (width, tilt, blunt))  # one layout, compiled once
     _ribbons(lines, away, width, tilt, blunt, vertices)
-    index = np.arange(count * points * across).reshape(count, points, across)
+    index = np.arange(count * points * 2).reshape(count, points, 2)
     a, b = index[:, :-1, :-1], index[:, :-1, 1:]
     c, d = index[:, 1:, 1:], index[:, 1:, :-1]
     faces = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 3)
-    u = (column[:, None] % COLUMNS + np.linspace(0.04, 0.96, across)) / COLUMNS
+    u = (column[:, None] % COLUMNS + np.array([0.04, 0.96])) / COLUMNS
     flip = (column // COLUMNS) % 2 > 0
     u[flip] = u[flip][:, ::-1]
     v = CAP_ROWS + 0.01 + np.linspace(0, 0.985 - CAP_ROWS, points)
-    uv = np.empty((count, points, across, 2), np.float32)
+    uv = np.empty((count, points, 2, 2), np.float32)
     uv[..., 0], uv[..., 1] = u[:, None], v[None, :, None]
     faces = faces.reshape(-1, 3)
-    return Geometry(
-        vertices.reshape(-1, 3), faces, uv.reshape(-1, 2)[faces], np.repeat(np.arange(count), points * across)
-    )
+    return Geometry(vertices.reshape(-1, 3), faces, uv.reshape(-1, 2)[faces])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _ribbons(lines, away, width, tilt, blunt, out):
-    count, points, across = out.shape[0], out.shape[1], out.shape[2]
+    count, points = out.shape[:2]
     for s in range(count):
         for k in range(points):
             i, j = max(k - 1, 0), min(k + 1, points - 1)
@@ -578,15 +571,13 @@ def _ribbons(lines, away, width, tilt, blunt, out):
             c, d = np.cos(tilt[s] * t), np.sin(tilt[s] * t)
             ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
             taper = 1 - (1 - blunt[s]) * max((t - 0.25) / 0.75, 0.0) ** 1.5
-            if k == points - 1:
-                taper = min(taper, 0.15)  # every lock ends in a point
+            if k == points - 1 and blunt[s] < 1:
+                taper = min(taper, 0.15)  # every lock ends in a point, curls do not
             wide = 0.5 * width[s] * min(0.6 + 2.5 * t, 1.0) * max(taper, 0.04)
-            for a in range(across):
-                side = 2.0 * a / (across - 1) - 1.0
-                arch = 0.5 * wide * (1 - side * side) if across > 2 else 0.0
-                out[s, k, a, 0] = lines[s, k, 0] + side * wide * ex + arch * fx
-                out[s, k, a, 1] = lines[s, k, 1] + side * wide * ey + arch * fy
-                out[s, k, a, 2] = lines[s, k, 2] + side * wide * ez + arch * fz
+            for a, side in ((0, -wide), (1, wide)):
+                out[s, k, a, 0] = lines[s, k, 0] + side * ex
+                out[s, k, a, 1] = lines[s, k, 1] + side * ey
+                out[s, k, a, 2] = lines[s, k, 2] + side * ez
 
 
 def tubes(
@@ -595,24 +586,20 @@ def tubes(
     sides: int,
     column: Int[ndarray, "s"],
     repeat: float = 1.0,
-    flat: float = 1.0,
-    facing: Float[ndarray, "3"] | None = None,
 ) -> Geometry:
     """Round strands along the lines, closed by their own taper.
 
     Args:
         repeat: How often the strand texture runs along the whole line, back and forth.
-        flat: Thickness over width, thin in the direction ``facing``.
     """
     count, points = lines.shape[:2]
     along = np.gradient(lines, axis=1)
     along /= np.linalg.norm(along, axis=2, keepdims=True) + 1e-9
-    up = np.array([0.31, 0.2, 0.93]) if facing is None else facing
-    side = np.cross(along, up)
+    side = np.cross(along, np.array([0.31, 0.2, 0.93]))
     side /= np.linalg.norm(side, axis=2, keepdims=True) + 1e-9
     out = np.cross(side, along)
     turn = np.linspace(0, 2 * np.pi, sides + 1)
-    ring = np.cos(turn)[:, None] * side[:, :, None] + flat * np.sin(turn)[:, None] * out[:, :, None]
+    ring = np.cos(turn)[:, None] * side[:, :, None] + np.sin(turn)[:, None] * out[:, :, None]
     vertices = lines[:, :, None] + radius[:, :, None, None] * ring
     vertices = vertices[:, :, :-1]
     index = np.arange(count * points * sides).reshape(count, points, sides)
@@ -632,7 +619,6 @@ def tubes(
         vertices.reshape(-1, 3).astype(np.float32),
         quads(corner),
         uv.reshape(-1, 2)[quads(flat_index)],
-        np.repeat(np.arange(count), points * sides),
     )
 
 
@@ -777,8 +763,8 @@ def _wisps(rng: np.random.Generator) -> _Hairs:
 
 def _coils(rng: np.random.Generator) -> _Hairs:
     """Tight curls seen from the side."""
-    count = 14
-    middle = 0.18 + 0.64 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
+    count = 22
+    middle = 0.16 + 0.68 * (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count
     end = rng.uniform(0.72, 1.0, count)
     return _Hairs(
         middle, rng.uniform(0.032, 0.050, count), rng.uniform(0, 0.03, count), end, 0.03, 0.10, 0.13, 6.5,
