@@ -4,6 +4,7 @@ Human-SGD's guess where it did not. Other photos of the person join what the wal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
@@ -39,6 +40,9 @@ class Digitize:
     """Where the prior runs: cpu or cuda."""
     person: int | None = None
     """Which of several people, counted from the left; without it the largest."""
+    shape: Path | None = None
+    """A mesh of the person made from this photo elsewhere (GLB, OBJ, PLY), in the photo's pose: it takes the figure's
+    place. It gets a rig where both arms are held away from the sides; else it is --static."""
     static: bool = False
     """The paper's own result: one mesh in the photo's pose with one texture, without a rig."""
     keep_views: bool = False
@@ -70,8 +74,9 @@ class Digitize:
         figure()
         yield Step(1, "figure", reading, avatar=figure, share=0.1, shown=True)
 
+        painted = self._shaped(photo, fitted) if self.shape else self._walked(photo, fitted, more)
         index, made = 1, figure
-        for stage, moment, avatar in self._walked(photo, fitted, more):
+        for stage, moment, avatar in painted:
             index += 1
             pictures: Mapping[str, ndarray] = {}
             if self.keep_views and moment is not None and moment.painted is not None:
@@ -129,6 +134,28 @@ class Digitize:
         steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, self._painter())
         painted = yield from mapped(steps, lambda said: (*said, None))
         yield "texture", None, lambda: painted.still if self.static else painted.avatar
+
+    def _shaped(
+        self, photo: "Photo", fitted: "Fitted"
+    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+        """The same on a shape of the user's own."""
+        from bozzetto.adopt.mesh import read_mesh
+        from bozzetto.recipes.person import face_of
+        from bozzetto.recipes.shaped import body_of, paint, place
+        from bozzetto.subject.reworded import told
+        from bozzetto.types import UserError
+
+        assert self.shape is not None
+        placed = place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
+        yield f"placing {self.shape.name}: outlines agree by {100 * placed.overlap:.0f} %", None, None
+        body = None
+        if not self.static:
+            try:
+                body = body_of(placed)
+            except UserError:
+                yield f"no rig: {self.shape.name} stands in no A- or T-pose", None, None
+        for moment, avatar in paint(placed, body, photo, told(fitted.spec), face_of(photo), self.walk, self._painter()):
+            yield moment.stage, moment, avatar and cache(avatar)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":
