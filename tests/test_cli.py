@@ -93,6 +93,12 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def rewritten(folder: Path, **changes) -> None:
+    """The run's record with other values."""
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def test_help_imports_nothing_heavy():
     script = (
         "import sys, bozzetto.cli\n"
@@ -343,13 +349,24 @@ def test_a_file_keeps_the_words_to_itself(toy, tmp_path):
 
 def test_commercial_is_refused_for_a_prior_nobody_knows(toy, tmp_path, capsys):
     assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-turntable"]) == 0
-    record = json.loads((tmp_path / "out" / "run.json").read_text())
-    record["fields"]["prior"] = "somebody/unknown"
-    (tmp_path / "out" / "run.json").write_text(json.dumps(record))
-    capsys.readouterr()
-    for options in (["--commercial"], ["--permit", "commercial"]):
-        assert "unknown (licence unknown to bozzetto)" in refused(capsys, "export", str(tmp_path / "out"), *options)
+    for fields in ({"prior": "somebody/unknown"}, {"prior": "embedded", "head_prior": "somebody/unknown"}):
+        rewritten(tmp_path / "out", fields=fields)
+        capsys.readouterr()
+        for options in (["--commercial"], ["--permit", "commercial"]):
+            assert "unknown (licence unknown to bozzetto)" in refused(capsys, "export", str(tmp_path / "out"), *options)
     assert cli.main(["export", str(tmp_path / "out"), "--out", str(tmp_path / "mine.glb")]) == 0
+    assert b"embedded, somebody/unknown" in (tmp_path / "mine.glb").read_bytes()
+
+
+def test_a_mesh_of_ones_own_is_in_the_ledger_and_no_silent_yes(toy, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["generate", WORDS, "--out", str(out), "--no-turntable"]) == 0
+    rewritten(out, recipe="rig", fields={"file": "scan.glb", "sha256": "ab" * 32})
+    capsys.readouterr()
+    assert cli.main(["export", str(out), "--ledger", "--commercial", "--out", str(tmp_path / "new" / "me.glb")]) == 0
+    assert "scan.glb: commercial use needs the permission" in capsys.readouterr().out
+    rows = json.loads((tmp_path / "new" / "ledger.json").read_text())["used"]
+    assert [row["sha256"] for row in rows if row["kind"] == "mesh"] == ["ab" * 32]
 
 
 def test_doctor_finds_this_place_healthy(capsys):

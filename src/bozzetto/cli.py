@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     import bozzetto.doctor
     import bozzetto.export.formats
+    import bozzetto.export.ledger
     import bozzetto.export.marks
     import bozzetto.export.rights
     import bozzetto.figure.spec
@@ -231,8 +232,8 @@ class Export:
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
-        from bozzetto.export import ledger
         from bozzetto.export.formats import write_formats
+        from bozzetto.export.ledger import write_ledger
         from bozzetto.runs import Request, read_record, versions
 
         start = time.perf_counter()
@@ -241,7 +242,7 @@ class Export:
         rights = self.terms.rights()
         record = read_record(self.folder)
         request = record.request if record else Request("draft", {}, "")
-        check_rights(rights, spec, prior_of(request), self.commercial)
+        check_rights(rights, spec, request, self.commercial)
         if self.terms.embed_prompt and not request.prompt:
             raise UserError(f"{self.folder} holds no run.json that says the prompt. Leave out --embed-prompt.")
         marks = marks_of(request, versions(), rights, self.terms.embed_prompt)
@@ -252,8 +253,7 @@ class Export:
             face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
             notes = write_formats(avatar, replace(order, marks=marks), face)
             if self.ledger:
-                used = ledger.ledger(prior_of(request), photos=request.photos, formats=formats)
-                ledger.write_ledger(used, outs["ledger"])
+                write_ledger(used_by(request, formats), outs["ledger"])
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
@@ -502,16 +502,25 @@ def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
     return formats
 
 
-def prior_of(request: "bozzetto.runs.Request") -> str | None:
-    """The diffusion prior that had a hand in a run; None for a recipe that has none."""
-    prior = request.fields.get("prior")
-    return None if prior in (None, "none") else str(prior)
+def priors_of(request: "bozzetto.runs.Request") -> tuple[str, ...]:
+    """The diffusion priors that had a hand in a run; none for a recipe that has none."""
+    named = (request.fields.get(name) for name in ("prior", "head_prior"))
+    return tuple(dict.fromkeys(str(prior) for prior in named if prior not in (None, "none")))
+
+
+def used_by(request: "bozzetto.runs.Request", formats: Sequence[str] = ()) -> "tuple[bozzetto.export.ledger.Entry, ...]":
+    """What a run's character stands on, and what writes it in these formats."""
+    from bozzetto.export.ledger import ledger
+
+    fields = request.fields
+    meshes = {str(fields["file"]): str(fields.get("sha256"))} if request.recipe == "rig" and "file" in fields else {}
+    return ledger(*priors_of(request), photos=request.photos, meshes=meshes, formats=formats)
 
 
 def check_rights(
     rights: "bozzetto.export.rights.Rights",
     spec: "bozzetto.figure.spec.FigureSpec",
-    prior: str | None,
+    request: "bozzetto.runs.Request",
     commercial: bool = False,
 ) -> None:
     """Whether such terms may be given for such a character.
@@ -519,13 +528,17 @@ def check_rights(
     Raises:
         UserError: It is a child's, or stands on something that allows less.
     """
-    from bozzetto.export.ledger import ledger, refuse_commercial
+    from bozzetto.export.ledger import refuse_commercial
     from bozzetto.types import UserError
 
     if "sexual" in rights.permits and spec.body.age < 18:
         raise UserError("A character under 18 is never permitted in sexual scenes. Leave 'sexual' out of --permit.")
     if commercial or rights.commercial:
-        refuse_commercial(ledger(prior))
+        used = used_by(request)
+        refuse_commercial(used)
+        for entry in used:
+            if entry.kind == "mesh":
+                say(f"{entry.name}: commercial use {entry.note}, which bozzetto cannot check.")
 
 
 def marks_of(
@@ -539,7 +552,8 @@ def marks_of(
 
     seed = request.fields.get("seed")
     prompt = request.prompt if embed_prompt else None
-    return Marks(request.recipe, prior_of(request), seed, versions, prompt, rights=rights)
+    priors = ", ".join(priors_of(request)) or None
+    return Marks(request.recipe, priors, seed, versions, prompt, rights=rights)
 
 
 def character(
@@ -653,7 +667,7 @@ def make(
         began = time.perf_counter()
         step = next(steps)  # words or a photo that say nothing stop here, before anything is written
         say_reading(step.reading)
-        check_rights(rights, step.reading.spec, prior_of(request))
+        check_rights(rights, step.reading.spec, request)
         with open_run(out, request, files.overwrite) as run:
             try:
                 log_step(run, step, began)

@@ -152,6 +152,20 @@ def test_commercial_use_is_refused_where_nobody_told_us_the_licence() -> None:
         assert "/home" not in str(refused.value)
 
 
+def test_every_prior_of_a_character_is_asked() -> None:
+    with pytest.raises(UserError, match="their-heads"):
+        refuse_commercial(ledger("embedded", "somebody/their-heads"))
+    assert len(ledger("sd15", "sd15")) == len(ledger("sd15"))
+
+
+def test_a_mesh_of_the_users_own_is_listed_and_theirs_to_answer_for() -> None:
+    used = ledger(meshes={"scan.glb": "0" * 64})
+    (mesh,) = (entry for entry in used if entry.kind == "mesh")
+    assert (mesh.name, mesh.sha256, mesh.commercial) == ("scan.glb", "0" * 64, None)
+    assert "permission" in (mesh.note or "")
+    refuse_commercial(used)
+
+
 def test_meta_of_any_rights_is_valid() -> None:
     for rights in (Rights(), read_rights(["Jo", "Flo"], "cc-by-4.0", "violence")):
         meta = {"name": "x", **vrm_meta(rights)}

@@ -97,9 +97,8 @@ def reshape_request(
     """The request of a reshaped run: it names its parent, and keeps what the parent says of its making."""
     from bozzetto.runs import Request, sha256
 
-    kept: dict[str, Any] = {
-        name: parent.fields[name] for name in ("seed", "prior", "consent", "likeness") if name in parent.fields
-    }
+    names = "seed", "prior", "head_prior", "consent", "likeness"
+    kept: dict[str, Any] = {name: parent.fields[name] for name in names if name in parent.fields}
     named = f"{folder.resolve().name}, avatar.glb sha256 {sha256(folder / 'avatar.glb')}"
     fields = {**kept, "origin": origin, **changes}
     return Request("reshape", fields, parent.prompt, parent.bone_names, parent.photos, named)
