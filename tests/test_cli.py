@@ -1,7 +1,9 @@
 """The command line: what it says, what it refuses, what it leaves behind."""
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,10 +119,15 @@ def test_help_imports_nothing_heavy():
         assert "bozzetto" in done.stdout
 
 
-def test_help_names_every_verb_and_option():
-    helps = {verb: bozzetto_cli(verb, "--help").stdout for verb in cli.VERBS}
+def test_help_names_every_verb_and_option(capsys):
+    helps = {}
+    for verb in cli.VERBS:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([verb, "--help"])
+        assert ended.value.code in (0, None)
+        helps[verb] = capsys.readouterr().out
     overview = bozzetto_cli().stdout
-    assert all(verb in overview for verb in cli.VERBS)
+    assert re.findall(r"\W ([a-z-]+)  +[A-Z]", overview) == list(cli.VERBS), "each, in its order"
     options = ("--out", "--recipe", "--seed", "--overwrite", "--bone-names", "--no-turntable", "PROMPT")
     assert all(option in helps["generate"] for option in options)
     options = (
@@ -147,6 +154,7 @@ def test_bone_names_are_the_exporters():
 
 MISTAKES = {
     "no such verb": (["frobnicate"], "frobnicate"),
+    "rig without a folder": (["rig", "FILE"], "See: bozzetto rig --help"),
     "no prompt, no folder": (["generate"], "PROMPT and --out"),
     "no folder": (["generate", WORDS], "--out"),
     "empty prompt": (["generate", "  ", "--out", "OUT"], "empty"),
@@ -164,6 +172,7 @@ MISTAKES = {
     "foreign folder": (["generate", WORDS, "--out", "FOREIGN"], "no run of bozzetto's"),
     "foreign folder, overwrite": (["generate", WORDS, "--out", "FOREIGN", "--overwrite"], "no run of bozzetto's"),
     "a photo without consent": (["digitize", "FILE", "--out", "OUT"], "--consent"),
+    "a photo whose name no disk takes": (["digitize", "x" * 300, "--out", "OUT", "--consent"], "Look at the name"),
     "no photo": (["digitize", "OUT", "--out", "OUT", "--consent"], "There is no photo"),
     "a photo that is none": (["digitize", "FILE", "--out", "OUT", "--consent"], "FILE"),
     "a static vrm": (["digitize", "FILE", "--out", "OUT", "--consent", "--static", "--to", "vrm"], "no skeleton"),
@@ -285,6 +294,25 @@ def test_control_c_keeps_what_is_whole_and_the_same_command_goes_on(toy, tmp_pat
     assert cli.main(again[1:]) == 0
     assert toy == ["turntable.mp4"]
     assert json.loads((out / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_full_disk_is_a_paragraph(toy, tmp_path, capsys, monkeypatch):
+    def full(scene, path, **_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.modules["bozzetto.render.pictures"], "turntable", full)
+    assert "No space left" in refused(capsys, "generate", WORDS, "--out", str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_reader_who_leaves_stops_nothing():
+    script = "from bozzetto import cli; import sys\nfor _ in range(9): cli.say('x')\ncli.say('on', aside=True)"
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, env=environment)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"on\n")
 
 
 def test_without_ffmpeg_there_is_a_figure_and_a_hint(toy, tmp_path, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import difflib
 import gc
 import io
 import json
+import os
 import re
 import shlex
 import sys
@@ -319,18 +320,19 @@ class Doctor:
         return examine_prior(self.prior, self.device)
 
 
-VERBS = (
-    "generate",
-    "digitize",
-    "personalize",
-    "reshape",
-    "view",
-    "imagine",
-    "animate",
-    "export",
-    "doctor",
-    "train-prior",
-)
+VERBS: dict[str, Any] = {
+    "generate": Generate,
+    "digitize": Digitize,
+    "personalize": Personalize,
+    "reshape": Reshape,
+    "rig": Rig,
+    "view": View,
+    "imagine": Imagine,
+    "animate": Animate,
+    "export": Export,
+    "doctor": Doctor,
+    "train-prior": TrainPrior,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -368,6 +370,11 @@ def run_verb(verb: Verb) -> int:
 
         if isinstance(error, UserError):
             raise Refused(str(error)) from None
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+            raise Refused(
+                f"{error.filename or 'A file'}: {error.strerror}. Look at the name, at who may read and write there, and "
+                "at the room on the disk."
+            ) from None
         raise
 
 
@@ -390,20 +397,8 @@ def parse(arguments: list[str]) -> Verb:
         Refused: The arguments name no verb, recipe or option, or give an impossible value.
         SystemExit: Help was asked for and printed.
     """
-    generate: Any = Generate[type(RECIPES[recipe_name(arguments)])]
-    verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
-        Annotated[generate, subcommand("generate")],
-        Annotated[Digitize, subcommand("digitize")],
-        Annotated[Personalize, subcommand("personalize")],
-        Annotated[Reshape, subcommand("reshape")],
-        Annotated[Rig, subcommand("rig")],
-        Annotated[View, subcommand("view")],
-        Annotated[Imagine, subcommand("imagine")],
-        Annotated[Animate, subcommand("animate")],
-        Annotated[Export, subcommand("export")],
-        Annotated[Doctor, subcommand("doctor")],
-        Annotated[TrainPrior, subcommand("train-prior")],
-    ]
+    kinds = {**VERBS, "generate": Generate[type(RECIPES[recipe_name(arguments)])]}
+    verbs: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in kinds.items())]  # noqa: UP007
     errors = io.StringIO()
     try:
         with redirect_stderr(errors):
@@ -910,15 +905,24 @@ def as_json(recipe: Any) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(recipe)))
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
+def say(text: str, aside: bool = False) -> None:
+    """Prints a line; once its reader has gone, nothing is said there any more.
+
+    Args:
+        aside: On standard error.
+    """
+    stream = sys.stderr if aside else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:  # what is being made is still wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def progress() -> Iterator[Report]:
     """A bar with the time left on a terminal; plain lines elsewhere. On standard error, so results can be piped."""
     if not sys.stderr.isatty():
-        yield lambda stage, done: print(f"{stage} ...", file=sys.stderr, flush=True)
+        yield lambda stage, done: say(f"{stage} ...", aside=True)
         return
 
     from rich.console import Console
