@@ -6,19 +6,21 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import get_args
 
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 import bozzetto
 from bozzetto import cli, doctor
 from bozzetto.export.bones import BoneNames
 from bozzetto.figure.spec import BodySpec, FigureSpec, to_json
-from bozzetto.runs import from_json
+from bozzetto.runs import from_json, sha256
 from bozzetto.types import Avatar, Layer, Material, Mesh, Skeleton
 
 WORDS = "a tall man in a red t-shirt"
@@ -181,6 +183,13 @@ MISTAKES = {
     "export a foreign folder": (["export", "FOREIGN"], "no figure.json"),
     "export a broken figure": (["export", "BROKEN"], "cannot be read"),
     "export an impossible figure": (["export", "IMPOSSIBLE"], "spec.hair.style is 'beehive'"),
+    "export a giant": (["export", "GIANT"], "spec.body.height is 180; it lies between"),
+    "export a body without measure": (["export", "NOBODY"], "spec.body.weight is nan"),
+    "export a colour that is none": (["export", "COLOURLESS"], "'red' is no colour"),
+    "export an unknown pose": (["export", "POSED"], "Did you mean 'sitting'?"),
+    "export a negative seed": (["export", "SEEDED"], "spec.seed is -1"),
+    "export to here": (["export", "FIGURE", "--to", "glb,obj", "--out", "."], ". is a folder"),
+    "export a ledger to here": (["export", "FIGURE", "--ledger", "--out", "."], ". is a folder"),
     "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
     "export no format": (["export", "FIGURE", "--to", ","], "It writes: glb, vrm"),
     "export a renamed vrm": (["export", "FIGURE", "--to", "vrm", "--bone-names", "mixamo"], "have VRM's names"),
@@ -207,6 +216,11 @@ def test_mistakes_get_one_paragraph_and_write_nothing(mistake, tmp_path, capsys)
         "FOREIGN/holiday.jpg": "x",
         "BROKEN/figure.json": "{",
         "IMPOSSIBLE/figure.json": '{"hair": {"style": "beehive"}}',
+        "GIANT/figure.json": '{"body": {"height": 180}}',
+        "NOBODY/figure.json": '{"body": {"weight": NaN}}',
+        "COLOURLESS/figure.json": '{"hair": {"colour": {"name": "red", "hex": "red"}}}',
+        "POSED/figure.json": '{"pose": "siting"}',
+        "SEEDED/figure.json": '{"seed": -1}',
         "FIGURE/figure.json": to_json(FigureSpec()),
     }
     for name, content in files.items():
@@ -339,6 +353,59 @@ def test_export_writes_an_edited_figure_again(toy, tmp_path, capsys):
     assert (tmp_path / "avatar.mixamo.glb").read_bytes()[:4] == b"glTF"
     assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "new" / "me.glb")]) == 0
     assert (tmp_path / "new" / "me.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_several_formats_keep_a_name_with_dots(toy, tmp_path, capsys):
+    (tmp_path / "figure.json").write_text(to_json(FigureSpec()))
+    assert cli.main(["export", str(tmp_path), "--to", "glb,obj", "--out", str(tmp_path / "new" / "v1.2")]) == 0
+    assert cli.main(["export", str(tmp_path), "--to", "glb,ply", "--out", str(tmp_path / "new" / "me.GLB")]) == 0
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert {"v1.2.glb", "v1.2.obj", "me.glb", "me.ply"} <= written
+
+
+def finished(out: Path, **changes) -> Path:
+    """A run's folder, its record changed."""
+    assert cli.main(["generate", WORDS, "--out", str(out), "--no-turntable"]) == 0
+    rewritten(out, **changes)
+    return out
+
+
+def test_a_static_mesh_makes_no_vrm(toy, tmp_path, capsys, monkeypatch):
+    still = replace(toy_avatar(), skeleton=Skeleton(("root",), (-1,), torch.zeros(1, 3)))
+    monkeypatch.setattr(
+        sys.modules["bozzetto.figure.build"], "build_figure", lambda spec: SimpleNamespace(avatar=still)
+    )
+    out = finished(tmp_path / "out")
+    capsys.readouterr()
+    assert "no skeleton" in refused(capsys, "export", str(out), "--to", "glb,vrm")
+    assert not list(out.glob("avatar.vrm*"))
+
+
+def test_an_edited_figure_changes_nothing_where_the_character_is_read(toy, tmp_path, capsys):
+    out = finished(tmp_path / "out", recipe="digitize")
+    again = ["export", str(out), "--overwrite"]
+    assert cli.main(again) == 0
+    assert "was edited" not in capsys.readouterr().out
+    (out / "figure.json").write_text(to_json(FigureSpec(BodySpec(age=80.0))))
+    assert cli.main(again) == 0
+    assert "read from avatar.glb" in capsys.readouterr().out
+    assert "how old" in refused(capsys, *again, "--permit", "sexual")
+
+
+def test_an_export_into_the_run_waits_for_nobody_and_tells_the_record(toy, tmp_path, capsys):
+    out = finished(tmp_path / "out")
+    command = ["export", str(out), "--out", str(out / "avatar.glb"), "--overwrite", "--author", "Jo"]
+    before = sha256(out / "avatar.glb")
+    capsys.readouterr()
+    with FileLock(out / ".lock"):
+        assert "Another bozzetto is writing" in refused(capsys, *command)
+        assert cli.main(["export", str(out), "--out", str(tmp_path / "elsewhere.glb")]) == 0
+    assert sha256(out / "avatar.glb") == before
+    assert cli.main([*command[:2], "--bone-names", "unity"]) == 0
+    assert cli.main(command) == 0
+    outputs = from_json((out / "run.json").read_text()).outputs
+    assert outputs["avatar.glb"].sha256 == sha256(out / "avatar.glb") != before
+    assert "avatar.unity.glb" not in outputs, "not the run's own"
 
 
 def test_vrm_is_written_only_when_asked_for_and_says_what_was_permitted(toy, tmp_path, capsys, monkeypatch):

@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import (
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     import bozzetto.types
 
 FORMATS = ("glb", "vrm", "obj", "ply", "usd", "usdz", "fbx")
+STATIC_VRM = "A static mesh has no skeleton, and a VRM must have one. Leave out vrm."
 
 RecipeType = TypeVar("RecipeType")
 
@@ -126,7 +127,7 @@ class Digitize:
             raise UserError(f"There is no photo {self.photo}. Give the file of a picture, such as portrait.jpg.")
         photos = {self.photo.name: sha256(self.photo)}
         if self.method.static and "vrm" in read_formats(self.files.to, self.bone_names):
-            raise UserError("A static mesh has no skeleton, and a VRM must have one. Leave out --static, or vrm.")
+            raise UserError(STATIC_VRM)
         fields = {**as_json(self.method), **self.consent.given(self.photo.name)}
         request = Request("digitize", fields, "", self.bone_names, photos)
         return make(self.out, self.files, self.command(), self.method, request, Subject("", (self.photo,)))
@@ -186,7 +187,8 @@ class Export:
     """Write a figure's files again, in other formats, with other bone names or on other terms."""
 
     folder: Positional[Path]
-    """What "bozzetto generate" wrote; its figure.json may have been edited."""
+    """What "bozzetto generate" or another verb wrote. A draft is built again from its figure.json, which may have been
+    edited; every other character is read from its avatar.glb."""
     to: str = "glb"
     """The formats, between commas: glb, vrm, obj, ply, usd, usdz (these two need the extra "usd") and fbx (needs
     Blender)."""
@@ -228,14 +230,12 @@ class Export:
         if self.ledger:
             outs["ledger"] = next(iter(outs.values())).with_name("ledger.json")
         for out in outs.values():
-            if out.is_dir():
-                raise UserError(f"{out} is a folder. Give --out the name of a file.")
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
         from bozzetto.export.formats import write_formats
         from bozzetto.export.ledger import write_ledger
-        from bozzetto.runs import Request, read_record, versions
+        from bozzetto.runs import Request, read_record, unchanged, versions, written_together
 
         start = time.perf_counter()
         order = self.order()
@@ -243,23 +243,36 @@ class Export:
         rights = self.terms.rights()
         record = read_record(self.folder)
         request = record.request if record else Request("draft", {}, "")
+        edited = not is_built(request) and not unchanged(self.folder, record, "figure.json")
+        if edited and "sexual" in rights.permits:
+            raise UserError(
+                f"{self.folder / 'figure.json'} was edited, so nothing says how old this character is. Leave 'sexual' "
+                "out of --permit."
+            )
         check_rights(rights, spec, request, self.commercial)
         if self.terms.embed_prompt and not request.prompt:
             raise UserError(f"{self.folder} holds no run.json that says the prompt. Leave out --embed-prompt.")
         marks = marks_of(request, versions(), rights, self.terms.embed_prompt)
         avatar = character(self.folder, spec, request)
+        if "vrm" in formats and "head" not in avatar.skeleton.names:
+            raise UserError(STATIC_VRM)
+        within = [out for out in outs.values() if out.resolve().parent == self.folder.resolve()]
         try:
             for out in outs.values():
                 out.parent.mkdir(parents=True, exist_ok=True)
             face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
-            notes = write_formats(avatar, replace(order, marks=marks), face)
-            if self.ledger:
-                write_ledger(used_by(request, formats), outs["ledger"])
+            with written_together(self.folder) if within else nullcontext([]) as written:
+                notes = write_formats(avatar, replace(order, marks=marks), face)
+                if self.ledger:
+                    write_ledger(used_by(request, formats), outs["ledger"])
+                written += [out for out in within if record and out.name in record.outputs]
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
         for out in outs.values():
             say(str(out))
+        if edited:
+            say("figure.json was edited, which changes nothing here: this character is read from avatar.glb.")
         for note in notes:
             say(note)
         say(f"{', '.join(outs[each].name for each in formats)}: {rights.words()}")
@@ -285,11 +298,22 @@ class Export:
         )
 
     def place(self, format: str) -> Path:
-        """Where a format is written."""
+        """Where a format is written.
+
+        Raises:
+            UserError: That is a folder.
+        """
+        from bozzetto.types import UserError
+
+        if self.out is not None and (not self.out.name or self.out.is_dir()):
+            raise UserError(f"{self.out} is a folder. Give --out the name of a file.")
         if self.out is None:
             level = f".lod{self.lod}" if self.lod else ""
             return self.folder / f"avatar{f'.{self.bone_names}' if format == 'glb' else ''}{level}.{format}"
-        return self.out.with_suffix(f".{format}") if len(read_formats(self.to, self.bone_names)) > 1 else self.out
+        if len(read_formats(self.to, self.bone_names)) == 1:
+            return self.out
+        known = self.out.suffix.lower().removeprefix(".") in (*FORMATS, "usda", "usdc")
+        return self.out.with_name(f"{self.out.stem if known else self.out.name}.{format}")
 
 
 @dataclass(frozen=True)
@@ -372,8 +396,8 @@ def run_verb(verb: Verb) -> int:
             raise Refused(str(error)) from None
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
             raise Refused(
-                f"{error.filename or 'A file'}: {error.strerror}. Look at the name, at who may read and write there, and "
-                "at the room on the disk."
+                f"{error.filename or 'A file'}: {error.strerror}. Look at the name, at who may read and write there, "
+                "and at the room on the disk."
             ) from None
         raise
 
@@ -462,7 +486,9 @@ def read_spec(folder: Path) -> Any:
     Raises:
         UserError: There is no such folder, or no figure in it that can be read.
     """
+    from bozzetto.body.poses import poses
     from bozzetto.figure.spec import from_json
+    from bozzetto.recipes.reshape import check_body
     from bozzetto.types import UserError
 
     path = folder / "figure.json"
@@ -471,7 +497,11 @@ def read_spec(folder: Path) -> Any:
     if not path.is_file():
         raise UserError(f"{folder} holds no figure.json. Give the folder that 'bozzetto generate' wrote.")
     try:
-        return from_json(path.read_text(encoding="utf-8"))
+        spec = from_json(path.read_text(encoding="utf-8"))
+        check_body(spec.body)
+        if spec.pose not in (*poses(), "lying"):
+            raise ValueError(f"spec.pose is {spec.pose!r}.{nearest(spec.pose, tuple(poses()))}")
+        return spec
     except (ValueError, TypeError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise UserError(f"{path} cannot be read: {error} Generate the figure again, or correct the file.") from None
     except OSError as error:
@@ -503,7 +533,9 @@ def priors_of(request: "bozzetto.runs.Request") -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(prior) for prior in named if prior not in (None, "none")))
 
 
-def used_by(request: "bozzetto.runs.Request", formats: Sequence[str] = ()) -> "tuple[bozzetto.export.ledger.Entry, ...]":
+def used_by(
+    request: "bozzetto.runs.Request", formats: Sequence[str] = ()
+) -> "tuple[bozzetto.export.ledger.Entry, ...]":
     """What a run's character stands on, and what writes it in these formats."""
     from bozzetto.export.ledger import ledger
 
@@ -551,6 +583,11 @@ def marks_of(
     return Marks(request.recipe, priors, seed, versions, prompt, rights=rights)
 
 
+def is_built(request: "bozzetto.runs.Request") -> bool:
+    """Whether the run's character is nothing but what its figure.json says, however often it was reshaped."""
+    return request.fields.get("origin", request.recipe) == "draft"
+
+
 def character(
     folder: Path, spec: "bozzetto.figure.spec.FigureSpec", request: "bozzetto.runs.Request"
 ) -> "bozzetto.types.Avatar":
@@ -560,7 +597,7 @@ def character(
     from bozzetto.types import UserError
 
     path = folder / "avatar.glb"
-    if request.fields.get("origin", request.recipe) != "draft":
+    if not is_built(request):
         return read_glb(path)
 
     from bozzetto.figure.build import build_figure
@@ -576,13 +613,11 @@ def face_picture(folder: Path) -> "Image | None":
     """The face in a run's preview; None where there is none, or the figure was edited since."""
     from PIL import Image
 
-    from bozzetto.runs import read_record, sha256
+    from bozzetto.runs import read_record, unchanged
 
     record = read_record(folder)
-    for name in ("figure.json", "preview.png"):
-        output = record.outputs.get(name) if record else None
-        if output is None or not (folder / name).is_file() or sha256(folder / name) != output.sha256:
-            return None
+    if not (unchanged(folder, record, "figure.json") and unchanged(folder, record, "preview.png")):
+        return None
     with Image.open(folder / "preview.png") as preview:
         return preview.convert("RGB").crop((preview.width - preview.height, 0, preview.width, preview.height))
 
@@ -871,7 +906,7 @@ def can_film() -> bool:
 
     if ffmpeg():
         return True
-    print("No turntable.mp4: it needs ffmpeg. Install it with: pip install 'bozzetto[video]'", file=sys.stderr)
+    say("No turntable.mp4: it needs ffmpeg. Install it with: pip install 'bozzetto[video]'", aside=True)
     return False
 
 

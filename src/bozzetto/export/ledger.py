@@ -1,8 +1,8 @@
 """What a character stands on: code, data and weights, each with its licence.
 
 A library's licence says nothing of what the library made; data and weights may. So `refuse_commercial` looks at
-what flows into the character, and at any weights whose licence nobody told us. What users bring of their own, photos and
-meshes, they answer for themselves.
+what flows into the character, and at any weights whose licence nobody told us. For what users bring of their own,
+photos and meshes, they answer themselves.
 """
 
 import hashlib

@@ -18,10 +18,10 @@ from bozzetto.body.poses import poses
 from bozzetto.export.bones import BoneNames
 from bozzetto.export.glb import glb_bytes
 from bozzetto.export.read import read_glb
-from bozzetto.figure.reshape import MEASURES, reshaped
+from bozzetto.figure.reshape import MEASURES
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.options import Files
-from bozzetto.recipes.reshape import Original, original_of
+from bozzetto.recipes.reshape import Original, changed, original_of
 from bozzetto.studio.command import Reshape, free_folder, origin_of, parent_of
 from bozzetto.studio.page import page, page_settings
 from bozzetto.types import UserError
@@ -84,7 +84,7 @@ class Sitting:
         """
         if not changes:
             return self.content
-        spec, _, _ = reshaped(self.spec, changes)
+        spec, _, _ = changed(self.spec, changes)
         return glb_bytes(self.original.as_spec(spec), bone_names=cast(BoneNames, self.request.bone_names))
 
     def keep(self, changes: Mapping[str, float]) -> str:
