@@ -471,6 +471,25 @@ def test_doctor_finds_this_place_healthy(capsys):
     assert "FAIL" not in told
 
 
+def test_doctor_looks_at_each_cache_by_itself(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("BOZZETTO_CACHE", str(blocked / "kept"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "kernels"))
+    kernels, things = doctor.caches()
+    assert (kernels.verdict, kernels.found) == ("pass", str(tmp_path / "new" / "kernels"))
+    assert (things.verdict, things.found) == ("note", f"cannot write in {blocked / 'kept'}")
+    assert "BOZZETTO_CACHE" in things.remedy
+    assert everything(tmp_path) == {blocked: b""} and not (tmp_path / "new").exists(), "a look leaves nothing behind"
+
+
+def test_doctor_in_a_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert doctor.disk().verdict in ("pass", "FAIL")
+
+
 def test_doctor_notices_a_damaged_asset(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "ASSETS", {"py.typed": "0" * 64, "body/data/gone.npz": "0" * 64})
     assert cli.main(["doctor"]) == 1

@@ -55,7 +55,7 @@ class Digitize:
         photo, fitted = person_from_photo(subject.photos[0], self.person)
         seen = tuple(line.strip(" .") for line in report([photo]).splitlines())
         reading = Reading(fitted.spec, seen, tuple(guess.rstrip(".") for guess in fitted.guesses), ())
-        figure = cache(lambda: figure_of(fitted.spec))
+        figure = cache(lambda: figure_of(fitted.spec).avatar)
         intake = {"intake.png": intake_picture([photo])}
         yield Step(0, "photo", reading, avatar=figure, pictures=intake)
         figure()

@@ -51,6 +51,14 @@ class Sitting:
     def original(self) -> Original:
         return original_of(self.folder, self.spec, origin_of(self.request))
 
+    @cached_property
+    def shapeable(self) -> bool:
+        """Whether its measures can be changed."""
+        try:
+            return bool(self.original)
+        except UserError:
+            return False
+
     def page(self) -> bytes:
         """The page that shows it."""
         settings = page_settings(
@@ -59,7 +67,7 @@ class Sitting:
             words=self.request.prompt or None,
             dressed=self.spec.body.age < 18,
             live=True,
-            shape=self.sliders() if len(self.joints) > 1 else {},
+            shape=self.sliders() if self.shapeable else {},
         )
         return page(settings)
 
