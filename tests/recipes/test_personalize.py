@@ -50,7 +50,7 @@ def intake():
 def recipe(tmp_path, intake, monkeypatch):
     """Small in everything, with a tiny prior."""
     monkeypatch.setattr(personalize, "_read", lambda paths: intake)
-    monkeypatch.setattr(personalize, "_built", lambda spec: build_figure(spec, "low"))
+    monkeypatch.setattr(personalize, "figure_of", lambda spec: build_figure(spec, "low"))
     plain = field.field_of
     monkeypatch.setattr(field, "field_of", lambda figure, init: plain(figure, init, detail=96))
     prior = str(tiny.embedded(tmp_path / "tiny"))

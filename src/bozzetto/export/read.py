@@ -41,6 +41,11 @@ def read_glb(path: Path) -> Avatar:
         generator = document["asset"].get("generator")
         if str(generator).split(" ")[0] != GENERATOR:
             raise UserError(f"{path.name} was written by {str(generator)[:60]!r}; only bozzetto's own files open here.")
+        if needed := ", ".join(map(str, document.get("extensionsRequired", ())))[:200]:
+            raise UserError(
+                f"{path.name} was exported smaller ({needed}), and bozzetto does not read such files back. Use the "
+                "avatar.glb that the run wrote."
+            )
         return _Reader(document, binary).avatar()
     # Whatever a hostile document makes the code below trip over is the file's fault, not ours.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -59,19 +64,6 @@ def clip_names(path: Path) -> tuple[str, ...]:
         return tuple(str(each.get("name", "")) for each in unpack_glb(path.read_bytes())[0].get("animations", ()))
     except (AttributeError, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} cannot be read: {str(error)[:200]}. Generate the figure again.") from error
-
-
-def read_extras(path: Path) -> dict[str, Any]:
-    """The provenance in a file's ``asset.extras``, without its ``bone_names``.
-
-    Raises:
-        UserError: The file cannot be read or is no GLB.
-    """
-    try:
-        extras = dict(unpack_glb(path.read_bytes())[0]["asset"]["extras"])
-    except (OSError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise UserError(f"{path.name} carries no provenance of bozzetto's: {str(error)[:200]}.") from error
-    return {key: value for key, value in extras.items() if key != "bone_names"}
 
 
 def unpack_glb(data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import bozzetto.prior.denoiser
     import bozzetto.types
+    from bozzetto.figure.build import Figure
     from bozzetto.recipes.walk import Moment
     from bozzetto.subject.fit import Fitted
     from bozzetto.subject.photos import Photo
@@ -70,33 +71,37 @@ class Digitize:
         reading = Reading(fitted.spec, seen, tuple(guess.rstrip(".") for guess in fitted.guesses), ())
         figure = cache(lambda: figure_of(fitted.spec))
         intake = {"intake.png": intake_picture([photo, *(each.photo for each in more.photos)])}
-        yield Step(0, "photo", reading, avatar=figure, pictures=intake)
-        figure()
-        yield Step(1, "figure", reading, avatar=figure, share=0.1, shown=True)
 
-        painted = self._shaped(photo, fitted) if self.shape else self._walked(photo, fitted, more)
-        index, made = 1, figure
+        def draft() -> "Avatar":
+            return figure().avatar
+
+        yield Step(0, "photo", reading, avatar=draft, pictures=intake)
+        figure()
+        yield Step(1, "figure", reading, avatar=draft, share=0.1, shown=True)
+
+        if self.shape:
+            painted = self._shaped(photo, fitted)
+        elif more.photos:
+            painted = self._joined(photo, fitted, more, figure())
+        else:
+            painted = self._walked(photo, fitted, figure())
+        index, made, total = 1, draft, 11 + len(more.photos)
         for stage, moment, avatar in painted:
             index += 1
             pictures: Mapping[str, ndarray] = {}
             if self.keep_views and moment is not None and moment.painted is not None:
                 pictures = {f"view{moment.painted.turn:+04.0f}.png": _row(sheet_of(moment.painted))}
             made = avatar or made
-            yield Step(
-                index, stage, reading, avatar=made, share=min(index / (11 + len(more.photos)), 1.0), pictures=pictures
-            )
+            yield Step(index, stage, reading, avatar=made, share=min(index / total, 1.0), pictures=pictures)
 
     def _walked(
-        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
     ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
         """What is done, the moments of the walk, and the character where there is a new one."""
         from bozzetto.recipes.person import sitter
         from bozzetto.texture.canvas import standing_still
 
-        if more.photos:
-            yield from self._joined(photo, fitted, more)
-            return
-        who = sitter(photo, fitted)
+        who = sitter(photo, fitted, figure)
         for moment in self.walk.fit(who.shot, self._painter()):
             avatar = None
             if (fused := moment.fused) is not None:
@@ -107,10 +112,9 @@ class Digitize:
             yield moment.stage, moment, avatar and cache(avatar)
 
     def _joined(
-        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+        self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure"
     ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
         """The same where other photos of the person join the walk."""
-        from bozzetto.figure.build import build_figure
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import Mine, paint, placed
         from bozzetto.subject.fit import fit_person
@@ -118,7 +122,6 @@ class Digitize:
         from bozzetto.subject.reworded import told
         from bozzetto.types import UserError
 
-        figure = build_figure(fitted.spec)
         first = Sorted(photo, photo.path.name, None, None, trunk_turn(photo), face_turn(photo), "")
         found = [placed(first, fitted, figure)]
         for one in more.photos:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from bozzetto.figure.build import build_figure
+from bozzetto.figure.build import Figure
 from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import stand
 from bozzetto.recipes.walk import Shot, photograph
@@ -42,9 +42,8 @@ class Sitter:
         return repainted(self.avatar, self.shot.canvas, self.scene, fused.texture, self.layers)
 
 
-def sitter(photo: Photo, fitted: Fitted) -> Sitter:
+def sitter(photo: Photo, fitted: Fitted, figure: Figure) -> Sitter:
     """The intake's figure, ready for the walk."""
-    figure = build_figure(fitted.spec)
     stance = stand(figure, fitted.posture)
     caption = captions(fitted.spec, fitted.spec.seed, 1)[0].rstrip(".")
     camera = fitted.cameras_on(stance.body)

@@ -24,6 +24,7 @@ from tyro.conf import OmitArgPrefixes
 
 import bozzetto
 from bozzetto.recipes.avatarbooth import AvatarBooth
+from bozzetto.recipes.draft import figure_of
 from bozzetto.recipes.step import Step
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Personalize:
         from bozzetto.subject.photos import intake_picture
 
         person = first_person(subject, self)
-        figure = cache(lambda: _built(person.changed.spec))
+        figure = cache(lambda: figure_of(person.changed.spec))
         intake = {"intake.png": intake_picture([one.photo for one in person.piles.photos], 256)}
         yield Step(0, "photos", person.reading, avatar=lambda: figure().avatar, pictures=intake)
         figure()
@@ -118,7 +119,7 @@ class Personalize:
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
 
-        before = figure() if person.changed.spec == person.fitted.spec else _built(person.fitted.spec)
+        before = figure() if person.changed.spec == person.fitted.spec else figure_of(person.fitted.spec)
         index, dressed, known = 2, figure(), {}
         if self.booth.init == "figure" and self.projected:
             for stage, done in self._pixels(person, figure(), before):
@@ -423,9 +424,3 @@ def _joined(pictures: "list[Tensor]") -> "Tensor":
     import torch
 
     return torch.cat(pictures)
-
-
-def _built(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.figure.build.Figure":
-    from bozzetto.figure.build import build_figure
-
-    return build_figure(spec)
