@@ -177,6 +177,11 @@ MISTAKES = {
     "a photo whose name no disk takes": (["digitize", "x" * 300, "--out", "OUT", "--consent"], "Look at the name"),
     "no photo": (["digitize", "OUT", "--out", "OUT", "--consent"], "There is no photo"),
     "a photo that is none": (["digitize", "FILE", "--out", "OUT", "--consent"], "FILE"),
+    "a shape that is nowhere": (["digitize", "FILE", "--out", "OUT", "--consent", "--shape", "a.obj"], "no file a.obj"),
+    "a shape and photos": (
+        ["digitize", "FILE", "--out", "OUT", "--consent", "--photos", "FILE", "--shape", "a.obj"],
+        "or --shape",
+    ),
     "a static vrm": (["digitize", "FILE", "--out", "OUT", "--consent", "--static", "--to", "vrm"], "no skeleton"),
     "export nothing": (["export"], "FOLDER"),
     "export a missing folder": (["export", "OUT"], "There is no folder"),

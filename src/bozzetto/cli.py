@@ -389,6 +389,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped, before anything was written.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the help has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def run_verb(verb: Verb) -> int:
