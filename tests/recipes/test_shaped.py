@@ -12,12 +12,15 @@ from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
 from bozzetto.recipes.human_sgd import HumanSGD
-from bozzetto.recipes.person import plain_colours
-from bozzetto.recipes.shaped import body_of, paint, place
+from bozzetto.recipes.person import Sitter, plain_colours
+from bozzetto.recipes.shaped import Placed, body_of, guide_of, paint, place
+from bozzetto.recipes.walk import Shot
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.photos import Photo
+from bozzetto.texture.canvas import canvas_of_mesh
+from bozzetto.texture.views import Surface, look
 from bozzetto.types import UserError
 
 SPEC = FigureSpec(
@@ -66,7 +69,7 @@ def test_it_takes_the_photos_pixels_and_a_rig():
     mesh = ForeignMesh(vertices, faces, None, None, None)
     placed = place(mesh, photo.mask, float(np.ptp(vertices[:, 1])))
     walk = HumanSGD(size=128, fusion_steps=0, texels=512)
-    *_, (moment, made) = paint(placed, None, photo, "a person", None, walk, None)
+    *_, (moment, made) = paint(placed, None, photo, "a person", None, None, walk, None)
     assert moment.stage == "texture"
     still = made()
     scene = scene_from_layers(still.layers, [still.layers[0].mesh.vertices.numpy()])
@@ -80,12 +83,30 @@ def test_it_takes_the_photos_pixels_and_a_rig():
     assert body_of(placed).metres == pytest.approx(float(np.ptp(vertices[:, 1])), abs=1e-3)
 
 
+def test_sides_the_photo_does_not_show_take_the_figures_colours():
+    """A guess of the back from the figure, a third as large and elsewhere."""
+    figure = build_figure(SPEC, "low")
+    stance = stand(figure, "a-pose")
+    camera = frame(stance.scene.vertices, np.array([0.0]), 0.0, 12.0, 64)
+    canvas = canvas_of_mesh(stance.scene.vertices, stance.scene.faces)
+    who = Sitter(
+        Shot(np.zeros((8, 8, 3)), np.zeros((8, 8)), camera, canvas), figure.avatar, stance.scene, figure.avatar.layers
+    )
+    vertices = (stance.scene.vertices * 0.33 + [1.0, 2.0, 3.0]).astype(np.float32)
+    guide = guide_of(Placed(vertices, stance.scene.faces, camera, 1.0), who)
+    behind = frame(vertices, np.array([180.0]), 0.0, 12.0, 128)
+    seen = look(Surface(vertices, stance.scene.faces, stance.scene.coverage), behind)
+    top = list(stance.scene.names).index("top")
+    mine = seen.hit & (stance.scene.layer[seen.face] == top)
+    assert np.abs(np.median(guide(seen)[mine], 0) - np.array(colour("green").srgb)).max() < 0.05
+
+
 @pytest.mark.slow
 def test_with_its_arms_away_it_gets_a_rig():
     photo, vertices, faces = photographed("a-pose")
     placed = place(ForeignMesh(vertices, faces, None, None, None), photo.mask, float(np.ptp(vertices[:, 1])))
     walk = HumanSGD(size=128, fusion_steps=0, texels=512)
-    *_, (_, made) = paint(placed, body_of(placed), photo, "a person", None, walk, None)
+    *_, (_, made) = paint(placed, body_of(placed), photo, "a person", None, None, walk, None)
     avatar = made()
     assert len(avatar.skeleton.names) > 20 and "jawOpen" in avatar.layers[0].expressions
     assert torch.isfinite(avatar.layers[0].mesh.vertices).all()

@@ -80,7 +80,7 @@ class Digitize:
         yield Step(1, "figure", reading, avatar=draft, share=0.1, shown=True)
 
         if self.shape:
-            painted = self._shaped(photo, fitted)
+            painted = self._shaped(photo, fitted, figure())
         elif more.photos:
             painted = self._joined(photo, fitted, more, figure())
         else:
@@ -139,12 +139,12 @@ class Digitize:
         yield "texture", None, lambda: painted.still if self.static else painted.avatar
 
     def _shaped(
-        self, photo: "Photo", fitted: "Fitted"
+        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
     ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
         """The same on a shape of the user's own."""
         from bozzetto.adopt.mesh import read_mesh
-        from bozzetto.recipes.person import face_of
-        from bozzetto.recipes.shaped import body_of, paint, place
+        from bozzetto.recipes.person import face_of, sitter
+        from bozzetto.recipes.shaped import body_of, guide_of, paint, place
         from bozzetto.subject.reworded import told
         from bozzetto.types import UserError
 
@@ -157,7 +157,8 @@ class Digitize:
                 body = body_of(placed)
             except UserError:
                 yield f"no rig: {self.shape.name} stands in no A- or T-pose", None, None
-        for moment, avatar in paint(placed, body, photo, told(fitted.spec), face_of(photo), self.walk, self._painter()):
+        guide, caption = guide_of(placed, sitter(photo, fitted, figure)), told(fitted.spec)
+        for moment, avatar in paint(placed, body, photo, caption, face_of(photo), guide, self.walk, self._painter()):
             yield moment.stage, moment, avatar and cache(avatar)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":

@@ -15,16 +15,19 @@ from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 from PIL import Image
 from scipy.optimize import minimize
+from scipy.spatial import cKDTree
 
 from bozzetto.adopt.mesh import ForeignMesh
 from bozzetto.adopt.rigged import Adopted, adopt, dress
 from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
-from bozzetto.recipes.walk import Moment, Shot
-from bozzetto.render.cameras import orbit
+from bozzetto.recipes.person import Sitter, parted, plain_colours
+from bozzetto.recipes.walk import Guide, Moment, Shot
+from bozzetto.render.cameras import frame, orbit
+from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.photos import Photo
 from bozzetto.texture.canvas import canvas_of_mesh, codes, standing_still
-from bozzetto.texture.views import Surface, look
+from bozzetto.texture.views import Picture, Seen, Surface, look
 from bozzetto.types import Avatar, Cameras, UserError
 
 LEAST_OVERLAP = 0.6
@@ -33,6 +36,8 @@ _FAR = 8.0
 """Distance of the camera, in heights of the person: such networks see without perspective."""
 _SMALL = 256
 """Pixels of the longer side at which outlines are compared."""
+_LOOKS = 0.1
+"""Metres that a place which looks the other way counts as farther, half of it."""
 _FRONT = 0.03
 """By how much more another side's outline must agree before the file's front is not believed."""
 
@@ -100,6 +105,7 @@ def paint(
     photo: Photo,
     caption: str,
     front_only: Bool[ndarray, "h w"] | None,
+    guide: Guide | None,
     walk: HumanSGD,
     prior: Prior | None,
 ) -> Iterator[tuple[Moment, Callable[[], Avatar] | None]]:
@@ -111,11 +117,12 @@ def paint(
         photo: The photo.
         caption: What it shows.
         front_only: Its pixels that a back cannot have.
+        guide: A first thought of all sides; without one the back is the front mirrored.
         walk: Around the person.
         prior: Who paints what the photo does not show; without one its colours go on.
     """
     canvas = canvas_of_mesh(placed.vertices, placed.faces)
-    shot = Shot(photo.picture, photo.mask, placed.camera, canvas, caption, front_only)
+    shot = Shot(photo.picture, photo.mask, placed.camera, canvas, caption, front_only, guide)
     for moment in walk.fit(shot, prior):
         made = None
         if moment.fused is not None:
@@ -126,6 +133,37 @@ def paint(
                 own = replace(body.mesh, uvs=canvas.mesh.uvs.numpy(), albedo=codes(texture), colours=None)
                 made = partial(_rigged, replace(body, mesh=own))
         yield moment, made
+
+
+def guide_of(placed: Placed, who: Sitter) -> Guide:
+    """The figure's colours, tuned to the photo's, on the surface: each place takes that of the nearest one of the
+    figure that looks the same way.
+
+    Args:
+        placed: Where the photo saw the surface.
+        who: The intake's figure as it stands in the photo.
+    """
+    coloured = scene_from_layers(who.layers, parted(who.scene, who.layers))
+    figure = Surface(who.scene.vertices, who.scene.faces, who.scene.coverage)
+    keys, colours = [], []
+    for turn in range(0, 360, 45):
+        camera = frame(who.scene.vertices, [float(turn)], 0.0, 20.0, 320)
+        seen = look(figure, camera)
+        keys.append(np.concatenate([seen.place[seen.hit], _LOOKS * seen.normal[seen.hit]], 1))
+        colours.append(plain_colours(coloured, camera)[seen.hit])
+    near, colour = cKDTree(np.concatenate(keys)), np.concatenate(colours)
+    low, high = who.scene.vertices.min(0), who.scene.vertices.max(0)
+    own_low, own_high = placed.vertices.min(0), placed.vertices.max(0)
+    scale = (high[1] - low[1]) / (own_high[1] - own_low[1])
+    shift = (low + high) / 2 - scale * (own_low + own_high) / 2
+
+    def guide(seen: Seen) -> Picture:
+        picture = np.zeros_like(seen.place)
+        key = np.concatenate([seen.place[seen.hit] * scale + shift, _LOOKS * seen.normal[seen.hit]], 1)
+        picture[seen.hit] = colour[near.query(key)[1]]
+        return picture
+
+    return guide
 
 
 def _rigged(body: Adopted) -> Avatar:
