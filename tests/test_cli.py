@@ -320,7 +320,7 @@ def test_a_full_disk_is_a_paragraph(toy, tmp_path, capsys, monkeypatch):
 
 
 def test_a_reader_who_leaves_stops_nothing():
-    script = "from bozzetto import cli; import sys\nfor _ in range(9): cli.say('x')\ncli.say('on', aside=True)"
+    script = "from bozzetto.terminal import say\nfor _ in range(9): say('x')\nsay('on', aside=True)"
     reader, writer = os.pipe()
     os.close(reader)
     environment = {**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])}
