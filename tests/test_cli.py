@@ -188,6 +188,7 @@ MISTAKES = {
     "export a colour that is none": (["export", "COLOURLESS"], "'red' is no colour"),
     "export an unknown pose": (["export", "POSED"], "Did you mean 'sitting'?"),
     "export a negative seed": (["export", "SEEDED"], "spec.seed is -1"),
+    "export what cannot be read back": (["export", "FIGURE", "--webp", "--out", "FIGURE/avatar.glb"], "other commands"),
     "export to here": (["export", "FIGURE", "--to", "glb,obj", "--out", "."], ". is a folder"),
     "export a ledger to here": (["export", "FIGURE", "--ledger", "--out", "."], ". is a folder"),
     "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
