@@ -231,9 +231,7 @@ class Export:
         own = (self.folder / "avatar.glb").resolve()
         for out in outs.values():
             if (self.quantise or self.webp) and out.resolve() == own:
-                raise UserError(
-                    f"{out} is what other commands read, and they read no smaller ones. Choose another --out."
-                )
+                raise UserError(f"{out} is what other commands read, but not when smaller. Choose another --out.")
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
