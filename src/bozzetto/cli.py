@@ -264,10 +264,10 @@ class Export:
                 out.parent.mkdir(parents=True, exist_ok=True)
             face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
             with written_together(self.folder) if inside else nullcontext([]) as written:
+                written += [out for out in inside if record and out.name in record.outputs]
                 notes = write_formats(avatar, replace(order, marks=marks), face)
                 if self.ledger:
                     write_ledger(used_by(request, formats), outs["ledger"])
-                written += [out for out in inside if record and out.name in record.outputs]
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
