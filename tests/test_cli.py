@@ -193,6 +193,7 @@ MISTAKES = {
     "export a colour that is none": (["export", "COLOURLESS"], "'red' is no colour"),
     "export an unknown pose": (["export", "POSED"], "Did you mean 'sitting'?"),
     "export a negative seed": (["export", "SEEDED"], "spec.seed is -1"),
+    "export what cannot be read back": (["export", "FIGURE", "--webp", "--out", "FIGURE/avatar.glb"], "other commands"),
     "export to here": (["export", "FIGURE", "--to", "glb,obj", "--out", "."], ". is a folder"),
     "export a ledger to here": (["export", "FIGURE", "--ledger", "--out", "."], ". is a folder"),
     "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
@@ -325,7 +326,7 @@ def test_a_full_disk_is_a_paragraph(toy, tmp_path, capsys, monkeypatch):
 
 
 def test_a_reader_who_leaves_stops_nothing():
-    script = "from bozzetto import cli; import sys\nfor _ in range(9): cli.say('x')\ncli.say('on', aside=True)"
+    script = "from bozzetto.terminal import say\nfor _ in range(9): say('x')\nsay('on', aside=True)"
     reader, writer = os.pipe()
     os.close(reader)
     environment = {**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])}

@@ -4,13 +4,12 @@ import difflib
 import gc
 import io
 import json
-import os
 import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr, suppress
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import (
@@ -20,7 +19,6 @@ from typing import (
     Generic,
     Literal,
     Protocol,
-    TypeAlias,
     TypeVar,
     Union,
     cast,
@@ -39,6 +37,7 @@ from bozzetto.recipes import RECIPES
 from bozzetto.recipes import Digitize as DigitizeRecipe
 from bozzetto.recipes import Personalize as PersonalizeRecipe
 from bozzetto.studio.command import Reshape, View
+from bozzetto.terminal import Report, progress, say, within
 from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ if TYPE_CHECKING:
     import bozzetto.types
 
 FORMATS = ("glb", "vrm", "obj", "ply", "usd", "usdz", "fbx")
-STATIC_VRM = "A static mesh has no skeleton, and a VRM must have one. Leave out vrm."
+STATIC_VRM = "A static mesh has no skeleton, and a VRM must have one. Leave out vrm, or make it without --static."
 
 RecipeType = TypeVar("RecipeType")
 
@@ -237,7 +236,10 @@ class Export:
         spec = read_spec(self.folder)
         if self.ledger:
             outs["ledger"] = next(iter(outs.values())).with_name("ledger.json")
+        own = (self.folder / "avatar.glb").resolve()
         for out in outs.values():
+            if (self.quantise or self.webp) and out.resolve() == own:
+                raise UserError(f"{out} is what other commands read, but not when smaller. Choose another --out.")
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
@@ -264,16 +266,16 @@ class Export:
         avatar = character(self.folder, spec, request)
         if "vrm" in formats and "head" not in avatar.skeleton.names:
             raise UserError(STATIC_VRM)
-        within = [out for out in outs.values() if out.resolve().parent == self.folder.resolve()]
+        inside = [out for out in outs.values() if out.resolve().parent == self.folder.resolve()]
         try:
             for out in outs.values():
                 out.parent.mkdir(parents=True, exist_ok=True)
             face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
-            with written_together(self.folder) if within else nullcontext([]) as written:
+            with written_together(self.folder) if inside else nullcontext([]) as written:
+                written += [out for out in inside if record and out.name in record.outputs]
                 notes = write_formats(avatar, replace(order, marks=marks), face)
                 if self.ledger:
                     write_ledger(used_by(request, formats), outs["ledger"])
-                written += [out for out in within if record and out.name in record.outputs]
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
@@ -668,10 +670,6 @@ def write_figure(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step") -> Non
             path.write_text(to_json(reading.spec) + "\n", encoding="utf-8")
 
 
-Report: TypeAlias = Callable[[str, float], None]
-"""Told what happens now, and the share that is done."""
-
-
 def make(
     out: Path,
     files: Files,
@@ -879,12 +877,6 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
             turntable(scene, path, progress=within(report, "filming the turntable", 0.52, 1.0))
 
 
-def within(report: Report, stage: str, low: float, high: float) -> Callable[[float], None]:
-    """Tells of a share of one stage as a share of the whole; silent where there is no bar to move."""
-    moving = sys.stderr.isatty()
-    return lambda share: report(stage, low + (high - low) * share) if moving else None
-
-
 def picture_scene(
     avatar: "bozzetto.types.Avatar", spec: "bozzetto.figure.spec.FigureSpec"
 ) -> "tuple[bozzetto.render.scene.Scene, ndarray]":
@@ -953,45 +945,3 @@ def lines(items: Any) -> tuple[str, ...]:
 def as_json(recipe: Any) -> dict[str, Any]:
     """A recipe's fields as they come back from a file."""
     return json.loads(json.dumps(asdict(recipe), default=str))
-
-
-def say(text: str, aside: bool = False) -> None:
-    """Prints a line; once its reader has gone, nothing is said there any more.
-
-    Args:
-        aside: On standard error.
-    """
-    stream = sys.stderr if aside else sys.stdout
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:  # what is being made is still wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-@contextmanager
-def progress() -> Iterator[Report]:
-    """A bar with the time left on a terminal; plain lines elsewhere. On standard error, so results can be piped."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done: say(f"{stage} ...", aside=True)
-        return
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.text import Text
-
-    class TimeLeft(ProgressColumn):
-        """What the share done so far took, carried forward; silent until the share says something."""
-
-        def render(self, task: Task) -> Text:
-            share, then = task.completed, task.fields["then"]
-            if share < 0.2:
-                return Text("")
-            left = then / share - (task.elapsed or 0.0)
-            return Text(f"about {left:.0f} s left" if left >= 1 else "a moment more")
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeLeft())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        start = time.perf_counter()
-        task = bar.add_task("starting", total=1.0, then=0.0)
-        yield lambda stage, done: bar.update(task, description=stage, completed=done, then=time.perf_counter() - start)

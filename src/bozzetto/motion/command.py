@@ -1,7 +1,6 @@
 """``bozzetto animate``: motions into a character that is there. Light to import."""
 
 import difflib
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
+
+from bozzetto.terminal import progress, say, within
 
 if TYPE_CHECKING:
     import bozzetto.types
@@ -49,7 +50,6 @@ class Animate:
         self._check()
         wanted = self._formats()
 
-        from bozzetto.cli import say
         from bozzetto.export.read import read_glb
         from bozzetto.motion.place import place_clips
         from bozzetto.runs import written_together
@@ -132,12 +132,11 @@ class Animate:
         return out
 
     def _films(self, clips: "Sequence[bozzetto.types.Clip]", avatar: "bozzetto.types.Avatar") -> list[Path]:
-        from bozzetto.cli import progress, within
         from bozzetto.doctor import ffmpeg
         from bozzetto.motion.film import film, seat
 
         if not ffmpeg():
-            print("No films: they need ffmpeg. Install it with: pip install 'bozzetto[video]'", file=sys.stderr)
+            say("No films: they need ffmpeg. Install it with: pip install 'bozzetto[video]'", aside=True)
             return []
         out = []
         with progress() as report:
@@ -174,7 +173,6 @@ def motion_name(motion: str) -> str:
 
 def motion_of(motion: str, avatar: "bozzetto.types.Avatar", fps: int) -> "bozzetto.types.Clip":
     """A built-in motion, or a file's, for the avatar; what was found out is printed."""
-    from bozzetto.cli import say
     from bozzetto.motion.builtin import built_in
     from bozzetto.motion.bvh import read_bvh
     from bozzetto.motion.feet import soles
