@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bozzetto import cli
-from bozzetto.export import compress, fbx, formats
+from bozzetto.export import fbx, formats
+from bozzetto.export.accessor import TYPES, WIDTHS
 from bozzetto.export.compress import diets, fitted, levels, quantised
 from bozzetto.export.fbx import find_blender, write_fbx
 from bozzetto.export.formats import Order, write_formats
@@ -40,8 +41,8 @@ def values(document: dict, binary: bytes, index: int) -> np.ndarray:
     """What a program reads from an accessor that has a buffer view."""
     accessor = document["accessors"][index]
     view = document["bufferViews"][accessor["bufferView"]]
-    dtype = np.dtype(compress._DTYPES[accessor["componentType"]])
-    width = compress._WIDTHS[accessor["type"]]
+    dtype = np.dtype(TYPES[accessor["componentType"]])
+    width = WIDTHS[accessor["type"]]
     stride = view.get("byteStride", width * dtype.itemsize)
     rows = np.frombuffer(binary, np.uint8)[view["byteOffset"] :][: view["byteLength"]].reshape(-1, stride)
     numbers = np.ascontiguousarray(rows[:, : width * dtype.itemsize]).view(dtype)

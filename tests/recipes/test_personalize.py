@@ -1,6 +1,7 @@
 """AvatarBooth's modes II and III, from photos nobody took: who serves what, in which order, and going on."""
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,14 @@ def test_other_words_for_the_body_leave_the_face_alone(intake):
     assert len({who.words(recipe, "body") for who in seen}) == 3
     assert [who.painted(recipe).everything for who in seen] == [True, False, False]
     assert "beanie" in person(intake, "with a green beanie", recipe).painted(recipe).but
+
+
+def test_a_missing_detector_is_no_photos_fault(tmp_path, monkeypatch):
+    for name in ("mediapipe", "mediapipe.python.solution_base"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    with pytest.raises(UserError, match=r"^Photos need MediaPipe"):
+        personalize._read((tmp_path / "a.jpg",))
 
 
 def test_it_says_what_the_photos_decide_and_what_is_missing(intake, monkeypatch):

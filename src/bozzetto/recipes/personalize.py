@@ -388,7 +388,9 @@ def _read(paths: "tuple[Path, ...]") -> "tuple[bozzetto.subject.piles.Piles, boz
     """Read once, also where a run is taken up again."""
     from bozzetto.prior.load import EMBEDDED
     from bozzetto.subject import piles
+    from bozzetto.subject.detector import need_mediapipe
 
+    need_mediapipe()  # it is no photo's fault
     found = piles.sort_photos(paths)
     if (EMBEDDED / "identity" / "config.json").is_file():
         found = piles.of_one_person(found, _heads_told_apart, SAME_PERSON)
