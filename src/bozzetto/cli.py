@@ -4,6 +4,7 @@ import difflib
 import gc
 import io
 import json
+import os
 import re
 import shlex
 import sys

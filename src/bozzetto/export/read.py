@@ -31,12 +31,7 @@ def read_glb(path: Path) -> Avatar:
     Raises:
         UserError: The file cannot be read, is no GLB, was written by another program, or is damaged.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path.name} is larger than 2 GiB; bozzetto writes no such file.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror}.") from error
+    data = read_limited(path, _MOST_BYTES, "bozzetto writes no such file.")
     try:
         document, binary = unpack_glb(data)
         generator = document["asset"].get("generator")
