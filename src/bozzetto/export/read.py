@@ -11,7 +11,7 @@ import torch
 from numpy import ndarray
 from PIL import Image
 
-from ..files import BROKEN_PICTURE
+from ..files import BROKEN_PICTURE, read_limited
 from ..types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 from .accessor import Accessors
 from .bones import BoneNames, restore
