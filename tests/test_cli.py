@@ -1,22 +1,26 @@
 """The command line: what it says, what it refuses, what it leaves behind."""
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import get_args
 
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 import bozzetto
 from bozzetto import cli, doctor
 from bozzetto.export.bones import BoneNames
 from bozzetto.figure.spec import BodySpec, FigureSpec, to_json
-from bozzetto.runs import from_json
+from bozzetto.runs import from_json, sha256
 from bozzetto.types import Avatar, Layer, Material, Mesh, Skeleton
 
 WORDS = "a tall man in a red t-shirt"
@@ -93,6 +97,12 @@ def everything(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def rewritten(folder: Path, **changes) -> None:
+    """The run's record with other values."""
+    path = folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def test_help_imports_nothing_heavy():
     script = (
         "import sys, bozzetto.cli\n"
@@ -111,10 +121,15 @@ def test_help_imports_nothing_heavy():
         assert "bozzetto" in done.stdout
 
 
-def test_help_names_every_verb_and_option():
-    helps = {verb: bozzetto_cli(verb, "--help").stdout for verb in cli.VERBS}
+def test_help_names_every_verb_and_option(capsys):
+    helps = {}
+    for verb in cli.VERBS:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([verb, "--help"])
+        assert ended.value.code in (0, None)
+        helps[verb] = capsys.readouterr().out
     overview = bozzetto_cli().stdout
-    assert all(verb in overview for verb in cli.VERBS)
+    assert re.findall(r"\W ([a-z-]+)  +[A-Z]", overview) == list(cli.VERBS), "each, in its order"
     options = ("--out", "--recipe", "--seed", "--overwrite", "--bone-names", "--no-turntable", "PROMPT")
     assert all(option in helps["generate"] for option in options)
     options = (
@@ -141,6 +156,7 @@ def test_bone_names_are_the_exporters():
 
 MISTAKES = {
     "no such verb": (["frobnicate"], "frobnicate"),
+    "rig without a folder": (["rig", "FILE"], "See: bozzetto rig --help"),
     "no prompt, no folder": (["generate"], "PROMPT and --out"),
     "no folder": (["generate", WORDS], "--out"),
     "empty prompt": (["generate", "  ", "--out", "OUT"], "empty"),
@@ -158,14 +174,28 @@ MISTAKES = {
     "foreign folder": (["generate", WORDS, "--out", "FOREIGN"], "no run of bozzetto's"),
     "foreign folder, overwrite": (["generate", WORDS, "--out", "FOREIGN", "--overwrite"], "no run of bozzetto's"),
     "a photo without consent": (["digitize", "FILE", "--out", "OUT"], "--consent"),
+    "a photo whose name no disk takes": (["digitize", "x" * 300, "--out", "OUT", "--consent"], "Look at the name"),
     "no photo": (["digitize", "OUT", "--out", "OUT", "--consent"], "There is no photo"),
     "a photo that is none": (["digitize", "FILE", "--out", "OUT", "--consent"], "FILE"),
+    "a shape that is nowhere": (["digitize", "FILE", "--out", "OUT", "--consent", "--shape", "a.obj"], "no file a.obj"),
+    "a shape and photos": (
+        ["digitize", "FILE", "--out", "OUT", "--consent", "--photos", "FILE", "--shape", "a.obj"],
+        "or --shape",
+    ),
     "a static vrm": (["digitize", "FILE", "--out", "OUT", "--consent", "--static", "--to", "vrm"], "no skeleton"),
     "export nothing": (["export"], "FOLDER"),
     "export a missing folder": (["export", "OUT"], "There is no folder"),
     "export a foreign folder": (["export", "FOREIGN"], "no figure.json"),
     "export a broken figure": (["export", "BROKEN"], "cannot be read"),
     "export an impossible figure": (["export", "IMPOSSIBLE"], "spec.hair.style is 'beehive'"),
+    "export a giant": (["export", "GIANT"], "spec.body.height is 180; it lies between"),
+    "export a body without measure": (["export", "NOBODY"], "spec.body.weight is nan"),
+    "export a colour that is none": (["export", "COLOURLESS"], "'red' is no colour"),
+    "export an unknown pose": (["export", "POSED"], "Did you mean 'sitting'?"),
+    "export a negative seed": (["export", "SEEDED"], "spec.seed is -1"),
+    "export what cannot be read back": (["export", "FIGURE", "--webp", "--out", "FIGURE/avatar.glb"], "other commands"),
+    "export to here": (["export", "FIGURE", "--to", "glb,obj", "--out", "."], ". is a folder"),
+    "export a ledger to here": (["export", "FIGURE", "--ledger", "--out", "."], ". is a folder"),
     "export another format": (["export", "FIGURE", "--to", "gltf"], "Did you mean 'glb'?"),
     "export no format": (["export", "FIGURE", "--to", ","], "It writes: glb, vrm"),
     "export a renamed vrm": (["export", "FIGURE", "--to", "vrm", "--bone-names", "mixamo"], "have VRM's names"),
@@ -192,6 +222,11 @@ def test_mistakes_get_one_paragraph_and_write_nothing(mistake, tmp_path, capsys)
         "FOREIGN/holiday.jpg": "x",
         "BROKEN/figure.json": "{",
         "IMPOSSIBLE/figure.json": '{"hair": {"style": "beehive"}}',
+        "GIANT/figure.json": '{"body": {"height": 180}}',
+        "NOBODY/figure.json": '{"body": {"weight": NaN}}',
+        "COLOURLESS/figure.json": '{"hair": {"colour": {"name": "red", "hex": "red"}}}',
+        "POSED/figure.json": '{"pose": "siting"}',
+        "SEEDED/figure.json": '{"seed": -1}',
         "FIGURE/figure.json": to_json(FigureSpec()),
     }
     for name, content in files.items():
@@ -281,6 +316,25 @@ def test_control_c_keeps_what_is_whole_and_the_same_command_goes_on(toy, tmp_pat
     assert json.loads((out / "run.json").read_text())["status"] == "finished"
 
 
+def test_a_full_disk_is_a_paragraph(toy, tmp_path, capsys, monkeypatch):
+    def full(scene, path, **_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys.modules["bozzetto.render.pictures"], "turntable", full)
+    assert "No space left" in refused(capsys, "generate", WORDS, "--out", str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_reader_who_leaves_stops_nothing():
+    script = "from bozzetto.terminal import say\nfor _ in range(9): say('x')\nsay('on', aside=True)"
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, env=environment)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"on\n")
+
+
 def test_without_ffmpeg_there_is_a_figure_and_a_hint(toy, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(doctor, "ffmpeg", lambda: None)
     assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out")]) == 0
@@ -305,6 +359,59 @@ def test_export_writes_an_edited_figure_again(toy, tmp_path, capsys):
     assert (tmp_path / "avatar.mixamo.glb").read_bytes()[:4] == b"glTF"
     assert cli.main(["export", str(tmp_path), "--out", str(tmp_path / "new" / "me.glb")]) == 0
     assert (tmp_path / "new" / "me.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_several_formats_keep_a_name_with_dots(toy, tmp_path, capsys):
+    (tmp_path / "figure.json").write_text(to_json(FigureSpec()))
+    assert cli.main(["export", str(tmp_path), "--to", "glb,obj", "--out", str(tmp_path / "new" / "v1.2")]) == 0
+    assert cli.main(["export", str(tmp_path), "--to", "glb,ply", "--out", str(tmp_path / "new" / "me.GLB")]) == 0
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert {"v1.2.glb", "v1.2.obj", "me.glb", "me.ply"} <= written
+
+
+def finished(out: Path, **changes) -> Path:
+    """A run's folder, its record changed."""
+    assert cli.main(["generate", WORDS, "--out", str(out), "--no-turntable"]) == 0
+    rewritten(out, **changes)
+    return out
+
+
+def test_a_static_mesh_makes_no_vrm(toy, tmp_path, capsys, monkeypatch):
+    still = replace(toy_avatar(), skeleton=Skeleton(("root",), (-1,), torch.zeros(1, 3)))
+    monkeypatch.setattr(
+        sys.modules["bozzetto.figure.build"], "build_figure", lambda spec: SimpleNamespace(avatar=still)
+    )
+    out = finished(tmp_path / "out")
+    capsys.readouterr()
+    assert "no skeleton" in refused(capsys, "export", str(out), "--to", "glb,vrm")
+    assert not list(out.glob("avatar.vrm*"))
+
+
+def test_an_edited_figure_changes_nothing_where_the_character_is_read(toy, tmp_path, capsys):
+    out = finished(tmp_path / "out", recipe="digitize")
+    again = ["export", str(out), "--overwrite"]
+    assert cli.main(again) == 0
+    assert "was edited" not in capsys.readouterr().out
+    (out / "figure.json").write_text(to_json(FigureSpec(BodySpec(age=80.0))))
+    assert cli.main(again) == 0
+    assert "read from avatar.glb" in capsys.readouterr().out
+    assert "how old" in refused(capsys, *again, "--permit", "sexual")
+
+
+def test_an_export_into_the_run_waits_for_nobody_and_tells_the_record(toy, tmp_path, capsys):
+    out = finished(tmp_path / "out")
+    command = ["export", str(out), "--out", str(out / "avatar.glb"), "--overwrite", "--author", "Jo"]
+    before = sha256(out / "avatar.glb")
+    capsys.readouterr()
+    with FileLock(out / ".lock"):
+        assert "Another bozzetto is writing" in refused(capsys, *command)
+        assert cli.main(["export", str(out), "--out", str(tmp_path / "elsewhere.glb")]) == 0
+    assert sha256(out / "avatar.glb") == before
+    assert cli.main([*command[:2], "--bone-names", "unity"]) == 0
+    assert cli.main(command) == 0
+    outputs = from_json((out / "run.json").read_text()).outputs
+    assert outputs["avatar.glb"].sha256 == sha256(out / "avatar.glb") != before
+    assert "avatar.unity.glb" not in outputs, "not the run's own"
 
 
 def test_vrm_is_written_only_when_asked_for_and_says_what_was_permitted(toy, tmp_path, capsys, monkeypatch):
@@ -343,13 +450,24 @@ def test_a_file_keeps_the_words_to_itself(toy, tmp_path):
 
 def test_commercial_is_refused_for_a_prior_nobody_knows(toy, tmp_path, capsys):
     assert cli.main(["generate", WORDS, "--out", str(tmp_path / "out"), "--no-turntable"]) == 0
-    record = json.loads((tmp_path / "out" / "run.json").read_text())
-    record["fields"]["prior"] = "somebody/unknown"
-    (tmp_path / "out" / "run.json").write_text(json.dumps(record))
-    capsys.readouterr()
-    for options in (["--commercial"], ["--permit", "commercial"]):
-        assert "unknown (licence unknown to bozzetto)" in refused(capsys, "export", str(tmp_path / "out"), *options)
+    for fields in ({"prior": "somebody/unknown"}, {"prior": "embedded", "head_prior": "somebody/unknown"}):
+        rewritten(tmp_path / "out", fields=fields)
+        capsys.readouterr()
+        for options in (["--commercial"], ["--permit", "commercial"]):
+            assert "unknown (licence unknown to bozzetto)" in refused(capsys, "export", str(tmp_path / "out"), *options)
     assert cli.main(["export", str(tmp_path / "out"), "--out", str(tmp_path / "mine.glb")]) == 0
+    assert b"embedded, somebody/unknown" in (tmp_path / "mine.glb").read_bytes()
+
+
+def test_a_mesh_of_ones_own_is_in_the_ledger_and_no_silent_yes(toy, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["generate", WORDS, "--out", str(out), "--no-turntable"]) == 0
+    rewritten(out, recipe="rig", fields={"file": "scan.glb", "sha256": "ab" * 32})
+    capsys.readouterr()
+    assert cli.main(["export", str(out), "--ledger", "--commercial", "--out", str(tmp_path / "new" / "me.glb")]) == 0
+    assert "scan.glb: commercial use needs the permission" in capsys.readouterr().out
+    rows = json.loads((tmp_path / "new" / "ledger.json").read_text())["used"]
+    assert [row["sha256"] for row in rows if row["kind"] == "mesh"] == ["ab" * 32]
 
 
 def test_doctor_finds_this_place_healthy(capsys):
@@ -357,6 +475,25 @@ def test_doctor_finds_this_place_healthy(capsys):
     told = capsys.readouterr().out
     assert all(name in told for name in ("python", "torch", "numba", "body.npz", "ffmpeg", "cache", "disk"))
     assert "FAIL" not in told
+
+
+def test_doctor_looks_at_each_cache_by_itself(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("BOZZETTO_CACHE", str(blocked / "kept"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "kernels"))
+    kernels, things = doctor.caches()
+    assert (kernels.verdict, kernels.found) == ("pass", str(tmp_path / "new" / "kernels"))
+    assert (things.verdict, things.found) == ("note", f"cannot write in {blocked / 'kept'}")
+    assert "BOZZETTO_CACHE" in things.remedy
+    assert everything(tmp_path) == {blocked: b""} and not (tmp_path / "new").exists(), "a look leaves nothing behind"
+
+
+def test_doctor_in_a_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert doctor.disk().verdict in ("pass", "FAIL")
 
 
 def test_doctor_notices_a_damaged_asset(monkeypatch, capsys):

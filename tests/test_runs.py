@@ -179,6 +179,31 @@ def test_a_finished_run_is_refused_and_untouched(tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fields", None), ("fields", []), ("photos", []), ("prompt", 3), ("recipe", None), ("bone_names", "maya"),
+        ("versions", None), ("seconds", 1), ("steps", "many"), ("status", []), ("outputs", []), ("weights", 3),
+    ],
+)  # fmt: skip
+def test_a_record_of_other_kinds_is_none(tmp_path, field, value):
+    finished(tmp_path)
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    assert read_record(tmp_path) is None
+
+
+def test_a_half_written_row_is_cut_and_nothing_else_touched(tmp_path, monkeypatch):
+    log = tmp_path / "log.csv"
+    for whole, rest in ((b"step\n1\n", b"2,0."), (b"step\n1\n", b""), (b"", b"st")):
+        log.write_bytes(whole + rest)
+        runs._end_log(log)
+        assert log.read_bytes() == whole
+    log.write_bytes(b"step\n1\n2,0.")
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("a kill now would lose the log"))
+    runs._end_log(log)
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("content", [{"holiday.jpg": b"x"}, {"run.json": b"{}"}, {"run.json": b"\xff"}])
 def test_a_foreign_folder_is_always_refused(tmp_path, overwrite, content):

@@ -4,12 +4,13 @@ import difflib
 import gc
 import io
 import json
+import os
 import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr, suppress
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import (
@@ -19,7 +20,6 @@ from typing import (
     Generic,
     Literal,
     Protocol,
-    TypeAlias,
     TypeVar,
     Union,
     cast,
@@ -38,6 +38,7 @@ from bozzetto.recipes import RECIPES
 from bozzetto.recipes import Digitize as DigitizeRecipe
 from bozzetto.recipes import Personalize as PersonalizeRecipe
 from bozzetto.studio.command import Reshape, View
+from bozzetto.terminal import Report, progress, say, within
 from bozzetto.training.command import TrainPrior
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     import bozzetto.doctor
     import bozzetto.export.formats
+    import bozzetto.export.ledger
     import bozzetto.export.marks
     import bozzetto.export.rights
     import bozzetto.figure.spec
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     import bozzetto.types
 
 FORMATS = ("glb", "vrm", "obj", "ply", "usd", "usdz", "fbx")
+STATIC_VRM = "A static mesh has no skeleton, and a VRM must have one. Leave out vrm, or make it without --static."
 
 RecipeType = TypeVar("RecipeType")
 
@@ -110,6 +113,8 @@ class Digitize:
     """The photo; the person should be seen from the front, well lit and not tiny."""
     out: Path
     """Folder for the result. If an earlier go was cut short, the same command begins again in it."""
+    photos: tuple[Path, ...] = ()
+    """More photos of the same person, from other sides and in other poses: they show what the first does not."""
     method: OmitArgPrefixes[DigitizeRecipe] = DigitizeRecipe()
     consent: OmitArgPrefixes[Consent] = Consent()
     bone_names: BoneNames = "vrm"
@@ -118,20 +123,26 @@ class Digitize:
 
     def run(self) -> int:
         from bozzetto.runs import Request, sha256
+        from bozzetto.subject.piles import hashes
         from bozzetto.types import Subject, UserError
 
-        if not self.photo.is_file():
-            raise UserError(f"There is no photo {self.photo}. Give the file of a picture, such as portrait.jpg.")
-        photos = {self.photo.name: sha256(self.photo)}
+        every, shape = (self.photo, *self.photos), self.method.shape
+        photos = hashes(every)
+        if shape is not None and self.photos:
+            raise UserError("Other photos join a figure, not a shape of your own. Leave out --photos or --shape.")
+        if shape is not None and not shape.is_file():
+            raise UserError(f"There is no file {shape}. Give a mesh of the person in the photo, such as scan.obj.")
         if self.method.static and "vrm" in read_formats(self.files.to, self.bone_names):
-            raise UserError("A static mesh has no skeleton, and a VRM must have one. Leave out --static, or vrm.")
+            raise UserError(STATIC_VRM)
         fields = {**as_json(self.method), **self.consent.given(self.photo.name)}
+        fields |= {} if shape is None else {"shape": shape.name, "shape_sha256": sha256(shape)}
         request = Request("digitize", fields, "", self.bone_names, photos)
-        return make(self.out, self.files, self.command(), self.method, request, Subject("", (self.photo,)))
+        return make(self.out, self.files, self.command(), self.method, request, Subject("", every))
 
     def command(self) -> str:
         """What to type to make this run again."""
         words = ["bozzetto", "digitize", str(self.photo), "--out", str(self.out), *self.consent.words()]
+        words += ["--photos", *map(str, self.photos)] if self.photos else []
         words += options_of(self.method, DigitizeRecipe())
         words += ["--bone-names", self.bone_names] if self.bone_names != "vrm" else []
         return shlex.join(words + self.files.words())
@@ -184,7 +195,8 @@ class Export:
     """Write a figure's files again, in other formats, with other bone names or on other terms."""
 
     folder: Positional[Path]
-    """What "bozzetto generate" wrote; its figure.json may have been edited."""
+    """What "bozzetto generate" or another verb wrote. A draft is built again from its figure.json, which may have been
+    edited; every other character is read from its avatar.glb."""
     to: str = "glb"
     """The formats, between commas: glb, vrm, obj, ply, usd, usdz (these two need the extra "usd") and fbx (needs
     Blender)."""
@@ -225,15 +237,16 @@ class Export:
         spec = read_spec(self.folder)
         if self.ledger:
             outs["ledger"] = next(iter(outs.values())).with_name("ledger.json")
+        own = (self.folder / "avatar.glb").resolve()
         for out in outs.values():
-            if out.is_dir():
-                raise UserError(f"{out} is a folder. Give --out the name of a file.")
+            if (self.quantise or self.webp) and out.resolve() == own:
+                raise UserError(f"{out} is what other commands read, but not when smaller. Choose another --out.")
             if out.exists() and not self.overwrite:
                 raise UserError(f"{out} exists. Choose another --out, or add --overwrite to replace it.")
 
-        from bozzetto.export import ledger
         from bozzetto.export.formats import write_formats
-        from bozzetto.runs import Request, read_record, versions
+        from bozzetto.export.ledger import write_ledger
+        from bozzetto.runs import Request, read_record, unchanged, versions, written_together
 
         start = time.perf_counter()
         order = self.order()
@@ -241,24 +254,36 @@ class Export:
         rights = self.terms.rights()
         record = read_record(self.folder)
         request = record.request if record else Request("draft", {}, "")
-        check_rights(rights, spec, prior_of(request), self.commercial)
+        edited = not is_built(request) and not unchanged(self.folder, record, "figure.json")
+        if edited and "sexual" in rights.permits:
+            raise UserError(
+                f"{self.folder / 'figure.json'} was edited, so nothing says how old this character is. Leave 'sexual' "
+                "out of --permit."
+            )
+        check_rights(rights, spec, request, self.commercial)
         if self.terms.embed_prompt and not request.prompt:
             raise UserError(f"{self.folder} holds no run.json that says the prompt. Leave out --embed-prompt.")
         marks = marks_of(request, versions(), rights, self.terms.embed_prompt)
         avatar = character(self.folder, spec, request)
+        if "vrm" in formats and "head" not in avatar.skeleton.names:
+            raise UserError(STATIC_VRM)
+        inside = [out for out in outs.values() if out.resolve().parent == self.folder.resolve()]
         try:
             for out in outs.values():
                 out.parent.mkdir(parents=True, exist_ok=True)
             face = (face_picture(self.folder) or drawn_face(avatar, spec)) if "vrm" in formats else None
-            notes = write_formats(avatar, replace(order, marks=marks), face)
-            if self.ledger:
-                used = ledger.ledger(prior_of(request), photos=request.photos, formats=formats)
-                ledger.write_ledger(used, outs["ledger"])
+            with written_together(self.folder) if inside else nullcontext([]) as written:
+                written += [out for out in inside if record and out.name in record.outputs]
+                notes = write_formats(avatar, replace(order, marks=marks), face)
+                if self.ledger:
+                    write_ledger(used_by(request, formats), outs["ledger"])
         except OSError as error:
             place = error.filename or ", ".join(map(str, outs.values()))
             raise UserError(f"Cannot write {place}: {error.strerror or error}. Choose another --out.") from None
         for out in outs.values():
             say(str(out))
+        if edited:
+            say("figure.json was edited, which changes nothing here: this character is read from avatar.glb.")
         for note in notes:
             say(note)
         say(f"{', '.join(outs[each].name for each in formats)}: {rights.words()}")
@@ -284,11 +309,22 @@ class Export:
         )
 
     def place(self, format: str) -> Path:
-        """Where a format is written."""
+        """Where a format is written.
+
+        Raises:
+            UserError: That is a folder.
+        """
+        from bozzetto.types import UserError
+
+        if self.out is not None and (not self.out.name or self.out.is_dir()):
+            raise UserError(f"{self.out} is a folder. Give --out the name of a file.")
         if self.out is None:
             level = f".lod{self.lod}" if self.lod else ""
             return self.folder / f"avatar{f'.{self.bone_names}' if format == 'glb' else ''}{level}.{format}"
-        return self.out.with_suffix(f".{format}") if len(read_formats(self.to, self.bone_names)) > 1 else self.out
+        if len(read_formats(self.to, self.bone_names)) == 1:
+            return self.out
+        known = self.out.suffix.lower().removeprefix(".") in (*FORMATS, "usda", "usdc")
+        return self.out.with_name(f"{self.out.stem if known else self.out.name}.{format}")
 
 
 @dataclass(frozen=True)
@@ -319,18 +355,19 @@ class Doctor:
         return examine_prior(self.prior, self.device)
 
 
-VERBS = (
-    "generate",
-    "digitize",
-    "personalize",
-    "reshape",
-    "view",
-    "imagine",
-    "animate",
-    "export",
-    "doctor",
-    "train-prior",
-)
+VERBS: dict[str, Any] = {
+    "generate": Generate,
+    "digitize": Digitize,
+    "personalize": Personalize,
+    "reshape": Reshape,
+    "rig": Rig,
+    "view": View,
+    "imagine": Imagine,
+    "animate": Animate,
+    "export": Export,
+    "doctor": Doctor,
+    "train-prior": TrainPrior,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -355,6 +392,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped, before anything was written.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the help has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def run_verb(verb: Verb) -> int:
@@ -368,6 +408,11 @@ def run_verb(verb: Verb) -> int:
 
         if isinstance(error, UserError):
             raise Refused(str(error)) from None
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+            raise Refused(
+                f"{error.filename or 'A file'}: {error.strerror}. Look at the name, at who may read and write there, "
+                "and at the room on the disk."
+            ) from None
         raise
 
 
@@ -390,20 +435,8 @@ def parse(arguments: list[str]) -> Verb:
         Refused: The arguments name no verb, recipe or option, or give an impossible value.
         SystemExit: Help was asked for and printed.
     """
-    generate: Any = Generate[type(RECIPES[recipe_name(arguments)])]
-    verbs: Any = Union[  # noqa: UP007 - the type checker has no | for these
-        Annotated[generate, subcommand("generate")],
-        Annotated[Digitize, subcommand("digitize")],
-        Annotated[Personalize, subcommand("personalize")],
-        Annotated[Reshape, subcommand("reshape")],
-        Annotated[Rig, subcommand("rig")],
-        Annotated[View, subcommand("view")],
-        Annotated[Imagine, subcommand("imagine")],
-        Annotated[Animate, subcommand("animate")],
-        Annotated[Export, subcommand("export")],
-        Annotated[Doctor, subcommand("doctor")],
-        Annotated[TrainPrior, subcommand("train-prior")],
-    ]
+    kinds = {**VERBS, "generate": Generate[type(RECIPES[recipe_name(arguments)])]}
+    verbs: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in kinds.items())]  # noqa: UP007
     errors = io.StringIO()
     try:
         with redirect_stderr(errors):
@@ -467,7 +500,9 @@ def read_spec(folder: Path) -> Any:
     Raises:
         UserError: There is no such folder, or no figure in it that can be read.
     """
+    from bozzetto.body.poses import poses
     from bozzetto.figure.spec import from_json
+    from bozzetto.recipes.reshape import check_body
     from bozzetto.types import UserError
 
     path = folder / "figure.json"
@@ -476,7 +511,11 @@ def read_spec(folder: Path) -> Any:
     if not path.is_file():
         raise UserError(f"{folder} holds no figure.json. Give the folder that 'bozzetto generate' wrote.")
     try:
-        return from_json(path.read_text(encoding="utf-8"))
+        spec = from_json(path.read_text(encoding="utf-8"))
+        check_body(spec.body)
+        if spec.pose not in (*poses(), "lying"):
+            raise ValueError(f"spec.pose is {spec.pose!r}.{nearest(spec.pose, tuple(poses()))}")
+        return spec
     except (ValueError, TypeError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise UserError(f"{path} cannot be read: {error} Generate the figure again, or correct the file.") from None
     except OSError as error:
@@ -502,16 +541,28 @@ def read_formats(to: str, bone_names: BoneNames) -> tuple[str, ...]:
     return formats
 
 
-def prior_of(request: "bozzetto.runs.Request") -> str | None:
-    """The diffusion prior that had a hand in a run; None for a recipe that has none."""
-    prior = request.fields.get("prior")
-    return None if prior in (None, "none") else str(prior)
+def priors_of(request: "bozzetto.runs.Request") -> tuple[str, ...]:
+    """The diffusion priors that had a hand in a run; none for a recipe that has none."""
+    named = (request.fields.get(name) for name in ("prior", "head_prior"))
+    return tuple(dict.fromkeys(str(prior) for prior in named if prior not in (None, "none")))
+
+
+def used_by(
+    request: "bozzetto.runs.Request", formats: Sequence[str] = ()
+) -> "tuple[bozzetto.export.ledger.Entry, ...]":
+    """What a run's character stands on, and what writes it in these formats."""
+    from bozzetto.export.ledger import ledger
+
+    fields = request.fields
+    named = ("file", "sha256") if request.recipe == "rig" else ("shape", "shape_sha256")
+    meshes = {str(fields[named[0]]): str(fields.get(named[1]))} if fields.get(named[0]) else {}
+    return ledger(*priors_of(request), photos=request.photos, meshes=meshes, formats=formats)
 
 
 def check_rights(
     rights: "bozzetto.export.rights.Rights",
     spec: "bozzetto.figure.spec.FigureSpec",
-    prior: str | None,
+    request: "bozzetto.runs.Request",
     commercial: bool = False,
 ) -> None:
     """Whether such terms may be given for such a character.
@@ -519,13 +570,17 @@ def check_rights(
     Raises:
         UserError: It is a child's, or stands on something that allows less.
     """
-    from bozzetto.export.ledger import ledger, refuse_commercial
+    from bozzetto.export.ledger import refuse_commercial
     from bozzetto.types import UserError
 
     if "sexual" in rights.permits and spec.body.age < 18:
         raise UserError("A character under 18 is never permitted in sexual scenes. Leave 'sexual' out of --permit.")
     if commercial or rights.commercial:
-        refuse_commercial(ledger(prior))
+        used = used_by(request)
+        refuse_commercial(used)
+        for entry in used:
+            if entry.kind == "mesh":
+                say(f"{entry.name}: commercial use {entry.note}, which bozzetto cannot check.")
 
 
 def marks_of(
@@ -539,7 +594,13 @@ def marks_of(
 
     seed = request.fields.get("seed")
     prompt = request.prompt if embed_prompt else None
-    return Marks(request.recipe, prior_of(request), seed, versions, prompt, rights=rights)
+    priors = ", ".join(priors_of(request)) or None
+    return Marks(request.recipe, priors, seed, versions, prompt, rights=rights)
+
+
+def is_built(request: "bozzetto.runs.Request") -> bool:
+    """Whether the run's character is nothing but what its figure.json says, however often it was reshaped."""
+    return request.fields.get("origin", request.recipe) == "draft"
 
 
 def character(
@@ -551,7 +612,7 @@ def character(
     from bozzetto.types import UserError
 
     path = folder / "avatar.glb"
-    if request.fields.get("origin", request.recipe) != "draft":
+    if not is_built(request):
         return read_glb(path)
 
     from bozzetto.figure.build import build_figure
@@ -567,13 +628,11 @@ def face_picture(folder: Path) -> "Image | None":
     """The face in a run's preview; None where there is none, or the figure was edited since."""
     from PIL import Image
 
-    from bozzetto.runs import read_record, sha256
+    from bozzetto.runs import read_record, unchanged
 
     record = read_record(folder)
-    for name in ("figure.json", "preview.png"):
-        output = record.outputs.get(name) if record else None
-        if output is None or not (folder / name).is_file() or sha256(folder / name) != output.sha256:
-            return None
+    if not (unchanged(folder, record, "figure.json") and unchanged(folder, record, "preview.png")):
+        return None
     with Image.open(folder / "preview.png") as preview:
         return preview.convert("RGB").crop((preview.width - preview.height, 0, preview.width, preview.height))
 
@@ -610,10 +669,6 @@ def write_figure(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step") -> Non
     if not run.has("figure.json"):
         with run.write("figure.json") as path:
             path.write_text(to_json(reading.spec) + "\n", encoding="utf-8")
-
-
-Report: TypeAlias = Callable[[str, float], None]
-"""Told what happens now, and the share that is done."""
 
 
 def make(
@@ -653,7 +708,7 @@ def make(
         began = time.perf_counter()
         step = next(steps)  # words or a photo that say nothing stop here, before anything is written
         say_reading(step.reading)
-        check_rights(rights, step.reading.spec, prior_of(request))
+        check_rights(rights, step.reading.spec, request)
         with open_run(out, request, files.overwrite) as run:
             try:
                 log_step(run, step, began)
@@ -681,7 +736,7 @@ def make(
     for name in run.record.outputs:
         say(str(out / name))
     say(str(out / "run.json"))
-    if "vrm" in formats:
+    if "avatar.vrm" in run.record.outputs:
         say(f"avatar.vrm: {rights.words()}")
     say(f"Done in {time.perf_counter() - start:.1f} s.")
     return export.run() if others else 0
@@ -795,6 +850,9 @@ def write_humanoid(
     from bozzetto.export.vrm import write_vrm
 
     avatar = step.avatar()
+    if "head" not in avatar.skeleton.names:
+        say(f"No avatar.vrm. {STATIC_VRM}")
+        return
     face = face_picture(run.folder) or drawn_face(avatar, step.reading.spec)
     with run.write("avatar.vrm") as path:
         write_vrm(avatar, path, marks=marks, thumbnail=face)
@@ -818,12 +876,6 @@ def write_pictures(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", film
         report("filming the turntable", 0.42)
         with run.write("turntable.mp4") as path:
             turntable(scene, path, progress=within(report, "filming the turntable", 0.52, 1.0))
-
-
-def within(report: Report, stage: str, low: float, high: float) -> Callable[[float], None]:
-    """Tells of a share of one stage as a share of the whole; silent where there is no bar to move."""
-    moving = sys.stderr.isatty()
-    return lambda share: report(stage, low + (high - low) * share) if moving else None
 
 
 def picture_scene(
@@ -862,7 +914,7 @@ def can_film() -> bool:
 
     if ffmpeg():
         return True
-    print("No turntable.mp4: it needs ffmpeg. Install it with: pip install 'bozzetto[video]'", file=sys.stderr)
+    say("No turntable.mp4: it needs ffmpeg. Install it with: pip install 'bozzetto[video]'", aside=True)
     return False
 
 
@@ -893,37 +945,4 @@ def lines(items: Any) -> tuple[str, ...]:
 
 def as_json(recipe: Any) -> dict[str, Any]:
     """A recipe's fields as they come back from a file."""
-    return json.loads(json.dumps(asdict(recipe)))
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-@contextmanager
-def progress() -> Iterator[Report]:
-    """A bar with the time left on a terminal; plain lines elsewhere. On standard error, so results can be piped."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done: print(f"{stage} ...", file=sys.stderr, flush=True)
-        return
-
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-    from rich.text import Text
-
-    class TimeLeft(ProgressColumn):
-        """What the share done so far took, carried forward; silent until the share says something."""
-
-        def render(self, task: Task) -> Text:
-            share, then = task.completed, task.fields["then"]
-            if share < 0.2:
-                return Text("")
-            left = then / share - (task.elapsed or 0.0)
-            return Text(f"about {left:.0f} s left" if left >= 1 else "a moment more")
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeLeft())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        start = time.perf_counter()
-        task = bar.add_task("starting", total=1.0, then=0.0)
-        yield lambda stage, done: bar.update(task, description=stage, completed=done, then=time.perf_counter() - start)
+    return json.loads(json.dumps(asdict(recipe), default=str))

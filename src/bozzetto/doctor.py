@@ -51,7 +51,7 @@ def examine() -> Iterator[Check]:
     for name, digest in ASSETS.items():
         yield asset(name, digest)
     yield film()
-    yield cache()
+    yield from caches()
     yield disk()
 
 
@@ -83,8 +83,8 @@ def torch() -> Check:
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device, which is fine"
         found = f"{torch.__version__}, {torch.get_num_threads()} threads, {device}"
         return Check("torch", total == 3, found, remedy)
-    except Exception as error:
-        return Check("torch", False, f"does not work: {error}", remedy)
+    except Exception as error:  # a broken install may raise anything
+        return Check("torch", False, f"does not work: {type(error).__name__}: {error}", remedy)
 
 
 def numba() -> Check:
@@ -95,8 +95,8 @@ def numba() -> Check:
 
         double = numba.njit(lambda x: 2 * x)
         return Check("numba", double(3) == 6, f"{numba.__version__}, {numba.get_num_threads()} threads", remedy)
-    except Exception as error:
-        return Check("numba", False, f"does not work: {error}", remedy)
+    except Exception as error:  # a broken install may raise anything
+        return Check("numba", False, f"does not work: {type(error).__name__}: {error}", remedy)
 
 
 def asset(name: str, digest: str | None) -> Check:
@@ -128,25 +128,34 @@ def film() -> Check:
     return Check("ffmpeg", program is not None, program or "not found", remedy, needed=False)
 
 
-def cache() -> Check:
-    """Compiled kernels can be kept, beside the source or in the user's cache."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folders = [Path(os.environ[name]) for name in ("NUMBA_CACHE_DIR",) if name in os.environ]
-    folders += [Path(__file__).parent / "render", home]
-    folder = next((each for each in folders if _writable(each)), None)
-    found = str(folder) if folder else f"cannot write in {', '.join(map(str, folders))}"
-    return Check("cache", folder is not None, found, "Set NUMBA_CACHE_DIR to a folder you may write in.")
+def caches() -> Iterator[Check]:
+    """Compiled kernels can be kept, which Numba insists on, and things made once, or every start is a slow one."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    kernels = [Path(os.environ[name]) for name in ("NUMBA_CACHE_DIR",) if name in os.environ]
+    kernels += [Path(__file__).parent / "render" / "__pycache__", home / "numba"]
+    things = [Path(os.environ.get("BOZZETTO_CACHE") or home / "bozzetto")]
+    for name, folders, variable in (("cache", kernels, "NUMBA_CACHE_DIR"), ("kept", things, "BOZZETTO_CACHE")):
+        folder = next((each for each in folders if _writable(each)), None)
+        found = str(folder) if folder else f"cannot write in {', '.join(map(str, folders))}"
+        remedy = f"Set {variable} to a folder you may write in."
+        yield Check(name, folder is not None, found, remedy, needed=name == "cache")
 
 
 def disk() -> Check:
     """There is room for results in the present folder."""
-    free = shutil.disk_usage(Path.cwd()).free
-    return Check("disk", free >= DISK, f"{free / 1e9:.1f} GB free here", "Make room, or work in another folder.")
+    remedy = "Make room, or work in another folder."
+    try:
+        free = shutil.disk_usage(os.curdir).free
+    except OSError as error:
+        return Check("disk", False, f"cannot be told: {error.strerror}", remedy)
+    return Check("disk", free >= DISK, f"{free / 1e9:.1f} GB free here", remedy)
 
 
 def _writable(folder: Path) -> bool:
+    """Whether files can be made in the folder, or the folder itself where it is not there yet. Leaves nothing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:

@@ -1,13 +1,43 @@
-"""Files that are whole under their final name, or not there."""
+"""Files that are whole under their final name, or not there; and files of other people, read within limits."""
 
 import os
 import secrets
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
+
+from bozzetto.types import UserError
+
 PARTIAL = ".partial-"
 """How the names of unfinished files begin."""
+BROKEN_PICTURE = (
+    OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError,
+    struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow answers pictures with that are damaged, cut off, or made to be a nuisance."""
+
+
+def read_limited(path: Path, most: int, advice: str) -> bytes:
+    """What a file holds.
+
+    Args:
+        most: Bytes that it may have.
+        advice: What to do where it has more, as a sentence.
+
+    Raises:
+        UserError: It cannot be read, or is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > most:
+                raise UserError(f"{path.name} is larger than {most >> 20} MiB. {advice}")
+            return file.read(most)
+    except (OSError, ValueError) as error:  # ValueError: a name that no system has
+        raise UserError(f"Cannot read {path.name}: {getattr(error, 'strerror', None) or error}.") from None
 
 
 @contextmanager

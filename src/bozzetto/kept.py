@@ -95,7 +95,8 @@ def _read(path: Path) -> tuple[Any] | None:
         arrays = load_file(path)
         form = json.loads(arrays.pop("form").tobytes())
         return (_assemble(form, arrays),)
-    except Exception:  # a damaged or foreign file is made again
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, ImportError):
+        # a damaged or foreign file is made again
         return None
 
 

@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from filelock import FileLock, Timeout
 
 import bozzetto
 from bozzetto.files import PARTIAL, atomic_path
+from bozzetto.options import BoneNames
 from bozzetto.types import UserError
 
 SCHEMA_VERSION = 1
@@ -127,8 +128,7 @@ class Run:
 
     def has(self, name: str) -> bool:
         """Whether an earlier go at this run wrote the file, and it is still as it was."""
-        path, output = self._work / name, self.record.outputs.get(name)
-        return output is not None and path.is_file() and sha256(path) == output.sha256
+        return unchanged(self._work, self.record, name)
 
     @contextmanager
     def write(self, name: str) -> Iterator[Path]:
@@ -290,6 +290,38 @@ def check_folder(out: Path, request: Request, overwrite: bool = False) -> Found:
     )
 
 
+@contextmanager
+def written_together(folder: Path) -> Iterator[list[Path]]:
+    """Nobody else writes in the folder meanwhile; a run's record learns the hashes of what was written: the list.
+
+    Raises:
+        UserError: The folder is in use, or cannot be written.
+    """
+    written: list[Path] = []
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            try:
+                yield written
+            finally:
+                record = read_record(folder)
+                if record is not None and written:
+                    new = {path.name: Output(sha256(path), path.stat().st_size) for path in written if path.is_file()}
+                    with atomic_path(folder / RECORD) as partial:
+                        partial.write_text(
+                            to_json(replace(record, outputs={**record.outputs, **new})), encoding="utf-8"
+                        )
+    except Timeout:
+        raise UserError(f"Another bozzetto is writing in {folder} at this moment. Wait until it is done.") from None
+    except OSError as error:
+        raise UserError(f"Cannot write in {folder}: {error.strerror or error}.") from None
+
+
+def unchanged(folder: Path, record: Record | None, name: str) -> bool:
+    """Whether a file is as the run wrote it."""
+    output = record.outputs.get(name) if record else None
+    return output is not None and (folder / name).is_file() and sha256(folder / name) == output.sha256
+
+
 def read_record(folder: Path) -> Record | None:
     """The run a folder holds; None where there is none that can be read."""
     try:
@@ -321,7 +353,19 @@ def from_json(text: str) -> Record:
         lists = {name: tuple(content[name]) for name in ("understood", "guessed", "not_understood")}
         kept = ("versions", "status", "started", "seconds", "steps", "quality")
         weights = dict(content.get("weights", {}))
-        return Record(request, outputs=outputs, weights=weights, **lists, **{name: content[name] for name in kept})
+        record = Record(request, outputs=outputs, weights=weights, **lists, **{name: content[name] for name in kept})
+        for each, names, kind in (
+            (request, ("recipe", "prompt", "bone_names"), str),
+            (request, ("fields", "photos"), dict),
+            (record, ("status", "started"), str),
+            (record, ("versions", "seconds", "quality"), dict),
+            (record, ("steps",), int),
+        ):
+            if wrong := [name for name in names if not isinstance(getattr(each, name), kind)]:
+                raise TypeError(f"{wrong[0]} is no {kind.__name__}")
+        if request.bone_names not in get_args(BoneNames):
+            raise TypeError(f"bones are not named after {request.bone_names!r:.40}")
+        return record
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The run record is damaged: {error!r}.") from None
 
@@ -380,5 +424,5 @@ def _clear_partial(folder: Path) -> None:
 def _end_log(path: Path) -> None:
     """Cuts a row that a kill left half written."""
     if path.exists():
-        content = path.read_bytes()
-        path.write_bytes(content[: content.rfind(b"\n") + 1])
+        with path.open("r+b") as file:  # rewritten whole, it could be lost whole
+            file.truncate(file.read().rfind(b"\n") + 1)

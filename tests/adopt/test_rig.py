@@ -35,7 +35,7 @@ def man():
     coarse = igl.qslim(standing[used].astype(np.float64), faces.reshape(-1, 3), 5000)
     vertices, faces = coarse[0], coarse[1].astype(np.int64)
     colours = np.full((len(vertices), 3), 0.6, np.float32)
-    return ForeignMesh(100 * vertices @ TURN.T, faces, None, None, colours), joints
+    return ForeignMesh(100 * vertices @ TURN.T, faces, None, None, colours, ("colours of what is not there",)), joints
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_joints_are_found_whatever_the_axes_and_units(man, adopted):
     away = np.linalg.norm(adopted.joints / 100 @ TURN - man[1], axis=1)[rows]
     assert away.mean() < 0.02 and away.max() < 0.05
     assert abs(adopted.metres - 1.82) < 0.05 and "centimetres" in adopted.guessed[0]
+    assert adopted.guessed[-1] == "colours of what is not there"
     assert not adopted.quality["unsure"] and 30 < adopted.quality["arms_degrees"] < 60
 
 

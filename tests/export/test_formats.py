@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bozzetto import cli
-from bozzetto.export import compress, fbx, formats
+from bozzetto.export import fbx, formats
+from bozzetto.export.accessor import TYPES, WIDTHS
 from bozzetto.export.compress import diets, fitted, levels, quantised
 from bozzetto.export.fbx import find_blender, write_fbx
 from bozzetto.export.formats import Order, write_formats
@@ -40,8 +41,8 @@ def values(document: dict, binary: bytes, index: int) -> np.ndarray:
     """What a program reads from an accessor that has a buffer view."""
     accessor = document["accessors"][index]
     view = document["bufferViews"][accessor["bufferView"]]
-    dtype = np.dtype(compress._DTYPES[accessor["componentType"]])
-    width = compress._WIDTHS[accessor["type"]]
+    dtype = np.dtype(TYPES[accessor["componentType"]])
+    width = WIDTHS[accessor["type"]]
     stride = view.get("byteStride", width * dtype.itemsize)
     rows = np.frombuffer(binary, np.uint8)[view["byteOffset"] :][: view["byteLength"]].reshape(-1, stride)
     numbers = np.ascontiguousarray(rows[:, : width * dtype.itemsize]).view(dtype)
@@ -61,7 +62,7 @@ def test_quantised_vertices_say_the_same(tmp_path: Path) -> None:
     sparse = small[0]["accessors"][small[0]["meshes"][0]["primitives"][0]["targets"][0]["POSITION"]]
     assert sparse["componentType"] == 5122 and sparse["normalized"]
     (tmp_path / "small.glb").write_bytes(pack_glb(*small))
-    with pytest.raises(UserError, match="Export it again"):
+    with pytest.raises(UserError, match=r"exported smaller .*KHR_mesh_quantization"):
         read_glb(tmp_path / "small.glb")
     validated(tmp_path / "small.glb")
 
@@ -75,6 +76,8 @@ def test_webp_textures_are_announced(tmp_path: Path) -> None:
     assert all("source" not in texture for texture in document["textures"])
     view = document["bufferViews"][document["images"][0]["bufferView"]]
     assert binary[view["byteOffset"] + 8 :][:4] == b"WEBP"
+    with pytest.raises(UserError, match=r"exported smaller .*EXT_texture_webp"):
+        read_glb(path)
     validated(path)
 
 
@@ -120,6 +123,11 @@ def test_an_obj_has_every_layer_with_its_material(tmp_path: Path) -> None:
         if line.startswith(("map_", "norm")):
             Image.open(tmp_path / line.split()[1]).verify()
     assert "map_d" in materials and "Pm 0.25" in materials
+
+
+def test_an_ending_in_capitals_is_kept(tmp_path: Path) -> None:
+    write_formats(AVATAR, Order({"obj": tmp_path / "ME.OBJ"}))
+    assert {path.name for path in tmp_path.iterdir()} == {*obj_files(AVATAR, "ME")[:-1], "ME.OBJ"}
 
 
 def test_a_ply_has_colours(tmp_path: Path) -> None:
@@ -234,7 +242,7 @@ def test_the_command_line_knows_every_format() -> None:
 
 
 def test_the_ledger_names_what_wrote_the_files() -> None:
-    used = {entry.name: entry for entry in ledger(None, formats=("glb", "usdz", "fbx"), photos={"me.jpg": "00"})}
+    used = {entry.name: entry for entry in ledger(formats=("glb", "usdz", "fbx"), photos={"me.jpg": "00"})}
     assert used["Blender"].licence == "GPL-3.0-or-later" and used["usd-core"].commercial
-    assert "mediapipe" in used
-    assert not {"Blender", "usd-core", "mediapipe"} & {entry.name for entry in ledger(None)}
+    assert {"mediapipe", "OpenCV"} <= set(used)
+    assert not {"Blender", "usd-core", "mediapipe", "OpenCV"} & {entry.name for entry in ledger()}

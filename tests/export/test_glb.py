@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from bozzetto.export import bones, glb
 from bozzetto.export.glb import glb_bytes, write_glb
-from bozzetto.export.read import read_extras, read_glb, unpack_glb
+from bozzetto.export.marks import Marks
+from bozzetto.export.read import read_glb, unpack_glb
 from bozzetto.export.vertices import split_seams, tangents, tidy_influences, vertex_buffers
 from bozzetto.types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 
@@ -80,9 +81,10 @@ def avatar() -> Avatar:
 @pytest.mark.parametrize("bone_names", list(bones.TABLES))
 def test_a_file_reads_back_equal(tmp_path: Path, bone_names: bones.BoneNames) -> None:
     before, path = avatar(), tmp_path / "avatar.glb"
-    write_glb(before, path, bone_names=bone_names, extras={"prompt": "a knight, büste", "seed": 3})
+    write_glb(before, path, bone_names=bone_names, marks=Marks(prompt="a knight, büste", seed=3))
     after = read_glb(path)
-    assert {"prompt": "a knight, büste", "seed": 3}.items() <= read_extras(path).items()
+    extras = unpack_glb(path.read_bytes())[0]["asset"]["extras"]
+    assert {"prompt": "a knight, büste", "seed": 3}.items() <= extras.items()
     assert (after.skeleton.names, after.skeleton.parents) == (before.skeleton.names, before.skeleton.parents)
     assert torch.equal(after.skeleton.positions, before.skeleton.positions)
     for old, new in zip(before.layers, after.layers, strict=True):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import bozzetto
-from bozzetto.export.glb import glb_bytes, write_glb
+from bozzetto.export.glb import glb_bytes
 from bozzetto.export.ledger import ledger, refuse_commercial, write_ledger
 from bozzetto.export.marks import Marks, packet
-from bozzetto.export.read import read_extras, unpack_glb
+from bozzetto.export.read import unpack_glb
 from bozzetto.export.rights import LICENCES, PERMITS, Rights, read_rights, vrm_meta
 from bozzetto.export.vrm_check import check_vrm
 from bozzetto.types import UserError
@@ -92,7 +92,7 @@ def test_what_cannot_be_understood_is_refused(arguments: dict, told: str) -> Non
         read_rights(**arguments)
 
 
-def test_every_file_says_what_made_it(tmp_path: Path) -> None:
+def test_every_file_says_what_made_it() -> None:
     document, _ = unpack_glb(glb_bytes(person()))
     told = packet(Marks())
     assert document["extensions"]["KHR_xmp_json_ld"]["packets"] == [told]
@@ -104,8 +104,7 @@ def test_every_file_says_what_made_it(tmp_path: Path) -> None:
     prefixes = {name.partition(":")[0] for name in told if not name.startswith("@")} | {"rdf"}
     assert prefixes == set(told["@context"])
     marks = Marks("draft", "sd15", 7, {"numpy": "2"}, None, "Jo's knight", Rights(("Jo",), frozenset({"modify"})))
-    write_glb(person(), tmp_path / "a.glb", marks=marks)
-    extras = read_extras(tmp_path / "a.glb")
+    extras = unpack_glb(glb_bytes(person(), marks=marks))[0]["asset"]["extras"]
     assert (extras["recipe"], extras["prior"], extras["seed"], extras["versions"]) == (
         "draft",
         "sd15",
@@ -150,6 +149,20 @@ def test_commercial_use_is_refused_where_nobody_told_us_the_licence() -> None:
         with pytest.raises(UserError, match=named) as refused:
             refuse_commercial(ledger(prior))
         assert "/home" not in str(refused.value)
+
+
+def test_every_prior_of_a_character_is_asked() -> None:
+    with pytest.raises(UserError, match="their-heads"):
+        refuse_commercial(ledger("embedded", "somebody/their-heads"))
+    assert len(ledger("sd15", "sd15")) == len(ledger("sd15"))
+
+
+def test_a_mesh_of_the_users_own_is_listed_and_theirs_to_answer_for() -> None:
+    used = ledger(meshes={"scan.glb": "0" * 64})
+    (mesh,) = (entry for entry in used if entry.kind == "mesh")
+    assert (mesh.name, mesh.sha256, mesh.commercial) == ("scan.glb", "0" * 64, None)
+    assert "permission" in (mesh.note or "")
+    refuse_commercial(used)
 
 
 def test_meta_of_any_rights_is_valid() -> None:

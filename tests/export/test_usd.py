@@ -29,6 +29,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_an_ending_in_capitals_is_a_package_too(tmp_path: Path) -> None:
+    write_usd(AVATAR, tmp_path / "ME.USDZ")
+    assert [path.name for path in tmp_path.iterdir()] == ["ME.USDZ"]
+    assert "ME.usdc" in zipfile.ZipFile(tmp_path / "ME.USDZ").namelist()
+
+
 def bound(stage: Usd.Stage) -> tuple[UsdSkel.SkeletonQuery, list[UsdSkel.SkinningQuery]]:
     root = UsdSkel.Root(stage.GetDefaultPrim())
     cache = UsdSkel.Cache()

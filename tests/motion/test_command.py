@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from bozzetto import cli
 from bozzetto.export.glb import write_glb
@@ -16,6 +17,7 @@ from bozzetto.motion import film
 from bozzetto.motion.builtin import built_in
 from bozzetto.motion.bvh import write_bvh
 from bozzetto.motion.command import motion_name
+from bozzetto.motion.frames import Frames, at_times, to_frames
 from bozzetto.runs import Output, Record, Request, read_record, sha256, to_json
 from export_people import person
 
@@ -162,6 +164,19 @@ def test_a_film_shows_what_repeats_again_and_what_ends_once():
     first, last = stage.picture(0), stage.picture(len(stage) - 1)
     assert first.shape == (64, 64, 3)
     assert np.abs(first.astype(int) - last).mean() > 1
+
+
+def test_what_happens_between_two_frames_is_filmed_as_well():
+    still = to_frames(built_in("idle", person()), person().skeleton)
+    angles = np.array([0.0, 1.0, 0.5])
+    local = np.tile(Rotation.from_rotvec(np.outer(angles, [0, 1, 0])).as_matrix()[:, None], (1, 2, 1, 1))
+    few = Frames(still.skeleton, np.array([1.0, 2.0, 4.0]), local, np.outer(angles, [3.0, 0.0, 0.0]))
+    found = at_times(few, np.array([0.0, 1.25, 2.0, 3.0, 9.0]))
+    expected = [0, 0.25, 1, 0.75, 0.5]
+    assert np.allclose(Rotation.from_matrix(found.local[:, 1]).as_rotvec()[:, 1], expected)
+    assert np.allclose(found.root[:, 0], 3 * np.array(expected))
+    held = at_times(Frames(still.skeleton, np.zeros(1), local[1:2], np.ones((1, 3))), np.arange(3.0))
+    assert np.allclose(held.local, local[1]) and np.allclose(held.root, 1)
 
 
 @pytest.mark.slow

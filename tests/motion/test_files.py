@@ -1,6 +1,7 @@
 """Files of motion and sound: what they say, and what hostile ones get: one paragraph, soon."""
 
 import io
+import itertools
 import json
 import struct
 import time
@@ -70,6 +71,7 @@ def small_bvh():
     (lambda t: t.replace("Frames: 4", "Frames: 4000000"), "too long|announces"),
     (lambda t: t.replace("Frames: 4", "Frames: 99999999999999999999"), "Frames"),
     (lambda t: t.replace("Frames: 4", "Frames: -4"), "Frames"),
+    (lambda t: t.replace("Frames: 4", "Frames: 0"), "no frames"),
     (lambda t: t.replace("Frame Time: 0.033333", "Frame Time: nan"), "no motion"),
     (lambda t: t.replace("Frame Time: 0.033333", "Frame Time: 0"), "no motion"),
     (lambda t: t.replace("OFFSET 0.000000 98.000000", "OFFSET nan 98", 1), "finite"),
@@ -118,6 +120,35 @@ def test_a_bvh_says_where_joints_are(tmp_path):
     # Moving axes: the joint's x rotation happens within what z has turned.
     assert np.allclose(source.turns[1, 1] @ [0, -3, 0], [0, 0, -3])
     assert np.allclose(source.times, [0, 0.5])
+
+
+def bvh_of(channels, rows):
+    """A hip and a knee below it, each with such channels."""
+    channels = f"CHANNELS {len(channels)} {' '.join(channels)}"
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 1 2 3", channels, "JOINT Knee", "{", "OFFSET 0 -4 0", channels]
+    lines += ["End Site", "{", "OFFSET 0 -3 0", "}", "}", "}", "MOTION", f"Frames: {len(rows)}", "Frame Time: 0.5"]
+    return "\n".join(lines + [" ".join(map(str, row)) for row in rows])
+
+
+@pytest.mark.parametrize("places", ["before", "between", "none"])
+@pytest.mark.parametrize("order", ["".join(each) for each in itertools.permutations("xyz")])
+def test_a_bvh_turns_in_the_order_of_its_channels(tmp_path, order, places):
+    turned = [f"{axis.upper()}rotation" for axis in order]
+    moved = [] if places == "none" else ["Zposition", "Xposition", "Yposition"]
+    channels = [each for pair in zip(turned, moved, strict=True) for each in pair] if places == "between" else moved
+    channels = channels if places == "between" else [*moved, *turned]
+    numbers = np.random.default_rng(0).uniform(-170, 170, (3, 2, len(channels))).round(3)
+    path = tmp_path / "a.bvh"
+    path.write_text(bvh_of(channels, numbers.reshape(3, -1)))
+    source = read_bvh(path)
+    angles = numbers[..., [channels.index(each) for each in turned]]
+    local = Rotation.from_euler(order.upper(), angles.reshape(-1, 3), degrees=True).as_matrix().reshape(3, 2, 3, 3)
+    assert np.allclose(source.turns[:, 0], local[:, 0])
+    assert np.allclose(source.turns[:, 1], local[:, 0] @ local[:, 1])
+    at = [channels.index(f"{axis}position") for axis in "XYZ"] if moved else []
+    assert np.allclose(source.root, numbers[:, 0, at] if moved else [1, 2, 3])
+    # What a knee's own positions say is not followed: bones keep their length.
+    assert np.allclose(np.linalg.norm(np.diff(source.points(), axis=1), axis=2), 4)
 
 
 @quick
@@ -246,8 +277,8 @@ def test_any_vrm_animation_is_read_or_refused(avatar, nod, tmp_path, data):
 # SMPL-X parameters
 
 
-def amass(path, frames=20, **changes):
-    """A file as AMASS has it: z up, 60 frames a second, SMPL-H's 52 joints."""
+def amass(path, frames=20, save=np.savez_compressed, **changes):
+    """A file as AMASS has it: packed, z up, 60 frames a second, SMPL-H's 52 joints."""
     poses = np.zeros((frames, 52, 3))
     heading = Rotation.from_euler("xz", [90, 30], degrees=True)
     poses[:, 0] = heading.as_rotvec()
@@ -255,7 +286,7 @@ def amass(path, frames=20, **changes):
     poses[:, 16, 2] = -np.linspace(0, 1.0, frames)  # the left shoulder: down
     values = {"poses": poses.reshape(frames, -1), "trans": np.tile([1.0, 2.0, 0.95], (frames, 1)),
               "mocap_framerate": np.array(60.0), "betas": np.zeros(16), "gender": np.array("neutral")}  # fmt: skip
-    np.savez(path, **{name: value for name, value in (values | changes).items() if value is not None})
+    save(path, **{name: value for name, value in (values | changes).items() if value is not None})
     return path
 
 
@@ -306,7 +337,8 @@ def test_hostile_parameters_are_refused(tmp_path):
     np.savez(path, poses=np.array([Pickled()], dtype=object))
     assert refused(read_npz, path) is None
     for content in (npy((10**9, 156)), npy((10**30, 2)), npy((-1, 156)), npy((4, 156), b"\0" * 100),
-                    npy((4, 156), descr="|O"), b"\x93NUMPY", b"", b"\x93NUMPY\x09\x00"):  # fmt: skip
+                    npy((4, 156), descr="|O"), b"\x93NUMPY", b"", b"\x93NUMPY\x09\x00", npy((4, 156), descr=()),
+                    npy((4, 156)).replace(b"}", b"("), npy((4, 156)).replace(b"{", b"(" * 60)):  # fmt: skip
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("poses.npy", content)
         assert refused(read_npz, path) is None
@@ -322,16 +354,31 @@ def test_hostile_parameters_are_refused(tmp_path):
         assert refused(read_npz, amass(path, **change)) is None
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @quick
-@given(st.binary(max_size=300), st.integers(0, 4000), st.integers(0, 40))
-def test_any_parameter_file_is_read_or_refused(tmp_path, junk, at, length):
+@given(at=st.floats(0, 1, exclude_max=True), junk=st.binary(max_size=300), length=st.integers(0, 40))
+def test_any_parameter_file_is_read_or_refused(tmp_path, save, at, junk, length):
     file = io.BytesIO()
-    amass(file, frames=3)
+    amass(file, 12, save)
     content = bytearray(file.getvalue())
-    content[at : at + length] = junk
+    start = int(at * len(content))
+    content[start : start + length] = junk
     path = tmp_path / "fuzz.npz"
     path.write_bytes(bytes(content))
-    refused(read_npz, path)
+    source = refused(read_npz, path)
+    assert source is None or np.isfinite(source.turns).all()
+
+
+def test_a_flipped_byte_in_packed_parameters_is_refused(tmp_path):
+    path = amass(tmp_path / "flipped.npz")
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("poses.npy")
+    start = info.header_offset + 30 + len("poses.npy") + 20  # zip64's extra field
+    content[start : start + 40] = b"\xff" * 40
+    path.write_bytes(bytes(content))
+    with pytest.raises(UserError, match="'poses' is damaged"):
+        read_npz(path)
 
 
 # WAV

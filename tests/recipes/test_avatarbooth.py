@@ -255,7 +255,11 @@ def test_the_weights_of_a_folder_are_all_named(tmp_path):
     prior.name, prior.weights = str(tmp_path), {}
     assert set(weight_files({"body": prior})) == {"unet/a.safetensors", "b.safetensors"}
     prior.name, prior.weights = "sd15", {"unet/x": tmp_path / "x"}
-    assert weight_files({"body": prior}) == prior.weights
+    assert weight_files({"body": prior, "head": prior}) == prior.weights
+    other = Stub()
+    other.name, other.weights = "sd21", {"unet/x": tmp_path / "y"}
+    both = weight_files({"body": prior, "head": other})
+    assert both == {"body/unet/x": tmp_path / "x", "head/unet/x": tmp_path / "y"}
 
 
 # 6 and 7: sizes, kinds, backgrounds

@@ -1,11 +1,13 @@
 """From a photo to a character: the rig is the figure's, the colours are the photo's."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bozzetto import cli
 from bozzetto.figure.build import build_figure, spec_posture
 from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
@@ -113,3 +115,20 @@ def test_static_is_one_mesh_without_a_rig(found):
     (layer,) = last.avatar().layers
     assert last.avatar().skeleton.names == ("root",)
     assert layer.mesh.vertices[:, 1].min().item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_command_is_what_was_asked(tmp_path, monkeypatch):
+    for name in ("a.jpg", "b.jpg", "c.obj"):
+        (tmp_path / name).write_bytes(name.encode())
+    photo, other, shape = (str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.obj"))
+    made = []
+    monkeypatch.setattr(cli, "make", lambda *given: made.append(given) or 0)
+    for words in (["--photos", other], ["--shape", shape]):
+        verb = cli.parse(["digitize", photo, "--out", str(tmp_path / "out"), "--consent", *words])
+        assert isinstance(verb, cli.Digitize)
+        assert cli.parse(shlex.split(verb.command())[1:]) == verb
+        assert verb.run() == 0
+    (*_, request, subject), (*_, shaped, _) = made
+    assert set(request.photos) == {"a.jpg", "b.jpg"} and len(subject.photos) == 2
+    assert shaped.fields["shape"] == "c.obj" and len(shaped.fields["shape_sha256"]) == 64
+    assert [entry.name for entry in cli.used_by(shaped) if entry.kind == "mesh"] == ["c.obj"]

@@ -1,6 +1,7 @@
 """AvatarBooth's modes II and III, from photos nobody took: who serves what, in which order, and going on."""
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def intake():
 def recipe(tmp_path, intake, monkeypatch):
     """Small in everything, with a tiny prior."""
     monkeypatch.setattr(personalize, "_read", lambda paths: intake)
-    monkeypatch.setattr(personalize, "_built", lambda spec: build_figure(spec, "low"))
+    monkeypatch.setattr(personalize, "figure_of", lambda spec: build_figure(spec, "low"))
     plain = field.field_of
     monkeypatch.setattr(field, "field_of", lambda figure, init: plain(figure, init, detail=96))
     prior = str(tiny.embedded(tmp_path / "tiny"))
@@ -126,6 +127,14 @@ def test_other_words_for_the_body_leave_the_face_alone(intake):
     assert len({who.words(recipe, "body") for who in seen}) == 3
     assert [who.painted(recipe).everything for who in seen] == [True, False, False]
     assert "beanie" in person(intake, "with a green beanie", recipe).painted(recipe).but
+
+
+def test_a_missing_detector_is_no_photos_fault(tmp_path, monkeypatch):
+    for name in ("mediapipe", "mediapipe.python.solution_base"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    with pytest.raises(UserError, match=r"^Photos need MediaPipe"):
+        personalize._read((tmp_path / "a.jpg",))
 
 
 def test_it_says_what_the_photos_decide_and_what_is_missing(intake, monkeypatch):

@@ -1,11 +1,15 @@
 """Pictures for people."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from bozzetto.files import PARTIAL
 from bozzetto.render import perspective, scene_from_layers
+from bozzetto.render.film import write_film
 from bozzetto.render.pictures import contact_shadow, contact_sheet, portrait, preview, turntable
 
 from .shapes import ball, layer, plain
@@ -64,6 +68,24 @@ def test_a_sheet_has_rows_labels_and_refuses_confusion():
         contact_sheet(cells, 2, ["a"])
     with pytest.raises(ValueError, match="needs a picture"):
         contact_sheet([], 2)
+
+
+def test_an_unfinished_film_has_a_name_that_runs_clear_and_a_failed_one_is_gone(tmp_path, monkeypatch):
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    write, written = imageio_ffmpeg.write_frames, []
+    monkeypatch.setattr(imageio_ffmpeg, "write_frames", lambda to, *a, **k: written.append(to) or write(to, *a, **k))
+
+    def picture(index):
+        if index == 2:
+            raise OSError("No space left on device")
+        return np.zeros((50, 50, 3), np.uint8)
+
+    with pytest.raises(OSError, match="No space"):
+        write_film(tmp_path / "turn.mp4", picture, 4, 50)
+    (unfinished,) = written
+    assert Path(unfinished).parent == tmp_path
+    assert Path(unfinished).name.startswith(PARTIAL) and unfinished.endswith(".mp4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_turntable_is_a_film_that_plays_from_its_start(tmp_path):

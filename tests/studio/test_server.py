@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -14,9 +15,9 @@ import pytest
 from bozzetto import cli
 from bozzetto.export import read_glb, write_glb
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.spec import BodySpec, FigureSpec, from_json, to_json
+from bozzetto.figure.spec import WHITE, BodySpec, FigureSpec, Garment, from_json, to_json
 from bozzetto.runs import Request, open_run, read_record, sha256
-from bozzetto.studio.server import read_body, serve, studio
+from bozzetto.studio.server import Sitting, read_body, serve, studio
 from bozzetto.types import UserError
 
 SPEC = FigureSpec(BodySpec("man", 34.0, 1.7))
@@ -74,6 +75,33 @@ def test_the_page_and_the_character_are_served(run, address):
     assert settings["live"] and len(settings["poses"]) >= 240
     assert settings["shape"]["height"]["value"] == 1.7 and len(settings["shape"]) == 5
     assert ask(address + "/avatar.glb") == (run / "avatar.glb").read_bytes()
+
+
+def test_what_no_measure_moves_has_no_sliders(run, tmp_path):
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "recipe": "rig"}))
+    avatar = read_glb(folder / "avatar.glb")
+    write_glb(replace(avatar, layers=avatar.layers[:1]), folder / "avatar.glb")
+    page = Sitting(folder).page().decode()
+    assert json.loads(page.split('id="settings">')[1].split("</script>")[0])["shape"] == {}
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted"])
+def test_only_a_finished_run_is_reshaped(run, tmp_path, capsys, status):
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "status": status}))
+    assert "give its command again" in refused(capsys, "reshape", str(folder), "--height", "1.8")
+
+
+def test_a_child_that_would_grow_too_tall_is_refused(run, tmp_path, capsys):
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    spec = replace(SPEC, top=Garment("shirt", WHITE), bottom=Garment("jeans", WHITE))
+    (folder / "figure.json").write_text(to_json(replace(spec, body=BodySpec("man", 4.0, 2.2))))
+    said = refused(capsys, "reshape", str(folder), "--age", "30", "--out", str(tmp_path / "out"))
+    assert "At that age, spec.body.height" in said and "Ask for a height" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_shape_is_the_figure_as_asked(address, tmp_path):

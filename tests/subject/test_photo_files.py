@@ -115,6 +115,21 @@ def _jpeg() -> bytes:
     return out.getvalue()
 
 
+def _pages_of_which_the_second_has_no_width() -> bytes:
+    out = io.BytesIO()
+    page = Image.new("RGB", (300, 200), "white")
+    page.save(out, "TIFF", save_all=True, append_images=[page])
+    first, second, third = out.getvalue().split(struct.pack("<HH", 256, 4))
+    return first + struct.pack("<HH", 256, 4) + second + struct.pack("<HH", 250, 4) + third
+
+
+def _avif_without_its_pixels() -> bytes:
+    out = io.BytesIO()
+    _scene().save(out, "AVIF")
+    head, mark, _ = out.getvalue().partition(b"mdat")
+    return head + mark + bytes(5000)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
@@ -127,6 +142,8 @@ def _jpeg() -> bytes:
         ("cut.jpg", _jpeg()[:2000], "damaged or incomplete"),
         ("bomb.png", _png_that_claims(50_000, 50_000), "megapixels"),
         ("broken.png", _png_that_claims(300, 300), "damaged or incomplete"),
+        ("pages.tiff", _pages_of_which_the_second_has_no_width(), "damaged or incomplete"),
+        ("phone.avif", _avif_without_its_pixels(), "damaged or incomplete"),
     ],
 )  # fmt: skip
 def test_what_is_no_photo_is_refused_with_a_reason(tmp_path, name, data, says):

@@ -8,17 +8,21 @@ import base64
 import binascii
 import io
 import re
+import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from PIL import Image
 
+from bozzetto.export.accessor import Accessors
 from bozzetto.export.read import unpack_glb
+from bozzetto.files import BROKEN_PICTURE, read_limited
 from bozzetto.types import UserError, linear_to_srgb, srgb_to_linear
 
 READ = (".glb", ".obj", ".ply")
@@ -26,8 +30,9 @@ MOST_BYTES = 1 << 29
 MOST_FACES = 500_000
 _MOST_NODES, _MOST_MATERIALS = 20_000, 64
 _MOST_PIXELS = 8192 * 8192
-_TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_SIZES = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_MOST_READ = 2 * MOST_BYTES
+"""Bytes of a GLB's vertices, each as often as a node shows it."""
+_GREY = (0.75, 0.75, 0.75)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +48,19 @@ class ForeignMesh:
     """sRGB."""
     colours: Float[ndarray, "v 3"] | None
     """sRGB, where vertices have colours and no picture does."""
+    notes: tuple[str, ...] = ()
+    """What had to be guessed about its colours."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """One material's triangles."""
+    """One material's triangles, and the vertices that they name."""
 
     points: Float[ndarray, "v 3"]
     faces: Int[ndarray, "f 3"]
     uvs: Float[ndarray, "f 3 2"] | None = None
     picture: UInt8[ndarray, "h w 3"] | None = None
-    plain: tuple[float, float, float] = (0.75, 0.75, 0.75)
+    plain: tuple[float, float, float] = _GREY
     """sRGB, where there is no picture."""
     colours: Float[ndarray, "v 3"] | None = None
 
@@ -67,19 +74,14 @@ def read_mesh(path: Path) -> ForeignMesh:
     kind = path.suffix.lower()
     if kind not in READ:
         raise UserError(f"bozzetto rigs {', '.join(READ)} files; {path.name} is none of them. Convert it first.")
+    data = read_limited(path, MOST_BYTES, "Reduce its triangles or textures first.")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path.name} is larger than 512 MiB. Reduce its triangles or textures first.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror}.") from error
-    try:
-        pieces = {".glb": _from_glb, ".obj": _from_obj, ".ply": _from_ply}[kind](data, path.parent)
-        return _joined(pieces)
+        pieces, notes = {".glb": _from_glb, ".obj": _from_obj, ".ply": _from_ply}[kind](data, path.parent)
+        return replace(_joined(pieces), notes=notes)
     # Whatever a hostile file makes the code below trip over is the file's fault, not ours.
     except (
         ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError, OSError,
-        Image.DecompressionBombError,
+        struct.error,
     ) as error:  # fmt: skip
         raise UserError(
             f"{path.name} cannot be read as a mesh: {str(error)[:200]}. Export it again, as a GLB with plain triangles."
@@ -108,14 +110,41 @@ def refined(mesh: ForeignMesh, longest: float, most: int = 120_000) -> ForeignMe
             quarters = ((0, 3, 5), (3, 1, 4), (5, 4, 2), (3, 4, 5))
             uvs = np.concatenate([np.concatenate([uvs, half], 1)[:, list(each)] for each in quarters])
         corners = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
-        mesh = ForeignMesh(
-            np.concatenate([mesh.vertices, mesh.vertices[pairs].mean(1)]),
-            np.concatenate([np.stack(each, 1) for each in corners]),
-            uvs,
-            mesh.albedo,
-            None if mesh.colours is None else np.concatenate([mesh.colours, mesh.colours[pairs].mean(1)]),
+        mesh = replace(
+            mesh,
+            vertices=np.concatenate([mesh.vertices, mesh.vertices[pairs].mean(1)]),
+            faces=np.concatenate([np.stack(each, 1) for each in corners]),
+            uvs=uvs,
+            colours=None if mesh.colours is None else np.concatenate([mesh.colours, mesh.colours[pairs].mean(1)]),
         )
     return mesh
+
+
+def _cut(
+    points: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    uvs: Float[ndarray, "f 3 2"] | None = None,
+    picture: UInt8[ndarray, "h w 3"] | None = None,
+    plain: Sequence[float] = _GREY,
+    colours: Float[ndarray, "v 3"] | None = None,
+) -> _Piece:
+    """A piece without the vertices that its triangles do not name: many pieces may share one long list.
+
+    Raises:
+        ValueError: A triangle names a vertex that is not there, or a number is not finite.
+    """
+    if len(faces) and not 0 <= faces.min() <= faces.max() < len(points):
+        raise ValueError(f"a triangle names vertex {faces.max()} of {len(points)}")
+    used, faces = np.unique(faces, return_inverse=True)
+    points, colours = points[used].astype(np.float64), None if colours is None else colours[used]
+    if not np.isfinite(points).all():
+        raise ValueError("some of its vertices are not finite numbers")
+    if uvs is not None and not (np.abs(uvs) < 1e9).all():
+        raise ValueError("its texture coordinates are not finite numbers")
+    if not np.isfinite(plain).all() or (colours is not None and not np.isfinite(colours).all()):
+        raise ValueError("its colours are not finite numbers")
+    red, green, blue = np.clip(plain, 0.0, 1.0).tolist()
+    return _Piece(points, faces.reshape(-1, 3).astype(np.int64), uvs, picture, (red, green, blue), colours)
 
 
 def _joined(pieces: Sequence[_Piece]) -> ForeignMesh:
@@ -123,37 +152,37 @@ def _joined(pieces: Sequence[_Piece]) -> ForeignMesh:
     count = sum(len(piece.faces) for piece in pieces)
     if not count:
         raise ValueError("it holds no triangles")
-    if count > MOST_FACES:
-        raise ValueError(f"it has {count:,} triangles, and at most {MOST_FACES:,} can be rigged; reduce them first")
-    for piece in pieces:
-        if piece.faces.min() < 0 or piece.faces.max() >= len(piece.points):
-            raise ValueError(f"a triangle names vertex {piece.faces.max()} of {len(piece.points)}")
+    _bearable(count)
     starts = np.cumsum([0, *(len(piece.points) for piece in pieces)])
-    points = np.concatenate([piece.points for piece in pieces]).astype(np.float64)
-    faces = np.concatenate([piece.faces + at for piece, at in zip(pieces, starts[:-1], strict=True)]).astype(np.int64)
-    if not np.isfinite(points[np.unique(faces)]).all():
-        raise ValueError("some of its vertices are not finite numbers")
-    size = float(np.ptp(points[np.unique(faces)], axis=0).max())
+    points = np.concatenate([piece.points for piece in pieces])
+    faces = np.concatenate([piece.faces + at for piece, at in zip(pieces, starts[:-1], strict=True)])
+    size = float(np.ptp(points, axis=0).max())
     if not 0 < size < 1e12:
         raise ValueError(f"it is {size:g} units large")
     uvs, albedo = _pictured(pieces)
     colours = np.concatenate([
         np.broadcast_to(piece.plain, piece.points.shape) if piece.colours is None else piece.colours for piece in pieces
     ])  # fmt: skip
-    used, faces = np.unique(faces, return_inverse=True)
-    rounded = np.round((points[used] - points[used].min(0)) / size * 1e6).astype(np.int64)
+    rounded = np.round((points - points.min(0)) / size * 1e6).astype(np.int64)
     _, first, same = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
-    faces = same.ravel()[faces.reshape(-1, 3)]
-    solid = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    if not solid.any():
+    points, faces = points[first], same.ravel()[faces]
+    a, b, c = points[faces].transpose(1, 0, 2)
+    if np.linalg.norm(np.cross(b - a, c - a), axis=1).max() < 1e-12 * size**2:
         raise ValueError("none of its triangles has any area")
+    # Long and flat ones stay, they close gaps; those that lost a corner go.
+    solid = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     return ForeignMesh(
-        points[used][first],
+        points,
         faces[solid],
         None if uvs is None else uvs[solid],
         albedo,
-        colours[used][first].astype(np.float32) if albedo is None else None,
+        colours[first].astype(np.float32) if albedo is None else None,
     )
+
+
+def _bearable(count: int) -> None:
+    if count > MOST_FACES:
+        raise ValueError(f"it has more than {MOST_FACES:,} triangles; reduce them first")
 
 
 def _pictured(pieces: Sequence[_Piece]) -> tuple[ndarray | None, ndarray | None]:
@@ -192,17 +221,20 @@ def _pictured(pieces: Sequence[_Piece]) -> tuple[ndarray | None, ndarray | None]
 
 
 def _picture(data: bytes) -> UInt8[ndarray, "h w 3"]:
-    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP", "TGA")) as image:
-        if image.width * image.height > _MOST_PIXELS:
-            raise ValueError(f"a picture in it has {image.width} x {image.height} pixels")
-        return np.asarray(image.convert("RGB"))
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP", "TGA")) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels")
+            return np.asarray(image.convert("RGB"))
+    except BROKEN_PICTURE as error:
+        raise ValueError(f"a picture of it cannot be used ({error})") from error
 
 
 # ---------------------------------------------------------------------------------------------------- glTF
 
 
-def _from_glb(data: bytes, folder: Path) -> list[_Piece]:
-    return _Glb(*unpack_glb(data)).pieces()
+def _from_glb(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]:
+    return _Glb(*unpack_glb(data)).pieces(), ()
 
 
 class _Glb:
@@ -213,7 +245,7 @@ class _Glb:
             "KHR_mesh_quantization", "EXT_texture_webp"}  # fmt: skip
         if needed:
             raise ValueError(f"it needs the extension {sorted(map(str, needed))[0]:.60}, which is not read")
-        self._document, self._binary = document, binary
+        self._document, self._accessors = document, Accessors(document, binary, _MOST_READ)
         self._pictures: dict[int, ndarray] = {}
         self._faces = 0
 
@@ -221,7 +253,8 @@ class _Glb:
         nodes = self._document.get("nodes", [])
         if len(nodes) > _MOST_NODES:
             raise ValueError(f"it has {len(nodes)} nodes")
-        scenes = self._document.get("scenes") or [{"nodes": range(len(nodes))}]
+        below = {child for node in nodes for child in node.get("children", [])}
+        scenes = self._document.get("scenes") or [{"nodes": set(range(len(nodes))) - below}]
         world: dict[int, ndarray] = {}
         waiting = [(int(node), np.eye(4)) for node in scenes[self._document.get("scene", 0)].get("nodes", [])]
         while waiting:
@@ -235,31 +268,28 @@ class _Glb:
             if "mesh" in nodes[node]:
                 skin = self._document["skins"][nodes[node]["skin"]] if "skin" in nodes[node] else None
                 for primitive in self._document["meshes"][nodes[node]["mesh"]]["primitives"]:
-                    out += self._piece(primitive, place, skin, world)
+                    if primitive.get("mode", 4) == 4:
+                        out.append(self._piece(primitive, place, skin, world))
         return out
 
     def _piece(
         self, primitive: dict[str, Any], place: ndarray, skin: dict[str, Any] | None, world: dict[int, ndarray]
-    ) -> list[_Piece]:
-        if primitive.get("mode", 4) != 4:
-            return []
+    ) -> _Piece:
         attributes = primitive["attributes"]
-        points = self._accessor(attributes["POSITION"])
+        points = self._accessors.read(attributes["POSITION"], "VEC3")
         count = len(points)
-        indices = self._accessor(primitive["indices"]) if "indices" in primitive else np.arange(count)
+        indices = self._accessors.read(primitive["indices"], "SCALAR") if "indices" in primitive else np.arange(count)
         faces = indices.ravel()[: len(indices) // 3 * 3].astype(np.int64).reshape(-1, 3)
         self._faces += len(faces)
-        if self._faces > MOST_FACES:
-            raise ValueError(f"it has more than {MOST_FACES:,} triangles; reduce them first")
-        if len(faces) and faces.max() >= count:
-            raise ValueError(f"a triangle names vertex {faces.max()} of {count}")
+        _bearable(self._faces)
         homogeneous = np.concatenate([points, np.ones((count, 1))], 1)
         if skin is not None and "JOINTS_0" in attributes:
             joints = np.stack([world[int(joint)] for joint in skin["joints"]])
             if "inverseBindMatrices" in skin:
-                joints = joints @ self._accessor(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
-            weights = self._accessor(attributes["WEIGHTS_0"])
-            named = self._accessor(attributes["JOINTS_0"]).astype(np.int64)
+                binds = self._accessors.read(skin["inverseBindMatrices"], "MAT4").astype(np.float64)
+                joints = joints @ binds.reshape(-1, 4, 4).transpose(0, 2, 1)
+            weights = self._accessors.read(attributes["WEIGHTS_0"], "VEC4", count).astype(np.float64)
+            named = self._accessors.read(attributes["JOINTS_0"], "VEC4", count).astype(np.int64)
             weights = weights / np.maximum(weights.sum(1, keepdims=True), 1e-9)
             placed = sum(
                 weights[:, k, None] * np.einsum("nab,nb->na", joints[named[:, k]], homogeneous) for k in range(4)
@@ -269,30 +299,32 @@ class _Glb:
             if np.linalg.det(place[:3, :3]) < 0:
                 faces = faces[:, ::-1]
         placed = np.asarray(placed)[:, :3]
-        picture, plain, slot = self._paint(primitive)
-        uvs = self._accessor(attributes[f"TEXCOORD_{slot}"])[faces] if f"TEXCOORD_{slot}" in attributes else None
+        picture, plain, texture = self._paint(primitive)
+        moved = texture.get("extensions", {}).get("KHR_texture_transform", {})
+        slot, uvs = f"TEXCOORD_{moved.get('texCoord', texture.get('texCoord', 0))}", None
+        if picture is not None and slot in attributes:
+            uvs = _transformed(self._accessors.read(attributes[slot], "VEC2", count), moved)[faces]
         colours = None
         if "COLOR_0" in attributes:
-            colours = linear_to_srgb(self._accessor(attributes["COLOR_0"])[:, :3] * srgb_to_linear(np.array(plain)))
-        return [_Piece(placed, faces, uvs, picture, plain, colours)]
+            own = self._accessors.read(attributes["COLOR_0"], count=count)[:, :3].astype(np.float64)
+            colours = linear_to_srgb(own * srgb_to_linear(np.array(plain)))
+        return _cut(placed, faces, uvs, picture, plain, colours)
 
-    def _paint(self, primitive: dict[str, Any]) -> tuple[ndarray | None, tuple[float, float, float], int]:
-        """A primitive's picture, plain colour (sRGB), and which texture coordinates it reads."""
+    def _paint(self, primitive: dict[str, Any]) -> tuple[ndarray | None, tuple[float, float, float], dict[str, Any]]:
+        """A primitive's picture, plain colour (sRGB), and how the picture lies on it."""
         if "material" not in primitive:
-            return None, (0.75, 0.75, 0.75), 0
+            return None, _GREY, {}
         material = self._document["materials"][primitive["material"]].get("pbrMetallicRoughness", {})
         red, green, blue = linear_to_srgb(np.array(material.get("baseColorFactor", (1, 1, 1, 1))[:3], float))
         plain = float(red), float(green), float(blue)
         if (found := material.get("baseColorTexture")) is None:
-            return None, plain, 0
+            return None, plain, {}
         texture = self._document["textures"][found["index"]]
         source = texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]
         if source not in self._pictures:
             image = self._document["images"][source]
             if "bufferView" in image:
-                view = self._document["bufferViews"][image["bufferView"]]
-                start = int(view.get("byteOffset", 0))
-                data = self._binary[start : start + int(view["byteLength"])]
+                data = self._accessors.view(image["bufferView"])
             elif str(image.get("uri", "")).startswith("data:"):
                 try:
                     data = base64.b64decode(image["uri"].partition(",")[2], validate=True)
@@ -301,26 +333,17 @@ class _Glb:
             else:
                 raise ValueError("its pictures lie in other files; embed them")
             self._pictures[source] = _picture(data)
-        return self._pictures[source], plain, int(found.get("texCoord", 0))
+        return self._pictures[source], plain, found
 
-    def _accessor(self, index: int) -> ndarray:
-        """Values as float64, normalised integers in [0, 1] or [-1, 1]."""
-        accessor = self._document["accessors"][index]
-        if "sparse" in accessor or "bufferView" not in accessor:
-            raise ValueError("it stores vertices sparsely")
-        view = self._document["bufferViews"][accessor["bufferView"]]
-        if view.get("buffer", 0) != 0 or "uri" in self._document["buffers"][0]:
-            raise ValueError("its data lies in another file")
-        kind, width, count = np.dtype(_TYPES[accessor["componentType"]]), _SIZES[accessor["type"]], accessor["count"]
-        start = int(view.get("byteOffset", 0)) + int(accessor.get("byteOffset", 0))
-        stride = int(view.get("byteStride", 0)) or kind.itemsize * width
-        end = start + stride * (count - 1) + kind.itemsize * width
-        if not (count > 0 and start >= 0 and kind.itemsize * width <= stride and end <= len(self._binary)):
-            raise ValueError(f"accessor {index} reaches past the file's data")
-        values = np.ndarray((count, width), kind, self._binary, start, (stride, kind.itemsize)).astype(np.float64)
-        if accessor.get("normalized"):
-            values = np.maximum(values / np.iinfo(kind).max, -1.0)
-        return values
+
+def _transformed(uvs: Float[ndarray, "v 2"], moved: dict[str, Any]) -> Float[ndarray, "v 2"]:
+    """Texture coordinates moved as KHR_texture_transform says.
+
+    Departs from its listing, whose matrix turns the other way than its words, its sample model and viewers do.
+    """
+    scale, offset = (np.array(moved.get(name, row), float) for name, row in (("scale", (1, 1)), ("offset", (0, 0))))
+    sine, cosine = np.sin(moved.get("rotation", 0.0)), np.cos(moved.get("rotation", 0.0))
+    return uvs * scale @ np.array([[cosine, -sine], [sine, cosine]]) + offset
 
 
 def _local(node: dict[str, Any]) -> Float[ndarray, "4 4"]:
@@ -341,15 +364,16 @@ def _local(node: dict[str, Any]) -> Float[ndarray, "4 4"]:
 # ---------------------------------------------------------------------------------------------------- OBJ, PLY
 
 
-def _from_obj(data: bytes, folder: Path) -> list[_Piece]:
+def _from_obj(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]:
     points: list[list[float]] = []
     places: list[list[float]] = []
     corners: dict[str, list[tuple[int, int]]] = {}
-    materials: dict[str, tuple[ndarray | None, tuple[float, float, float]]] = {}
+    materials: dict[str, _Paint] = {}
+    missing: list[str] = []
     material = ""
     count = 0
-    for line in data.decode("utf-8", "replace").splitlines():
-        word, _, rest = line.partition(" ")
+    for line in _lines(data):
+        word, rest = (*line.split(None, 1), "")[:2]
         if word == "v":
             points.append([float(value) for value in rest.split()[:6]])
         elif word == "vt":
@@ -358,18 +382,20 @@ def _from_obj(data: bytes, folder: Path) -> list[_Piece]:
             found = []
             for corner in rest.split():
                 names = corner.split("/")
-                a = int(names[0])
-                b = int(names[1]) if len(names) > 1 and names[1] else 0
-                found.append((a - 1 if a > 0 else len(points) + a, (b - 1 if b > 0 else len(places) + b) if b else -1))
+                placed = len(names) > 1 and names[1]
+                found.append((_row(names[0], len(points)), _row(names[1], len(places)) if placed else -1))
             count += max(len(found) - 2, 0)
-            if count > MOST_FACES:
-                raise ValueError(f"it has more than {MOST_FACES:,} triangles; reduce them first")
+            _bearable(count)
             for k in range(1, len(found) - 1):
                 corners.setdefault(material, []).extend((found[0], found[k], found[k + 1]))
         elif word == "usemtl":
             material = rest.strip()
         elif word == "mtllib":
-            materials |= _materials(folder / Path(rest.strip()).name)
+            there = _beside(folder, rest, folder)
+            if there is None:
+                missing.append(rest.strip())
+            else:
+                materials |= _materials(there, folder, missing)
     whole = [point for point in points if len(point) == 6]
     colours = np.array([p[3:] for p in points], np.float64).clip(0, 1) if whole and len(whole) == len(points) else None
     at = np.array([point[:3] for point in points], np.float64).reshape(-1, 3)
@@ -377,41 +403,80 @@ def _from_obj(data: bytes, folder: Path) -> list[_Piece]:
     out = []
     for name, every in corners.items():
         table = np.array(every, np.int64).reshape(-1, 3, 2)
-        if table[..., 0].min() < 0 or table[..., 1].max() >= len(flat):
-            raise ValueError("a face names a vertex that is not there")
-        picture, plain = materials.get(name, (None, (0.75, 0.75, 0.75)))
-        uvs = flat[table[..., 1]] if (table[..., 1] >= 0).all() and len(flat) else None
-        out.append(_Piece(at, table[..., 0], uvs, picture, plain, colours))
-    return out
+        if table[..., 1].max() >= len(flat):
+            raise ValueError("a face names a texture coordinate that is not there")
+        picture, plain = materials.get(name, (None, _GREY))
+        uvs = flat[table[..., 1]] if picture is not None and (table[..., 1] >= 0).all() else None
+        out.append(_cut(at, table[..., 0], uvs, picture, plain, colours))
+    if not missing:
+        return out, ()
+    names = ", ".join(f"{name:.60}" for name in dict.fromkeys(missing[:3])) + (", …" if len(missing) > 3 else "")
+    return out, (f"colours, where files that it names are not beside it ({names})",)
 
 
-def _materials(path: Path) -> dict[str, tuple[ndarray | None, tuple[float, float, float]]]:
-    """An MTL beside the file; what is not there is plain."""
-    out: dict[str, tuple[ndarray | None, tuple[float, float, float]]] = {}
-    if not path.is_file() or path.stat().st_size > 1 << 20:
-        return out
+def _row(text: str, known: int) -> int:
+    """Which row an OBJ's number means: it counts from one, or backwards from the latest."""
+    number = int(text)
+    row = number - 1 if number > 0 else known + number
+    if row < 0 or number == 0:
+        raise ValueError(f"a face names row {number} of {known}")
+    return row
+
+
+_Paint: TypeAlias = tuple[ndarray | None, Sequence[float]]
+"""A material's picture, and its plain colour."""
+
+
+def _materials(path: Path, folder: Path, missing: list[str]) -> dict[str, _Paint]:
+    """What an MTL within the file's folder says; the names of pictures that are not there join ``missing``."""
+    out: dict[str, _Paint] = {}
     name = ""
-    for line in path.read_text("utf-8", "replace").splitlines():
-        word, _, rest = line.strip().partition(" ")
-        picture, plain = out.get(name, (None, (0.75, 0.75, 0.75)))
+    for line in _lines(read_limited(path, 1 << 20, "Leave out the materials that are not used.")):
+        word, rest = (*line.split(None, 1), "")[:2]
+        picture, plain = out.get(name, (None, _GREY))
         if word == "newmtl":
             name = rest.strip()
-            out.setdefault(name, (None, (0.75, 0.75, 0.75)))
+            out.setdefault(name, (None, _GREY))
         elif word == "Kd":
             red, green, blue = (float(value) for value in rest.split()[:3])
             out[name] = picture, (red, green, blue)
         elif word == "map_Kd":
-            there = path.parent / Path(re.split(r"\s", rest.strip())[-1]).name
-            if there.is_file() and there.stat().st_size < MOST_BYTES:
-                out[name] = _picture(there.read_bytes()), plain
+            there = _beside(path.parent, rest, folder)
+            if there is None:
+                missing.append(rest.strip())
+            else:
+                out[name] = _picture(read_limited(there, MOST_BYTES, "Scale it down.")), plain
     return out
 
 
+def _lines(data: bytes) -> list[str]:
+    """Lines of text; one that ends in a backslash goes on in the next."""
+    return re.sub(rb"\\\r?\n", b" ", data).decode("utf-8", "replace").splitlines()
+
+
+def _beside(start: Path, text: str, folder: Path) -> Path | None:
+    """The file within ``folder`` that a line ends with the name of, seen from ``start``; options may come before it.
+
+    Of names that lead elsewhere, as on the machine where they were written, the last part is looked for.
+    """
+    text = text.strip().replace("\\", "/")
+    for word in list(re.finditer(r"\S+", text))[:24]:
+        name = text[word.start() :]
+        for there in (start / name, start / Path(name).name):
+            with suppress(OSError, ValueError):  # names that no system has
+                if there.resolve().is_relative_to(folder.resolve()) and there.is_file():
+                    return there
+    return None
+
+
 _PLY = {
-    "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4",
-    "double": "f8", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
-    "float32": "f4", "float64": "f8",
+    "char": "b", "uchar": "B", "short": "h", "ushort": "H", "int": "i", "uint": "I", "float": "f", "double": "d",
+    "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f",
+    "float64": "d",
 }  # fmt: skip
+
+
+_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
 
 class _Values:
@@ -420,10 +485,10 @@ class _Values:
     def __init__(self, body: bytes, order: str) -> None:
         self._words = body.split() if order == "ascii" else None
         self._body = body
-        self._sign = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}[order]
+        self._sign = _ORDERS[order]
         self._at = 0
 
-    def take(self, kinds: Sequence[str], count: int) -> ndarray:
+    def table(self, kinds: Sequence[str], count: int) -> ndarray:
         """So many rows of numbers of these types."""
         start = self._at
         if self._words is not None:
@@ -434,8 +499,28 @@ class _Values:
         self._at += count * row.itemsize
         return np.stack([found[str(k)].astype(np.float64) for k in range(len(kinds))], 1)
 
+    def take(self, kind: str, count: int) -> Sequence[float]:
+        """So many numbers of one type: for rows whose length is not known before they are read."""
+        start = self._at
+        if self._words is not None:
+            self._at += count
+            return [float(word) for word in self._words[start : self._at]]
+        form = f"{self._sign}{count}{_PLY[kind]}"
+        self._at += struct.calcsize(form)
+        return struct.unpack_from(form, self._body, start)
 
-def _from_ply(data: bytes, folder: Path) -> list[_Piece]:
+    def entries(self, length_kind: str, kind: str) -> list[int]:
+        """A list: its length, then that many whole numbers."""
+        (length,) = self.take(length_kind, 1)
+        if not 0 <= length <= 1000:
+            raise ValueError(f"a list in it has {length:g} entries")
+        found = [int(each) for each in self.take(kind, int(length))]
+        if len(found) != length:
+            raise ValueError("it is cut off")
+        return found
+
+
+def _from_ply(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]:
     head, mark, body = data.partition(b"end_header")
     if not data.startswith(b"ply") or not mark:
         raise ValueError("it does not begin as a PLY file does")
@@ -448,31 +533,38 @@ def _from_ply(data: bytes, folder: Path) -> list[_Piece]:
             elements.append((words[1], int(words[2]), []))
         elif words[:1] == ["property"]:
             elements[-1][2].append(words[1:])
+    if order not in _ORDERS:
+        raise ValueError(f"it is in no known format {order:.20}")
     values = _Values(body[body.index(b"\n") + 1 :], order)
     points = colours = None
     faces: list[list[int]] = []
     for name, count, properties in elements:
+        if name == "face":
+            _bearable(count)
         if not 0 <= count <= 4 * MOST_FACES or count * len(properties) > len(body):
             raise ValueError(f"it announces {count} of {name:.20}")
         if all(each[0] != "list" for each in properties):
-            table = values.take([each[0] for each in properties], count)
-            columns = {each[1]: table[:, k] for k, each in enumerate(properties)}
+            table = values.table([each[0] for each in properties], count)
+            columns = {each[1]: (each[0], table[:, k]) for k, each in enumerate(properties)}
             if name == "vertex":
-                points = np.stack([columns[axis] for axis in "xyz"], 1)
+                points = np.stack([columns[axis][1] for axis in "xyz"], 1)
                 if {"red", "green", "blue"} <= set(columns):
-                    colours = np.stack([columns[channel] for channel in ("red", "green", "blue")], 1) / 255
+                    colours = np.stack([_share(*columns[channel]) for channel in ("red", "green", "blue")], 1)
             continue
         for _ in range(count):
             for each in properties:
                 if each[0] != "list":
-                    values.take(each[:1], 1)
+                    values.take(each[0], 1)
                     continue
-                length = int(values.take(each[1:2], 1)[0, 0])
-                if not 0 <= length <= 1000:
-                    raise ValueError(f"a list in it has {length} entries")
-                row = values.take(each[2:3], length)[:, 0].astype(int).tolist()
+                row = values.entries(*each[1:3])
                 if name == "face" and each[-1] in ("vertex_indices", "vertex_index"):
-                    faces += [[row[0], row[k], row[k + 1]] for k in range(1, length - 1)]
+                    faces += [[row[0], row[k], row[k + 1]] for k in range(1, len(row) - 1)]
     if points is None:
         raise ValueError("it has no vertices")
-    return [_Piece(points, np.array(faces, np.int64).reshape(-1, 3), colours=colours)]
+    return [_cut(points, np.array(faces, np.int64).reshape(-1, 3), colours=colours)], ()
+
+
+def _share(kind: str, values: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """Colours from 0 to 1: whole numbers are shares of the largest that their type has."""
+    code = _PLY[kind]
+    return (values if code in "fd" else values / np.iinfo(code).max).clip(0.0, 1.0)

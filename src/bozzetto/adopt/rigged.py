@@ -86,7 +86,7 @@ def adopt(mesh: ForeignMesh, height: float | None = None) -> Adopted:
         f"arms {shown.arms:.0f} degrees below level",
         f"body fitted to {1000 * shown.gap * metres / TALL:.0f} mm",
     ]
-    guessed = [units] if units else []
+    guessed = [*([units] if units else []), *mesh.notes]
     if unsure:
         guessed.append(f"the joints of {' and '.join(unsure)}, which the shape hides")
     years = float(

@@ -12,16 +12,12 @@ import numpy as np
 from numpy import ndarray
 
 from ..types import Avatar, UserError
+from .accessor import TYPES, WIDTHS
 from .glb import PLAIN, Pictures
 from .simplify import at_level, count_triangles
 
 QUANTISATION = "KHR_mesh_quantization"
-_BYTE, _UNSIGNED_BYTE, _SHORT, _UNSIGNED_SHORT, _FLOAT = 5120, 5121, 5122, 5123, 5126
-_DTYPES = {
-    _BYTE: np.int8, _UNSIGNED_BYTE: np.uint8, _SHORT: np.int16, _UNSIGNED_SHORT: np.uint16, 5125: np.uint32,
-    _FLOAT: np.float32,
-}  # fmt: skip
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_BYTE, _UNSIGNED_BYTE, _SHORT, _UNSIGNED_SHORT = 5120, 5121, 5122, 5123
 _STEPS: tuple[tuple[int, int | None, int], ...] = (
     (0, None, 92), (0, 1024, 88), (0, 512, 88), (1, 512, 85), (2, 512, 85), (2, 256, 85), (3, 256, 80), (3, 128, 75),
 )  # fmt: skip
@@ -114,8 +110,8 @@ def quantised(document: dict[str, Any], binary: bytes) -> tuple[dict[str, Any], 
             strides[accessor["bufferView"]] = width + -width % 4
 
     def read(accessor: dict[str, Any]) -> ndarray:
-        values = np.frombuffer(views[accessor["bufferView"]], _DTYPES[accessor["componentType"]])
-        return values.reshape(-1, _WIDTHS[accessor["type"]])
+        values = np.frombuffer(views[accessor["bufferView"]], TYPES[accessor["componentType"]])
+        return values.reshape(-1, WIDTHS[accessor["type"]])
 
     targets: set[int] = set()
     for primitive in (primitive for mesh in document["meshes"] for primitive in mesh["primitives"]):

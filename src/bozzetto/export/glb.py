@@ -60,7 +60,6 @@ def write_glb(
     *,
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
-    extras: Mapping[str, object] | None = None,
     pictures: Pictures = PLAIN,
 ) -> None:
     """Write the avatar to `path`: whole, or not at all.
@@ -70,13 +69,12 @@ def write_glb(
         path: Replaced if it exists.
         bone_names: Whose names the bones carry.
         marks: What made it; without them the file says at least that this tool did.
-        extras: More JSON values for the file's ``asset.extras``.
         pictures: How textures are stored.
 
     Raises:
         ValueError: The avatar contradicts itself; the message names the layer, joint or clip.
     """
-    content = glb_bytes(avatar, bone_names=bone_names, marks=marks, extras=extras, pictures=pictures)
+    content = glb_bytes(avatar, bone_names=bone_names, marks=marks, pictures=pictures)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
 
@@ -86,11 +84,10 @@ def glb_bytes(
     *,
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
-    extras: Mapping[str, object] | None = None,
     pictures: Pictures = PLAIN,
 ) -> bytes:
     """The file `write_glb` writes."""
-    document, binary = gltf_document(avatar, bone_names=bone_names, marks=marks, extras=extras, pictures=pictures)
+    document, binary = gltf_document(avatar, bone_names=bone_names, marks=marks, pictures=pictures)
     return pack_glb(document, binary)
 
 
@@ -110,7 +107,6 @@ def gltf_document(
     *,
     bone_names: BoneNames = "vrm",
     marks: Marks | None = None,
-    extras: Mapping[str, object] | None = None,
     pictures: Pictures = PLAIN,
 ) -> tuple[dict[str, Any], bytes]:
     """The file's JSON and its binary buffer, for an exporter that adds extensions before `pack_glb`.
@@ -122,7 +118,7 @@ def gltf_document(
         raise ValueError(f"An avatar needs layers with different names; these are {', '.join(names) or 'none'}.")
     builder = _Builder()
     builder.document["asset"] = {"version": "2.0", "generator": f"{GENERATOR} {__version__}"}
-    mark(builder.document, marks or Marks(), {**(extras or {}), "bone_names": bone_names})
+    mark(builder.document, marks or Marks(), {"bone_names": bone_names})
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as encoders:
         materials = _Materials(builder, encoders, pictures)
         for layer in avatar.layers:

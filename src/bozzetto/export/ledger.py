@@ -1,7 +1,8 @@
 """What a character stands on: code, data and weights, each with its licence.
 
 A library's licence says nothing of what the library made; data and weights may. So `refuse_commercial` looks at
-what flows into the character, and at anything whose licence nobody told us.
+what flows into the character, and at any weights whose licence nobody told us. For what users bring of their own,
+photos and meshes, they answer themselves.
 """
 
 import hashlib
@@ -24,7 +25,8 @@ class Entry:
     """One thing that was used."""
 
     name: str
-    kind: Literal["code", "data", "weights", "photo"]
+    kind: Literal["code", "data", "weights", "photo", "mesh"]
+    """Photos and meshes are the user's own, who answers for them."""
     licence: str | None
     """SPDX, or as its authors name it; None is unknown."""
     commercial: bool | None
@@ -61,19 +63,22 @@ _DIFFUSION_LIBRARIES: Mapping[str, str] = {
     "transformers": "Apache-2.0",
     "peft": "Apache-2.0",
 }
+_OPENCV = "opencv-contrib-python", "opencv-python-headless", "opencv-python"
+"""The packages that may bring it."""
 
 
 def ledger(
-    prior: str | None = None,
-    *,
+    *priors: str,
     photos: Mapping[str, str] | None = None,
+    meshes: Mapping[str, str] | None = None,
     formats: Sequence[str] = (),
 ) -> tuple[Entry, ...]:
-    """Everything a character of a recipe with this prior stands on.
+    """Everything a character of a recipe with these priors stands on.
 
     Args:
-        prior: ``embedded``, a preset, a folder or a hub id; None where the recipe has none.
+        priors: Each ``embedded``, a preset, a folder or a hub id.
         photos: SHA-256 of the user's photos by name.
+        meshes: SHA-256 of the user's own meshes by name.
         formats: What is written, as `bozzetto export --to` names it: some take a program more.
     """
     entries = [
@@ -89,7 +94,7 @@ def ledger(
         ),
         Entry("bozzetto's garments, hair, textures, poses, motions", "data", "Apache-2.0", True, "this program"),
     ]
-    libraries = {**_LIBRARIES, **(_DIFFUSION_LIBRARIES if prior else {})}
+    libraries = {**_LIBRARIES, **(_DIFFUSION_LIBRARIES if priors else {})}
     entries += [Entry(name, "code", licence, True, "PyPI", _installed(name)) for name, licence in libraries.items()]
     if {"usd", "usdz"} & set(formats):
         entries.append(Entry("usd-core", "code", "LicenseRef-TOST-1.0", True, "PyPI", _installed("usd-core")))
@@ -99,16 +104,24 @@ def ledger(
     if photos:
         note = "finds people in photos; its models come with the package"
         entries.append(Entry("mediapipe", "code", "Apache-2.0", True, "PyPI", _installed("mediapipe"), note=note))
-    if prior == "embedded":
-        note = "Trained from renders of procedural people; no photograph, no other weights."
-        entries.append(Entry("embedded prior", "weights", "Apache-2.0", True, "this program", __version__, note=note))
-    elif prior is not None and prior in PRESETS:
-        entries += [_weights(place.source, role, place.revision) for role, place in PRESETS[prior].items()]
-    elif prior:
-        entries.append(Entry(Path(prior).name, "weights", None, None, "your own choice of prior"))
+        cv = next(filter(None, map(_installed, _OPENCV)), None)
+        entries.append(Entry("OpenCV", "code", "Apache-2.0", True, "PyPI", cv, note="cuts people out of photos"))
+    for prior in dict.fromkeys(priors):
+        if prior == "embedded":
+            note = "Trained from renders of procedural people; no photograph, no other weights."
+            own = Entry("embedded prior", "weights", "Apache-2.0", True, "this program", __version__, note=note)
+            entries.append(own)
+        elif prior in PRESETS:
+            entries += [_weights(place.source, role, place.revision) for role, place in PRESETS[prior].items()]
+        else:
+            entries.append(Entry(Path(prior).name, "weights", None, None, "your own choice of prior"))
     entries += [
         Entry(name, "photo", None, None, "yours", sha256=digest, note="needs the consent of whoever it shows")
         for name, digest in (photos or {}).items()
+    ]
+    entries += [
+        Entry(name, "mesh", None, None, "yours", sha256=digest, note="needs the permission of whoever made it")
+        for name, digest in (meshes or {}).items()
     ]
     return tuple(entries)
 
@@ -125,7 +138,7 @@ def refuse_commercial(entries: tuple[Entry, ...]) -> None:
     Raises:
         UserError: It names what stands in the way.
     """
-    blocking = [entry for entry in entries if not entry.commercial and entry.kind != "photo"]
+    blocking = [entry for entry in entries if not entry.commercial and entry.source != "yours"]
     if blocking:
         named = ", ".join(f"{entry.name} ({entry.licence or 'licence unknown to bozzetto'})" for entry in blocking[:4])
         more = f" and {len(blocking) - 4} more" if len(blocking) > 4 else ""

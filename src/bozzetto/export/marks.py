@@ -31,7 +31,7 @@ class Marks:
 
     recipe: str | None = None
     prior: str | None = None
-    """The diffusion prior's id; None where none had a hand in it."""
+    """The diffusion prior's id, or the ids of several between commas; None where none had a hand in it."""
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the software, by package."""

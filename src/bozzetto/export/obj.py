@@ -28,7 +28,7 @@ def write_obj(avatar: Avatar, path: Path, *, marks: Marks | None = None) -> None
 
     Args:
         avatar: Standing at rest.
-        path: Ends in ``.obj``; replaced if it exists, and so are the files beside it.
+        path: Replaced if it exists, and so are the files beside it.
         marks: Whose it is, for the files' first lines.
 
     Raises:
@@ -36,8 +36,8 @@ def write_obj(avatar: Avatar, path: Path, *, marks: Marks | None = None) -> None
     """
     texts = obj_texts(avatar, path.stem, marks)
     save_textures(textures(avatar, path.stem, coverage=True), path.parent)
-    for suffix, text in zip((".mtl", ".obj"), texts, strict=True):
-        with atomic_path(path.with_suffix(suffix)) as partial:
+    for place, text in zip((path.with_suffix(".mtl"), path), texts, strict=True):
+        with atomic_path(place) as partial:
             partial.write_text(text, encoding="utf-8")
 
 

@@ -11,12 +11,13 @@ import torch
 from numpy import ndarray
 from PIL import Image
 
+from ..files import BROKEN_PICTURE, read_limited
 from ..types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
+from .accessor import Accessors
 from .bones import BoneNames, restore
 from .encoded import encoded
 from .marks import GENERATOR
 
-_DTYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _SHAPES = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
 _MOST_BYTES = 2**31
 _MOST_PIXELS = 400_000_000
@@ -30,17 +31,17 @@ def read_glb(path: Path) -> Avatar:
     Raises:
         UserError: The file cannot be read, is no GLB, was written by another program, or is damaged.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path.name} is larger than 2 GiB; bozzetto writes no such file.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror}.") from error
+    data = read_limited(path, _MOST_BYTES, "bozzetto writes no such file.")
     try:
         document, binary = unpack_glb(data)
         generator = document["asset"].get("generator")
         if str(generator).split(" ")[0] != GENERATOR:
             raise UserError(f"{path.name} was written by {str(generator)[:60]!r}; only bozzetto's own files open here.")
+        if needed := ", ".join(map(str, document.get("extensionsRequired", ())))[:200]:
+            raise UserError(
+                f"{path.name} was exported smaller ({needed}), and bozzetto does not read such files back. Use the "
+                "avatar.glb that the run wrote."
+            )
         return _Reader(document, binary).avatar()
     # Whatever a hostile document makes the code below trip over is the file's fault, not ours.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -59,19 +60,6 @@ def clip_names(path: Path) -> tuple[str, ...]:
         return tuple(str(each.get("name", "")) for each in unpack_glb(path.read_bytes())[0].get("animations", ()))
     except (AttributeError, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} cannot be read: {str(error)[:200]}. Generate the figure again.") from error
-
-
-def read_extras(path: Path) -> dict[str, Any]:
-    """The provenance in a file's ``asset.extras``, without its ``bone_names``.
-
-    Raises:
-        UserError: The file cannot be read or is no GLB.
-    """
-    try:
-        extras = dict(unpack_glb(path.read_bytes())[0]["asset"]["extras"])
-    except (OSError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise UserError(f"{path.name} carries no provenance of bozzetto's: {str(error)[:200]}.") from error
-    return {key: value for key, value in extras.items() if key != "bone_names"}
 
 
 def unpack_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -114,8 +102,7 @@ class _Reader:
 
     def __init__(self, document: dict[str, Any], binary: bytes) -> None:
         self._document = document
-        self._binary = binary
-        self._bytes_left = 4 * len(binary)  # many accessors on one view must not multiply memory
+        self._accessors = Accessors(document, binary)
         self._pixels_left = _MOST_PIXELS
         self._images: dict[int, ndarray] = {}
 
@@ -152,8 +139,8 @@ class _Reader:
         normals = self._accessor(attributes["NORMAL"], "VEC3", count)
         uvs = self._accessor(attributes["TEXCOORD_0"], "VEC2", count)
         weights = self._accessor(attributes["WEIGHTS_0"], "VEC4", count)
-        skin_joints = _below(self._accessor(attributes["JOINTS_0"], "VEC4", count), joints)
-        indices = _below(self._accessor(primitive["indices"], "SCALAR"), count).reshape(-1, 3)
+        skin_joints = _below(self._accessors.read(attributes["JOINTS_0"], "VEC4", count), joints)
+        indices = _below(self._accessors.read(primitive["indices"], "SCALAR"), count).reshape(-1, 3)
         names = mesh.get("extras", {}).get("targetNames", [])
         if len(names) > _MOST_EXPRESSIONS:
             raise ValueError(f"it lists {len(names)} expressions")
@@ -231,22 +218,22 @@ class _Reader:
     def _image(self, texture: dict[str, Any]) -> ndarray:
         index = self._document["textures"][texture["index"]]["source"]
         if index not in self._images:
-            content = self._view(self._document["images"][index]["bufferView"])
+            content = self._accessors.view(self._document["images"][index]["bufferView"])
             try:
                 with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
                     self._pixels_left -= image.width * image.height
                     if self._pixels_left < 0 or image.mode not in ("RGB", "RGBA"):
                         raise ValueError(f"{image.width} x {image.height} pixels, {image.mode}")
                     self._images[index] = encoded(np.array(image), f"image/{str(image.format).lower()}", content)
-            except Exception as error:  # Pillow answers broken images with a dozen kinds, SyntaxError among them
+            except BROKEN_PICTURE as error:
                 raise ValueError(f"image {index} cannot be used ({error})") from error
         return self._images[index]
 
     def _accessor(self, index: int, kind: str, count: int | None = None) -> ndarray:
-        accessor = self._document["accessors"][index]
-        if accessor["type"] != kind or count not in (None, accessor["count"]):
-            raise ValueError(f"accessor {index} is {accessor['count']} x {accessor['type']}, expected {count} x {kind}")
-        return self._values(accessor["bufferView"], accessor["componentType"], kind, accessor["count"])
+        values = self._accessors.read(index, kind, count)
+        if values.dtype != np.float32:
+            raise ValueError(f"accessor {index} holds {values.dtype}")
+        return values.reshape(len(values), *_SHAPES[kind])
 
     def _sparse(self, index: int, count: int) -> tuple[ndarray, ndarray]:
         accessor = self._document["accessors"][index]
@@ -254,35 +241,15 @@ class _Reader:
         if accessor["count"] != count or "bufferView" in accessor:
             raise ValueError(f"accessor {index} is not a sparse expression of {count} vertices")
         indices = sparse["indices"]
-        rows = self._values(indices["bufferView"], indices["componentType"], "SCALAR", sparse["count"])
-        offsets = self._values(sparse["values"]["bufferView"], 5126, "VEC3", sparse["count"])
+        rows = self._accessors.values(indices, indices["componentType"], "SCALAR", sparse["count"])[:, 0]
+        offsets = self._accessors.values(sparse["values"], 5126, "VEC3", sparse["count"])
         if (np.diff(rows.astype(np.int64)) <= 0).any():
             raise ValueError(f"accessor {index} has sparse rows out of order")
         return _below(rows, count), offsets
 
-    def _values(self, view: int, component_type: int, kind: str, count: int) -> ndarray:
-        data, dtype = self._view(view), np.dtype(_DTYPES[component_type])
-        shape = (count, *_SHAPES[kind])
-        if count < 1 or len(data) != dtype.itemsize * int(np.prod(shape[1:])) * count:
-            raise ValueError(f"buffer view {view} has {len(data)} bytes, not {count} x {kind}")
-        values = np.frombuffer(data, dtype).reshape(shape).copy()
-        if dtype == np.float32 and not np.isfinite(values).all():
-            raise ValueError(f"buffer view {view} holds a number that is not finite")
-        return values
-
-    def _view(self, index: int) -> bytes:
-        view = self._document["bufferViews"][index]
-        start, length = view["byteOffset"], view["byteLength"]
-        if not 0 <= start <= start + length <= len(self._binary) or "byteStride" in view:
-            raise ValueError(f"buffer view {index} lies outside the file")
-        self._bytes_left -= length
-        if self._bytes_left < 0:
-            raise ValueError("its accessors repeat the same bytes too often")
-        return self._binary[start : start + length]
-
 
 def _below(indices: ndarray, count: int) -> ndarray:
-    if indices.dtype == np.float32 or indices.max() >= count:
+    if indices.dtype.kind != "u" or indices.max() >= count:
         raise ValueError(f"an index is not below {count}")
     return indices.astype(np.int64)
 

@@ -53,12 +53,12 @@ def write_usd(
         ValueError: The avatar contradicts itself.
     """
     _, _, _, UsdUtils, *_ = _pxr()
-    images = textures(avatar, path.stem)
+    images, suffix = textures(avatar, path.stem), path.suffix.lower()
     with tempfile.TemporaryDirectory() as folder:
-        inner = Path(folder) / f"{path.stem}{'.usdc' if path.suffix == '.usdz' else path.suffix}"
+        inner = Path(folder) / f"{path.stem}{'.usdc' if suffix == '.usdz' else suffix}"
         _author(avatar, inner, rename(avatar.skeleton.names, bone_names), marks or Marks())
         save_textures(images, inner.parent)
-        if path.suffix == ".usdz":
+        if suffix == ".usdz":
             packed = inner.with_suffix(".usdz")
             if not UsdUtils.CreateNewUsdzPackage(str(inner), str(packed)):
                 raise ValueError("The usdz package could not be made.")

@@ -5,6 +5,8 @@ A ``FigureSpec`` is complete: building it twice gives the same figure. ``words.p
 """
 
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -44,6 +46,10 @@ class Colour:
     """As people say it: "navy blue"."""
     hex: str
     """sRGB, "#rrggbb"."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("#[0-9a-fA-F]{6}", self.hex):
+            raise ValueError(f"{self.hex!r:.40} is no colour; write one as #rrggbb.")
 
     @property
     def srgb(self) -> tuple[float, float, float]:
@@ -211,6 +217,10 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         return _parse(present[-1], value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}, which is no measure.")
+    if kind is int and isinstance(value, int) and value < 0:
+        raise ValueError(f"{where} is {value}; it must be 0 or more.")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"{where} must be {kind.__name__}, not {value!r}.")
     return value

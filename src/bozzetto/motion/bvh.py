@@ -15,9 +15,9 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from bozzetto.files import atomic_path
+from bozzetto.files import atomic_path, read_limited
 from bozzetto.motion.frames import rest_positions, to_frames
-from bozzetto.motion.source import MOST_BYTES, MOST_JOINTS, Source, checked, limit
+from bozzetto.motion.source import MOST_BYTES, MOST_JOINTS, TOO_LARGE, Source, checked, limit
 from bozzetto.types import Clip, Skeleton, UserError
 
 _LONGEST_HIERARCHY = 1 << 22
@@ -40,12 +40,7 @@ def read_bvh(path: Path) -> Source:
     Raises:
         UserError: It cannot be read, is no BVH, is damaged or too long.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path.name} is larger than {MOST_BYTES >> 20} MB. Cut it, or resample it.")
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror or error}.") from None
+    text = read_limited(path, MOST_BYTES, TOO_LARGE).decode("utf-8", "replace").replace("\r", "\n")
     try:
         return checked(_parsed(text, path.name), path.name)
     except (ValueError, OverflowError) as error:
@@ -59,7 +54,7 @@ def _parsed(text: str, name: str) -> Source:
     if start.start() > _LONGEST_HIERARCHY:
         raise ValueError(f"its hierarchy has {start.start()} characters")
     joints = _hierarchy(text[: start.start()].split())
-    lines = (line for each in re.finditer(r"[^\r\n]+", text[start.end() :]) if (line := each[0].strip()))
+    lines = (line for each in re.finditer(r"[^\n]+", text[start.end() :]) if (line := each[0].strip()))
     frames, seconds = _header(list(itertools.islice(lines, 2)))
     limit(name, len(joints), frames)
     values = _values(lines, frames, sum(len(joint.channels) for joint in joints))

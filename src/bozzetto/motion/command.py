@@ -1,15 +1,15 @@
 """``bozzetto animate``: motions into a character that is there. Light to import."""
 
 import difflib
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, UseAppendAction, arg
+
+from bozzetto.terminal import progress, say, within
 
 if TYPE_CHECKING:
     import bozzetto.types
@@ -50,9 +50,9 @@ class Animate:
         self._check()
         wanted = self._formats()
 
-        from bozzetto.cli import say
         from bozzetto.export.read import read_glb
         from bozzetto.motion.place import place_clips
+        from bozzetto.runs import written_together
 
         start = time.perf_counter()
         glb = self.folder / "avatar.glb"
@@ -132,12 +132,11 @@ class Animate:
         return out
 
     def _films(self, clips: "Sequence[bozzetto.types.Clip]", avatar: "bozzetto.types.Avatar") -> list[Path]:
-        from bozzetto.cli import progress, within
         from bozzetto.doctor import ffmpeg
         from bozzetto.motion.film import film, seat
 
         if not ffmpeg():
-            print("No films: they need ffmpeg. Install it with: pip install 'bozzetto[video]'", file=sys.stderr)
+            say("No films: they need ffmpeg. Install it with: pip install 'bozzetto[video]'", aside=True)
             return []
         out = []
         with progress() as report:
@@ -174,7 +173,6 @@ def motion_name(motion: str) -> str:
 
 def motion_of(motion: str, avatar: "bozzetto.types.Avatar", fps: int) -> "bozzetto.types.Clip":
     """A built-in motion, or a file's, for the avatar; what was found out is printed."""
-    from bozzetto.cli import say
     from bozzetto.motion.builtin import built_in
     from bozzetto.motion.bvh import read_bvh
     from bozzetto.motion.feet import soles
@@ -238,35 +236,3 @@ def refreshed_page(folder: Path, before: bytes, glb: Path) -> list[Path]:
     with atomic_path(path) as partial:
         partial.write_bytes(page.replace(old, base64.b64encode(glb.read_bytes())))
     return [path]
-
-
-@contextmanager
-def written_together(folder: Path) -> "Iterator[list[Path]]":
-    """Nobody else writes in the folder meanwhile; a run's record learns the hashes of what was written.
-
-    Raises:
-        UserError: The folder is in use, or cannot be written.
-    """
-    from filelock import FileLock, Timeout
-
-    from bozzetto.files import atomic_path
-    from bozzetto.runs import LOCK, RECORD, Output, read_record, sha256, to_json
-    from bozzetto.types import UserError
-
-    written: list[Path] = []
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            try:
-                yield written
-            finally:
-                record = read_record(folder)
-                if record is not None and written:
-                    new = {path.name: Output(sha256(path), path.stat().st_size) for path in written if path.is_file()}
-                    with atomic_path(folder / RECORD) as partial:
-                        partial.write_text(
-                            to_json(replace(record, outputs={**record.outputs, **new})), encoding="utf-8"
-                        )
-    except Timeout:
-        raise UserError(f"Another bozzetto is writing in {folder} at this moment. Wait until it is done.") from None
-    except OSError as error:
-        raise UserError(f"Cannot write in {folder}: {error.strerror or error}.") from None

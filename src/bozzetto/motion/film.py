@@ -1,8 +1,6 @@
 """A clip as a film: the character moves, the camera keeps it in view."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +12,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from bozzetto.body.bind import joint_transforms, skin
 from bozzetto.export.expressions import mixture
-from bozzetto.motion.frames import Frames, resampled, rest_positions, to_frames
+from bozzetto.motion.frames import Frames, at_times, rest_positions, to_frames
 from bozzetto.render.cameras import frame
+from bozzetto.render.film import RATE, write_film
 from bozzetto.render.light import studio
 from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.pictures import FOV_DEGREES, Floor, contact_shadow
@@ -23,8 +22,6 @@ from bozzetto.render.scene import Scene, reposed, scene_from_layers
 from bozzetto.render.visibility import lamp_visibility, sky_visibility
 from bozzetto.types import Avatar, Clip, Layer, Material, Mesh
 
-RATE = 24
-"""Pictures a second."""
 _AZIMUTH = 28.0
 """Degrees: the camera sees the figure from a little aside."""
 _SHORTEST = 4.0
@@ -77,35 +74,8 @@ def film(
     Raises:
         ValueError: The size is odd or not positive.
     """
-    if size < 2 or size % 2:
-        raise ValueError(f"A film needs an even size; got {size} pixels.")
-    import imageio_ffmpeg  # it looks for its program when imported, which only films need
-
     stage = Stage(avatar, clip, props, size)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
-    heard = {"audio_path": str(sound), "audio_codec": "aac"} if sound is not None else {}
-    writer = imageio_ffmpeg.write_frames(
-        str(unfinished), (size, size), fps=RATE, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-        macro_block_size=2, quality=7, output_params=["-preset", "veryfast", "-movflags", "+faststart"], **heard,
-    )  # fmt: skip
-    pool = ThreadPoolExecutor(torch.get_num_threads())
-    again: list[UInt8[ndarray, "h w 3"]] = []
-    try:
-        writer.send(None)
-        for index, drawn in enumerate(pool.map(stage.picture, range(len(stage)))):
-            writer.send(np.ascontiguousarray(drawn))
-            if stage.repeats > 1:
-                again.append(drawn)
-            if progress is not None:
-                progress((index + 1) / len(stage))
-        for drawn in again * (stage.repeats - 1):
-            writer.send(np.ascontiguousarray(drawn))
-        writer.close()
-        unfinished.replace(path)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        writer.close()
-        unfinished.unlink(missing_ok=True)
+    write_film(path, stage.picture, len(stage), size, repeats=stage.repeats, sound=sound, progress=progress)
 
 
 class Stage:
@@ -115,7 +85,7 @@ class Stage:
         self._avatar, self._clip, self._props = avatar, clip, props
         frames = to_frames(clip, avatar.skeleton)
         self._times, self.repeats = filmed_times(clip)
-        self._frames = at_times(frames, self._times)
+        self._frames = at_times(frames, frames.times[0] + self._times)
         self._path = _followed(self._frames, rest_positions(avatar.skeleton))
         layers = (*avatar.layers, *props)
         probes = [self._posed(int(i)) for i in np.unique(np.linspace(0, len(self) - 1, 9).astype(int))]
@@ -165,16 +135,6 @@ def _with_face(layer: Layer, weights: dict[str, float]) -> Float[ndarray, "v 3"]
     vertices = layer.mesh.vertices.numpy().copy()
     vertices[moves.indices.numpy()] += moves.offsets.numpy()
     return vertices
-
-
-def at_times(frames: Frames, times: Float[ndarray, "k"]) -> Frames:
-    """The frames nearest to the times."""
-    fine = resampled(frames, 4 * RATE)
-    rows = (
-        np.abs(fine.times[None] - times[:, None]).argmin(1) if len(times) < 4000 else np.searchsorted(fine.times, times)
-    )
-    rows = np.minimum(rows, len(fine.times) - 1)
-    return replace(fine, times=times, local=fine.local[rows], root=fine.root[rows])
 
 
 def _followed(frames: Frames, rest: Float[ndarray, "j 3"]) -> Float[ndarray, "k 3"]:

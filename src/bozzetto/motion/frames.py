@@ -123,9 +123,16 @@ def resampled(frames: Frames, fps: float) -> Frames:
     if len(frames.times) < 2 or length <= 0:
         return frames
     times = np.linspace(0.0, length, max(round(length * fps), 1) + 1)
-    here = np.clip(times + frames.times[0], frames.times[0], frames.times[-1])
+    return replace(at_times(frames, times + frames.times[0]), times=times)
+
+
+def at_times(frames: Frames, times: Float[ndarray, "k"]) -> Frames:
+    """The motion at other moments; before its first and after its last it stands still."""
+    first, last = frames.times[[0, -1]]
+    here = np.clip(times, first, last)
     local = np.empty((len(times), *frames.local.shape[1:]))
     for joint in range(frames.local.shape[1]):
-        local[:, joint] = Slerp(frames.times, Rotation.from_matrix(frames.local[:, joint]))(here).as_matrix()
+        turns = Rotation.from_matrix(frames.local[:, joint])
+        local[:, joint] = Slerp(frames.times, turns)(here).as_matrix() if last > first else frames.local[0, joint]
     root = np.stack([np.interp(here, frames.times, frames.root[:, axis]) for axis in range(3)], 1)
     return replace(frames, times=times, local=local, root=root)

@@ -4,7 +4,11 @@ Only rotations and the path are read. The models' bodies are under licences of t
 ours, so the joints' names and order are enough, and a middle-sized body of ours stands in for lengths.
 """
 
+import io
+import lzma
+import tokenize
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +17,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from bozzetto.motion.source import MOST_BYTES, Source, checked, limit
+from bozzetto.files import read_limited
+from bozzetto.motion.source import MOST_BYTES, TOO_LARGE, Source, checked, limit
 from bozzetto.types import UserError
 
 _BODY = (
@@ -40,49 +45,52 @@ def read_npz(path: Path) -> Source:
     Raises:
         UserError: It cannot be read, holds no such parameters, is damaged or too long.
     """
+    data = read_limited(path, MOST_BYTES, TOO_LARGE)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path.name} is larger than {MOST_BYTES >> 20} MB. Cut it, or resample it.")
-        arrays = _arrays(path)
-        return checked(_source(arrays, path.name), path.name)
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror or error}.") from None
-    except (ValueError, KeyError, TypeError, OverflowError, EOFError, zipfile.BadZipFile, RuntimeError,
-            NotImplementedError, SyntaxError, MemoryError, zipfile.LargeZipFile) as error:  # fmt: skip
+        return checked(_source(_arrays(data), path.name), path.name)
+    except (ValueError, LookupError, TypeError, OverflowError, MemoryError, NotImplementedError, zipfile.BadZipFile,
+            zipfile.LargeZipFile) as error:  # fmt: skip
         raise UserError(
             f"{path.name} is no SMPL-X parameter file that can be used: {str(error)[:200]}. It needs 'poses' (frames x "
             "165, 156 or 72 axis-angle values) or 'root_orient' and 'pose_body', and may have 'trans' and a frame rate."
         ) from None
 
 
-def _arrays(path: Path) -> dict[str, ndarray]:
+def _arrays(data: bytes) -> dict[str, ndarray]:
     """The arrays that matter, each read only after its header said that it is small enough and of numbers."""
     wanted = {*_ROTATIONS, *_PATHS, *_RATES, *(name for names in _PARTS for name in names)}
     out: dict[str, ndarray] = {}
     left = MOST_BYTES
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             if name not in wanted or name in out:
                 continue
-            with archive.open(member) as file:
-                version = np.lib.format.read_magic(file)
-                if version == (1, 0):
-                    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-                else:
-                    shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-                if dtype.kind not in "fiu" or dtype.itemsize > 8:
-                    raise ValueError(f"{name!r} holds {dtype}, not plain numbers")
-                size = dtype.itemsize * int(np.prod([int(side) for side in shape], dtype=object))
-                left -= size
-                if left < 0 or size < 0:
-                    raise ValueError(f"{name!r} is too large: {shape}")
-                data = file.read(size)
-            if len(data) != size:
-                raise ValueError(f"{name!r} is cut off")
-            values = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-            out[name] = values.astype(np.float64)
+            try:
+                found = _array(archive, member, left)
+            # What the archive's and the header's own readers answer damage with.
+            except (zlib.error, lzma.LZMAError, tokenize.TokenError, SyntaxError, LookupError, EOFError, OSError,
+                    RuntimeError) as error:  # fmt: skip
+                raise ValueError(f"{name!r} is damaged ({error})") from error
+            left -= found.nbytes
+            out[name] = found.astype(np.float64)
     return out
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> ndarray:
+    """One array, if it has at most so many bytes."""
+    with archive.open(member) as file:
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
+        if dtype.kind not in "fiu" or dtype.itemsize > 8:
+            raise ValueError(f"{member.filename!r} holds {dtype}, not plain numbers")
+        size = dtype.itemsize * int(np.prod([int(side) for side in shape], dtype=object))
+        if not 0 <= size <= most:
+            raise ValueError(f"{member.filename!r} is too large: {shape}")
+        data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"{member.filename!r} is cut off")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _source(arrays: dict[str, ndarray], name: str) -> Source:

@@ -16,6 +16,7 @@ MOST_VALUES = 24_000_000
 """Rotations of all joints in all frames; 200 MB as doubles."""
 MOST_BYTES = 1 << 26
 """Of a file."""
+TOO_LARGE = "Cut it, or resample it."
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ distance on a mel scale to the mean formants of men, women and children (Peterso
 range is found. Loudness opens the mouth; hiss (energy above 3 kHz without a voice) parts the teeth; silence closes it.
 """
 
+import io
 import wave
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import resample_poly
 
 from bozzetto.export.expressions import VISEMES, VRM_PRESETS
+from bozzetto.files import read_limited
 from bozzetto.types import UserError
 
 RATE = 11_025
@@ -44,17 +46,14 @@ def read_wav(path: Path) -> tuple[Float[ndarray, "n"], int]:
     Raises:
         UserError: It cannot be read, is no PCM WAV, is empty or too long.
     """
+    data = read_limited(path, _MOST_BYTES, "Cut it to what is to be said.")
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path.name} is larger than {_MOST_BYTES >> 20} MB. Cut it to what is to be said.")
-        with path.open("rb") as file, wave.open(file) as sound:
+        with wave.open(io.BytesIO(data)) as sound:
             rate, width, channels = sound.getframerate(), sound.getsampwidth(), sound.getnchannels()
             if not 4000 <= rate <= 384_000 or width not in (1, 2, 3, 4) or not 1 <= channels <= 32:
                 raise UserError(f"{path.name} has {rate} samples a second of {width} bytes in {channels} channels. "
                                 "Save it as a WAV of 16 bit, 44100 Hz.")  # fmt: skip
             data = sound.readframes(min(sound.getnframes(), _MOST_BYTES // (width * channels)))
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror or error}.") from None
     except (wave.Error, EOFError, ValueError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
             f"{path.name} is no WAV file that can be used ({error}). Save the recording as a WAV with 16 bit PCM."

@@ -15,14 +15,15 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation, Slerp
 
 from bozzetto import __version__
+from bozzetto.export.accessor import Accessors
 from bozzetto.export.bones import VRM
 from bozzetto.export.expressions import ARKIT, VRM_PRESETS
 from bozzetto.export.glb import pack_glb
 from bozzetto.export.marks import GENERATOR
 from bozzetto.export.read import unpack_glb
-from bozzetto.files import atomic_path
+from bozzetto.files import atomic_path, read_limited
 from bozzetto.motion.frames import quaternions, rest_positions, to_frames
-from bozzetto.motion.source import MOST_BYTES, MOST_JOINTS, Source, checked, limit
+from bozzetto.motion.source import MOST_BYTES, MOST_JOINTS, TOO_LARGE, Source, checked, limit
 from bozzetto.types import Clip, Skeleton, UserError
 
 EXTENSION = "VRMC_vrm_animation"
@@ -30,8 +31,6 @@ _RATE = 30.0
 """Frames a second at which a file's curves are read."""
 _GAZE = (18.0, 12.0)
 """Degrees the eyes turn at most, aside and up; the file leaves the rest to the head."""
-_DTYPES = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5126: np.float32}
-_WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 _Curve: TypeAlias = tuple[ndarray, ndarray, str]
 """Times, values and interpolation."""
 
@@ -42,12 +41,7 @@ def read_vrma(path: Path) -> Source:
     Raises:
         UserError: It cannot be read, is no VRM animation, is damaged or too long.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path.name} is larger than {MOST_BYTES >> 20} MB. Cut it, or resample it.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"Cannot read {path.name}: {error.strerror or error}.") from None
+    data = read_limited(path, MOST_BYTES, TOO_LARGE)
     try:
         return checked(_Reader(*unpack_glb(data), path.name).source(), path.name)
     # Whatever a hostile document makes the code below trip over is the file's fault, not ours.
@@ -61,8 +55,8 @@ class _Reader:
     """A parsed file. Every number in it is checked before it sizes or addresses anything."""
 
     def __init__(self, document: dict[str, Any], binary: bytes, name: str) -> None:
-        self._document, self._binary, self._name = document, binary, name
-        self._left = 4 * len(binary) + 1024
+        self._document, self._name = document, name
+        self._accessors = Accessors(document, binary)
         if EXTENSION not in document.get("extensions", {}):
             raise ValueError(f"it lacks the extension {EXTENSION}")
         self._extension = document["extensions"][EXTENSION]
@@ -149,8 +143,9 @@ class _Reader:
                 continue
             sampler = animation["samplers"][channel["sampler"]]
             how = sampler.get("interpolation", "LINEAR")
-            times = self._accessor(sampler["input"], "SCALAR")[:, 0]
-            values = self._accessor(sampler["output"], "VEC4" if path == "rotation" else "VEC3")
+            kind = "VEC4" if path == "rotation" else "VEC3"
+            times = self._accessors.read(sampler["input"], "SCALAR")[:, 0].astype(np.float64)
+            values = self._accessors.read(sampler["output"], kind).astype(np.float64)
             if how not in ("LINEAR", "STEP", "CUBICSPLINE") or len(values) != len(times) * (1 + 2 * (how[0] == "C")):
                 raise ValueError(f"a channel has {len(values)} values for {len(times)} times, {how!r:.40}")
             if times[0] < 0 or (np.diff(times) <= 0).any() or times[-1] > 36_000:
@@ -208,32 +203,6 @@ class _Reader:
         angles = Rotation.from_matrix(_rotations(curves[node, "rotation"], times)).as_euler("YXZ", degrees=True)
         aside, up = (np.clip(angles[:, i], -most, most) for i, most in enumerate(_GAZE))
         return Rotation.from_euler("YX", np.stack([aside, up], 1), degrees=True).as_matrix()
-
-    def _accessor(self, index: int, kind: str) -> Float[ndarray, "n w"]:
-        accessor = self._document["accessors"][index]
-        count, dtype = accessor["count"], np.dtype(_DTYPES[accessor["componentType"]])
-        if accessor["type"] != kind or not isinstance(count, int) or count < 1 or "sparse" in accessor:
-            raise ValueError(f"accessor {index} is not plain {kind}")
-        view = self._document["bufferViews"][accessor["bufferView"]]
-        width = dtype.itemsize * _WIDTHS[kind]
-        start, size, stride = view.get("byteOffset", 0), view["byteLength"], view.get("byteStride", width)
-        offset = accessor.get("byteOffset", 0)
-        numbers = (start, size, stride, offset)
-        if not all(isinstance(each, int) and each >= 0 for each in numbers) or view.get("buffer", 0) != 0:
-            raise ValueError(f"accessor {index} lies outside the file")
-        if stride < width or offset + stride * (count - 1) + width > size or start + size > len(self._binary):
-            raise ValueError(f"accessor {index} lies outside the file")
-        self._left -= count * width
-        if self._left < 0:
-            raise ValueError("its accessors repeat the same bytes too often")
-        raw = np.frombuffer(self._binary, np.uint8, stride * (count - 1) + width, start + offset)
-        rows = np.lib.stride_tricks.as_strided(raw, (count, width), (stride, 1))
-        values = np.ascontiguousarray(rows).view(dtype).astype(np.float64)
-        if dtype.kind != "f":
-            values = np.maximum(values / np.iinfo(dtype).max, -1.0)
-        if not np.isfinite(values).all():
-            raise ValueError(f"accessor {index} holds a number that is not finite")
-        return values
 
 
 def _floats(values: Any, count: int) -> Float[ndarray, "n"]:

@@ -139,14 +139,15 @@ def read_picture(path: Path, size: int) -> Any:
     """
     import numpy as np
     import torch
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    from bozzetto.files import BROKEN_PICTURE
     from bozzetto.types import UserError
 
     try:
         with Image.open(path) as picture:
             image = picture.convert("RGB").resize((size, size), Image.Resampling.BOX)
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+    except BROKEN_PICTURE as error:
         raise UserError(f"{path} cannot be read as a picture: {error}.") from None
     return torch.from_numpy(np.array(image)).float()[None] / 255
 

@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import bozzetto
+from bozzetto.recipes.draft import figure_of
 from bozzetto.recipes.step import Step
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class AvatarBooth:
         from bozzetto.subject.words import read_words
 
         reading = read_words(subject.prompt, self.seed)
-        figure = cache(lambda: _built(reading.spec))
+        figure = cache(lambda: figure_of(reading.spec))
         yield Step(0, "words", reading, avatar=lambda: figure().avatar)
         figure()
         yield Step(1, "figure", reading, avatar=lambda: figure().avatar, shown=True)
@@ -146,9 +147,3 @@ PAPER = AvatarBooth(
     pictures=False, noise=(0.02, 0.7, 0.7), control="none", templates="release", plain_backgrounds=False, rate=3e-4,
 )  # fmt: skip
 """The paper's numbers. Its guidance of 100 counts from the prompt; counted from no words it is 101."""
-
-
-def _built(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.figure.build.Figure":
-    from bozzetto.figure.build import build_figure
-
-    return build_figure(spec)

@@ -212,14 +212,17 @@ def load_priors(settings: AvatarBooth) -> dict[Crop, Any]:
 
 
 def weight_files(priors: Mapping[Crop, Any]) -> dict[str, Path]:
-    """The files of weights that have a say, by what they hold: all of a folder's, else those of the base."""
+    """The files of weights that have a say, by what they hold: all of a folder's, else those of the base.
+
+    Where bodies and heads have different priors, by "body/" and "head/" before that.
+    """
     found: dict[str, Path] = {}
-    for prior in priors.values():
-        folder = EMBEDDED if prior.name == "embedded" else Path(prior.name)
+    several = len({prior.name for prior in priors.values()}) > 1
+    for crop, prior in priors.items():
+        folder, files = EMBEDDED if prior.name == "embedded" else Path(prior.name), prior.weights
         if folder.is_dir():
-            found |= {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.safetensors"))}
-        else:
-            found |= prior.weights
+            files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.safetensors"))}
+        found |= {f"{crop}/{name}" if several else name: path for name, path in files.items()}
     return found
 
 

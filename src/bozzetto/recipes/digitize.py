@@ -4,6 +4,7 @@ Human-SGD's guess where it did not. Other photos of the person join what the wal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import bozzetto.prior.denoiser
     import bozzetto.types
+    from bozzetto.figure.build import Figure
     from bozzetto.recipes.walk import Moment
     from bozzetto.subject.fit import Fitted
     from bozzetto.subject.photos import Photo
@@ -39,6 +41,9 @@ class Digitize:
     """Where the prior runs: cpu or cuda."""
     person: int | None = None
     """Which of several people, counted from the left; without it the largest."""
+    shape: Path | None = None
+    """A mesh of the person made from this photo elsewhere (GLB, OBJ, PLY), in the photo's pose: it takes the figure's
+    place. It gets a rig where both arms are held away from the sides; else it is --static."""
     static: bool = False
     """The paper's own result: one mesh in the photo's pose with one texture, without a rig."""
     keep_views: bool = False
@@ -66,32 +71,37 @@ class Digitize:
         reading = Reading(fitted.spec, seen, tuple(guess.rstrip(".") for guess in fitted.guesses), ())
         figure = cache(lambda: figure_of(fitted.spec))
         intake = {"intake.png": intake_picture([photo, *(each.photo for each in more.photos)])}
-        yield Step(0, "photo", reading, avatar=figure, pictures=intake)
-        figure()
-        yield Step(1, "figure", reading, avatar=figure, share=0.1, shown=True)
 
-        index, made = 1, figure
-        for stage, moment, avatar in self._walked(photo, fitted, more):
+        def draft() -> "Avatar":
+            return figure().avatar
+
+        yield Step(0, "photo", reading, avatar=draft, pictures=intake)
+        figure()
+        yield Step(1, "figure", reading, avatar=draft, share=0.1, shown=True)
+
+        if self.shape:
+            painted = self._shaped(photo, fitted, figure())
+        elif more.photos:
+            painted = self._joined(photo, fitted, more, figure())
+        else:
+            painted = self._walked(photo, fitted, figure())
+        index, made, total = 1, draft, 11 + len(more.photos)
+        for stage, moment, avatar in painted:
             index += 1
             pictures: Mapping[str, ndarray] = {}
             if self.keep_views and moment is not None and moment.painted is not None:
                 pictures = {f"view{moment.painted.turn:+04.0f}.png": _row(sheet_of(moment.painted))}
             made = avatar or made
-            yield Step(
-                index, stage, reading, avatar=made, share=min(index / (11 + len(more.photos)), 1.0), pictures=pictures
-            )
+            yield Step(index, stage, reading, avatar=made, share=min(index / total, 1.0), pictures=pictures)
 
     def _walked(
-        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
     ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
         """What is done, the moments of the walk, and the character where there is a new one."""
         from bozzetto.recipes.person import sitter
         from bozzetto.texture.canvas import standing_still
 
-        if more.photos:
-            yield from self._joined(photo, fitted, more)
-            return
-        who = sitter(photo, fitted)
+        who = sitter(photo, fitted, figure)
         for moment in self.walk.fit(who.shot, self._painter()):
             avatar = None
             if (fused := moment.fused) is not None:
@@ -102,10 +112,9 @@ class Digitize:
             yield moment.stage, moment, avatar and cache(avatar)
 
     def _joined(
-        self, photo: "Photo", fitted: "Fitted", more: "Piles"
+        self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure"
     ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
         """The same where other photos of the person join the walk."""
-        from bozzetto.figure.build import build_figure
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import Mine, paint, placed
         from bozzetto.subject.fit import fit_person
@@ -113,7 +122,6 @@ class Digitize:
         from bozzetto.subject.reworded import told
         from bozzetto.types import UserError
 
-        figure = build_figure(fitted.spec)
         first = Sorted(photo, photo.path.name, None, None, trunk_turn(photo), face_turn(photo), "")
         found = [placed(first, fitted, figure)]
         for one in more.photos:
@@ -129,6 +137,29 @@ class Digitize:
         steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, self._painter())
         painted = yield from mapped(steps, lambda said: (*said, None))
         yield "texture", None, lambda: painted.still if self.static else painted.avatar
+
+    def _shaped(
+        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
+    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+        """The same on a shape of the user's own."""
+        from bozzetto.adopt.mesh import read_mesh
+        from bozzetto.recipes.person import face_of, sitter
+        from bozzetto.recipes.shaped import body_of, guide_of, paint, place
+        from bozzetto.subject.reworded import told
+        from bozzetto.types import UserError
+
+        assert self.shape is not None
+        placed = place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
+        yield f"placing {self.shape.name}: outlines agree by {100 * placed.overlap:.0f} %", None, None
+        body = None
+        if not self.static:
+            try:
+                body = body_of(placed)
+            except UserError:
+                yield f"no rig: {self.shape.name} stands in no A- or T-pose", None, None
+        guide, caption = guide_of(placed, sitter(photo, fitted, figure)), told(fitted.spec)
+        for moment, avatar in paint(placed, body, photo, caption, face_of(photo), guide, self.walk, self._painter()):
+            yield moment.stage, moment, avatar and cache(avatar)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

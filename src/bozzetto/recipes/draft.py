@@ -9,6 +9,7 @@ import bozzetto
 from bozzetto.recipes.step import Step
 
 if TYPE_CHECKING:
+    import bozzetto.figure.build
     import bozzetto.figure.spec
     import bozzetto.types
 
@@ -28,14 +29,14 @@ class Draft:
         from bozzetto.subject.words import read_words
 
         reading = read_words(subject.prompt, self.seed)
-        build = cache(lambda: figure_of(reading.spec))
+        build = cache(lambda: figure_of(reading.spec).avatar)
         yield Step(0, "words", reading, avatar=build)
         build()
         yield Step(1, "figure", reading, avatar=build)
 
 
-def figure_of(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.types.Avatar":
-    """The dressed person of a spec."""
+def figure_of(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.figure.build.Figure":
+    """The dressed person of a spec; nothing heavy is imported before it is asked for."""
     from bozzetto.figure.build import build_figure
 
-    return build_figure(spec).avatar
+    return build_figure(spec)

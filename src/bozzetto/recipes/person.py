@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from bozzetto.figure.build import build_figure
+from bozzetto.figure.build import Figure
 from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import stand
 from bozzetto.recipes.walk import Shot, photograph
@@ -42,17 +42,12 @@ class Sitter:
         return repainted(self.avatar, self.shot.canvas, self.scene, fused.texture, self.layers)
 
 
-def sitter(photo: Photo, fitted: Fitted) -> Sitter:
+def sitter(photo: Photo, fitted: Fitted, figure: Figure) -> Sitter:
     """The intake's figure, ready for the walk."""
-    figure = build_figure(fitted.spec)
     stance = stand(figure, fitted.posture)
-    face = None
-    if photo.keypoints is not None:
-        nose, ears = photo.keypoints.pixels[0], photo.keypoints.pixels[7:9]
-        face = face_disc(nose, ears, photo.mask.shape)
     caption = captions(fitted.spec, fitted.spec.seed, 1)[0].rstrip(".")
     camera = fitted.cameras_on(stance.body)
-    return seated(figure.avatar, stance.scene, photo.picture, photo.mask, camera, caption, face)
+    return seated(figure.avatar, stance.scene, photo.picture, photo.mask, camera, caption, face_of(photo))
 
 
 def seated(
@@ -100,6 +95,13 @@ def parted(scene: Scene, layers: Sequence[Layer]) -> list[Float[ndarray, "_ 3"]]
     """The scene's vertices, layer by layer."""
     counts = [len(layer.mesh.vertices) for layer in layers]
     return np.split(scene.vertices, np.cumsum(counts)[:-1])
+
+
+def face_of(photo: Photo) -> Bool[ndarray, "h w"] | None:
+    """Pixels of the face, where the intake found one."""
+    if photo.keypoints is None:
+        return None
+    return face_disc(photo.keypoints.pixels[0], photo.keypoints.pixels[7:9], photo.mask.shape)
 
 
 def face_disc(nose: Float[ndarray, "2"], ears: Float[ndarray, "2 2"], shape: tuple[int, ...]) -> Bool[ndarray, "h w"]:

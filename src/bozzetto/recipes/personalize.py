@@ -24,6 +24,7 @@ from tyro.conf import OmitArgPrefixes
 
 import bozzetto
 from bozzetto.recipes.avatarbooth import AvatarBooth
+from bozzetto.recipes.draft import figure_of
 from bozzetto.recipes.step import Step
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Personalize:
         from bozzetto.subject.photos import intake_picture
 
         person = first_person(subject, self)
-        figure = cache(lambda: _built(person.changed.spec))
+        figure = cache(lambda: figure_of(person.changed.spec))
         intake = {"intake.png": intake_picture([one.photo for one in person.piles.photos], 256)}
         yield Step(0, "photos", person.reading, avatar=lambda: figure().avatar, pictures=intake)
         figure()
@@ -118,7 +119,7 @@ class Personalize:
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
 
-        before = figure() if person.changed.spec == person.fitted.spec else _built(person.fitted.spec)
+        before = figure() if person.changed.spec == person.fitted.spec else figure_of(person.fitted.spec)
         index, dressed, known = 2, figure(), {}
         if self.booth.init == "figure" and self.projected:
             for stage, done in self._pixels(person, figure(), before):
@@ -387,7 +388,9 @@ def _read(paths: "tuple[Path, ...]") -> "tuple[bozzetto.subject.piles.Piles, boz
     """Read once, also where a run is taken up again."""
     from bozzetto.prior.load import EMBEDDED
     from bozzetto.subject import piles
+    from bozzetto.subject.detector import need_mediapipe
 
+    need_mediapipe()  # it is no photo's fault
     found = piles.sort_photos(paths)
     if (EMBEDDED / "identity" / "config.json").is_file():
         found = piles.of_one_person(found, _heads_told_apart, SAME_PERSON)
@@ -423,9 +426,3 @@ def _joined(pictures: "list[Tensor]") -> "Tensor":
     import torch
 
     return torch.cat(pictures)
-
-
-def _built(spec: "bozzetto.figure.spec.FigureSpec") -> "bozzetto.figure.build.Figure":
-    from bozzetto.figure.build import build_figure
-
-    return build_figure(spec)

@@ -30,18 +30,58 @@ class Reshape:
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         """
         Raises:
-            UserError: The run's character is a static or free-form mesh, which no measure moves.
+            UserError: The run's character is a static or free-form mesh, which no measure moves; or nobody has such a
+                body.
         """
-        from bozzetto.figure.reshape import reshaped
         from bozzetto.subject.words import Reading
 
-        spec, asked, follows = reshaped(self.spec, self.changes)
+        spec, asked, follows = changed(self.spec, self.changes)
         original = original_of(self.folder, self.spec, self.origin)
         build = cache(lambda: original.as_spec(spec))
         reading = Reading(spec, asked, follows, ())
         yield Step(0, "measures", reading, avatar=build)
         build()
         yield Step(1, "figure", reading, avatar=build)
+
+
+def changed(
+    spec: "bozzetto.figure.spec.FigureSpec", changes: Mapping[str, float]
+) -> "tuple[bozzetto.figure.spec.FigureSpec, tuple[str, ...], tuple[str, ...]]":
+    """The spec with other measures, what was asked in words, and what follows from it in words.
+
+    Raises:
+        UserError: What follows is nobody's body.
+    """
+    from bozzetto.figure.reshape import reshaped
+    from bozzetto.types import UserError
+
+    new, asked, follows = reshaped(spec, changes)
+    try:
+        check_body(new.body)
+    except ValueError as error:
+        raise UserError(f"At that age, {error} Ask for a height too.") from None
+    return new, asked, follows
+
+
+_ROOM = 0.3
+"""Metres below and above the slider that somebody may be: as measured on a mesh, or grown up from a tall child."""
+
+
+def check_body(body: "bozzetto.figure.spec.BodySpec") -> None:
+    """Whether somebody can have such a body.
+
+    Raises:
+        ValueError: A measure is out of range.
+    """
+    from bozzetto.figure.reshape import MEASURES
+
+    for name, each in MEASURES.items():
+        value, room = getattr(body, name), _ROOM if name == "height" else 0.0
+        if not each.least - room <= value <= each.most + room:
+            unit = f" {each.unit}" if each.unit else ""
+            raise ValueError(
+                f"spec.body.{name} is {value:g}; it lies between {each.least - room:g} and {each.most + room:g}{unit}."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,19 +1,17 @@
 """Pictures for people: a preview row, a turntable film, a contact sheet."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from bozzetto.render.cameras import frame, perspective
+from bozzetto.render.film import write_film
 from bozzetto.render.light import Light, studio
 from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.raster import kernel, rasterize
@@ -120,10 +118,6 @@ def turntable(
     Raises:
         ValueError: The size is odd or not positive, or there are no frames.
     """
-    if size < 2 or size % 2 or frames < 1:
-        raise ValueError(f"A film needs an even size and one frame at least; got {size} pixels and {frames} frames.")
-    import imageio_ffmpeg  # it looks for its program when imported, which only films need
-
     light = studio()
     scene = with_sky(scene)
     floor = contact_shadow(scene)
@@ -131,30 +125,13 @@ def turntable(
     keys = turning_visibility(scene, light.key, azimuths)
     points = scene.vertices if len(scene.vertices) else np.array([[-1.0, 0.0, -1.0], [1.0, 2.0, 1.0]])
     cameras = frame(points, azimuths, 6.0, FOV_DEGREES, size, 0.04)
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
-    writer = imageio_ffmpeg.write_frames(
-        str(unfinished), (size, size), fps=24, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-        macro_block_size=2, quality=7, output_params=["-preset", "veryfast", "-movflags", "+faststart"],
-    )  # fmt: skip
 
     def picture(index: int) -> UInt8[ndarray, "h w 3"]:
         one = Cameras(cameras.world_to_camera[index : index + 1], cameras.intrinsics[index : index + 1], size, size)
         lit = replace(scene, key=keys[index])
         return _before_paper(lit, one, light.turned(float(azimuths[index])), floor, parallel=False)
 
-    pool = ThreadPoolExecutor(torch.get_num_threads())
-    try:
-        writer.send(None)
-        for index, drawn in enumerate(pool.map(picture, range(frames))):
-            writer.send(np.ascontiguousarray(drawn))
-            if progress is not None:
-                progress((index + 1) / frames)
-        writer.close()
-        unfinished.replace(path)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        writer.close()
-        unfinished.unlink(missing_ok=True)
+    write_film(path, picture, frames, size, progress=progress)
 
 
 def contact_sheet(

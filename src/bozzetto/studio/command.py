@@ -70,7 +70,7 @@ def parent_of(folder: Path, finished: bool = True) -> "bozzetto.runs.Request":
     """What the folder's run was asked.
 
     Args:
-        finished: Refuse one that is still being made.
+        finished: Refuse one that is not.
 
     Raises:
         UserError: There is no such run.
@@ -81,8 +81,10 @@ def parent_of(folder: Path, finished: bool = True) -> "bozzetto.runs.Request":
     record = read_record(folder)
     if record is None or not (folder / "avatar.glb").is_file():
         raise UserError(f"{folder} holds no run with an avatar.glb. Give a folder that 'bozzetto generate' wrote.")
-    if record.status == "running" and finished:
-        raise UserError(f"The run in {folder} is not finished. Wait until it is, or finish it by the same command.")
+    if record.status != "finished" and finished:
+        raise UserError(
+            f"The run in {folder} is not finished. Wait until it is; if it was stopped, give its command again."
+        )
     return record.request
 
 
@@ -97,9 +99,8 @@ def reshape_request(
     """The request of a reshaped run: it names its parent, and keeps what the parent says of its making."""
     from bozzetto.runs import Request, sha256
 
-    kept: dict[str, Any] = {
-        name: parent.fields[name] for name in ("seed", "prior", "consent", "likeness") if name in parent.fields
-    }
+    names = "seed", "prior", "head_prior", "consent", "likeness"
+    kept: dict[str, Any] = {name: parent.fields[name] for name in names if name in parent.fields}
     named = f"{folder.resolve().name}, avatar.glb sha256 {sha256(folder / 'avatar.glb')}"
     fields = {**kept, "origin": origin, **changes}
     return Request("reshape", fields, parent.prompt, parent.bone_names, parent.photos, named)

@@ -18,10 +18,10 @@ from bozzetto.body.poses import poses
 from bozzetto.export.bones import BoneNames
 from bozzetto.export.glb import glb_bytes
 from bozzetto.export.read import read_glb
-from bozzetto.figure.reshape import MEASURES, reshaped
+from bozzetto.figure.reshape import MEASURES
 from bozzetto.figure.spec import FigureSpec
 from bozzetto.options import Files
-from bozzetto.recipes.reshape import Original, original_of
+from bozzetto.recipes.reshape import Original, changed, original_of
 from bozzetto.studio.command import Reshape, free_folder, origin_of, parent_of
 from bozzetto.studio.page import page, page_settings
 from bozzetto.types import UserError
@@ -51,6 +51,14 @@ class Sitting:
     def original(self) -> Original:
         return original_of(self.folder, self.spec, origin_of(self.request))
 
+    @cached_property
+    def shapeable(self) -> bool:
+        """Whether its measures can be changed."""
+        try:
+            return bool(self.original)
+        except UserError:
+            return False
+
     def page(self) -> bytes:
         """The page that shows it."""
         settings = page_settings(
@@ -59,7 +67,7 @@ class Sitting:
             words=self.request.prompt or None,
             dressed=self.spec.body.age < 18,
             live=True,
-            shape=self.sliders() if len(self.joints) > 1 else {},
+            shape=self.sliders() if self.shapeable else {},
         )
         return page(settings)
 
@@ -84,7 +92,7 @@ class Sitting:
         """
         if not changes:
             return self.content
-        spec, _, _ = reshaped(self.spec, changes)
+        spec, _, _ = changed(self.spec, changes)
         return glb_bytes(self.original.as_spec(spec), bone_names=cast(BoneNames, self.request.bone_names))
 
     def keep(self, changes: Mapping[str, float]) -> str:

@@ -24,14 +24,10 @@ def refine(picture: UInt8[ndarray, "h w 3"], rough: Float[ndarray, "h w"]) -> Fl
     shrink = min(1.0, _WORKING / max(crop.size))
     size = max(int(crop.width * shrink), 8), max(int(crop.height * shrink), 8)
     small = np.asarray(crop.resize(size, Image.Resampling.BOX))
-    cover = np.asarray(
-        Image.fromarray(rough[top:bottom, left:right].astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-    )
+    cover = _resized(rough[top:bottom, left:right], size)
     cut = _cut(small, cover)
     colour, offset = _guided(small / np.float32(255), 0.7 * cut + 0.3 * cover, 4, 1e-3)
-    planes = [
-        np.asarray(Image.fromarray(plane).resize(crop.size, Image.Resampling.BILINEAR)) for plane in (*colour, offset)
-    ]
+    planes = [_resized(plane, crop.size) for plane in (*colour, offset)]
     full = planes[3] + sum(plane * (np.asarray(crop)[..., i] / np.float32(255)) for i, plane in enumerate(planes[:3]))
     mask = np.zeros_like(rough, np.float32)
     mask[top:bottom, left:right] = np.clip((full - 0.15) / 0.7, 0, 1)

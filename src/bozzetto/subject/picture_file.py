@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
+from bozzetto.files import BROKEN_PICTURE
 from bozzetto.types import UserError
 
 LONGEST = 2048
@@ -63,9 +64,6 @@ def open_picture(path: Path) -> PictureFile:
         raise UserError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     notes: list[str] = []
     image = _decoded(path, data)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
-        notes.append(f"The file holds {frames} pictures; the first is used.")
     full = image.size
     if min(full) < SMALLEST:
         raise UserError(
@@ -73,13 +71,16 @@ def open_picture(path: Path) -> PictureFile:
             "should be 500 tall. Use the original photo, not a thumbnail."
         )
     try:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            notes.append(f"The file holds {frames} pictures; the first is used.")
         orientation = image.getexif().get(0x0112, 1)
         image.draft("RGB", (2 * LONGEST, 2 * LONGEST))  # lets JPEGs be decoded smaller
         image.load()
         colourless = image.mode in ("1", "L", "LA", "I", "I;16", "F")
         upright = ImageOps.exif_transpose(image)
         pixels, alpha = _to_srgb(upright)
-    except (OSError, SyntaxError, ValueError, IndexError, MemoryError) as error:
+    except BROKEN_PICTURE as error:
         raise UserError(
             f"{path.name} is damaged or incomplete: its pixels cannot be decoded ({error}). Copy or download it again."
         ) from None
@@ -132,7 +133,7 @@ def _decoded(path: Path, data: bytes) -> Image.Image:
             f"{path.name} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels and is not "
             f"opened. Scale it down; {LONGEST} pixels on the longer side are all that is used."
         ) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+    except BROKEN_PICTURE:
         raise UserError(
             f"{path.name} is not a picture that can be read. JPEG, PNG, WebP, TIFF, AVIF, BMP and GIF can."
         ) from None

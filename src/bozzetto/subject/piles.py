@@ -94,7 +94,7 @@ def sort_photos(paths: Sequence[Path], read: Callable[[Path], Photo] = read_phot
 
     Args:
         paths: 1 to 20 files.
-        read: The intake of one.
+        read: The intake of one; what it refuses is that photo's fault.
 
     Raises:
         UserError: There are none or too many, one is no file, or none of them can be used.
@@ -105,8 +105,6 @@ def sort_photos(paths: Sequence[Path], read: Callable[[Path], Photo] = read_phot
         try:
             photo = read(path)
         except UserError as refusal:
-            if "MediaPipe" in str(refusal) and not path.name.startswith("MediaPipe"):
-                raise  # it is no photo's fault
             refused.append(f"{name} is not used. {refusal}")
             continue
         if photo.sha256 in seen:
