@@ -884,7 +884,8 @@ def picture_scene(
     """The character in its spec's pose with its ambient occlusion, and the corners of its head: lowest, highest."""
     import numpy as np
 
-    from bozzetto.figure.build import posed, spec_posture
+    from bozzetto.figure.build import figure_around, posed, spec_posture
+    from bozzetto.figure.ground_truth import placed
     from bozzetto.render.pictures import with_sky
     from bozzetto.render.scene import scene_from_layers
 
@@ -898,7 +899,8 @@ def picture_scene(
     for joint, parent in enumerate(skeleton.parents):
         if parent in head:
             head.add(joint)
-    layers = posed(avatar, spec_posture(spec))
+    figure = figure_around(avatar, spec)
+    layers = posed(avatar, spec_posture(spec)) if figure is None else placed(figure, spec.pose)[0]
     points = [
         vertices[(np.isin(layer.skin_joints, list(head)) * layer.skin_weights.numpy()).sum(1) > 0.5]
         for layer, vertices in zip(avatar.layers, layers, strict=True)

@@ -50,9 +50,8 @@ class Figure:
 
 def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     """The dressed person of a spec. The same spec always gives the same figure."""
-    body = load_body()
-    person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
-    person = raise_heels(stylised_body(person))
+    person = bodied(spec, detail)
+    body = person.body
     with ThreadPoolExecutor(1) as tailor:
         # In low detail numbers are small, and many processes work side by side.
         dressing = tailor.submit(garment_pieces, person) if detail == "full" else None
@@ -87,6 +86,25 @@ def build_figure(spec: FigureSpec, detail: Detail = "full") -> Figure:
     clips = (walk(spec.body.height), idle()) if detail == "full" else ()
     avatar = Avatar(tuple(layers), skeleton, clips, resting_expression(spec.face))
     return Figure(spec, person, bind, ground, avatar)
+
+
+def bodied(spec: FigureSpec, detail: Detail = "full") -> Person:
+    """The person of a spec before anything is put on."""
+    body = load_body()
+    person = Person(spec, body, shape_person(body, spec.body, spec.face), detail)
+    return raise_heels(stylised_body(person))
+
+
+def figure_around(avatar: Avatar, spec: FigureSpec) -> Figure | None:
+    """The figure that an avatar was made of, as another recipe may have painted it; None where it is no such figure."""
+    person = bodied(spec)
+    bind = bind_t_pose(person.body.joint_names, person.body.joint_parents, person.shaped.joints)
+    skeleton = avatar.skeleton
+    if skeleton.names != person.body.skeleton(bind.joints).names:
+        return None
+    away = skeleton.positions.numpy() - bind.joints
+    ground = float(away[0, 1])
+    return Figure(spec, person, bind, ground, avatar) if np.abs(away - [0, ground, 0]).max() < 0.01 else None
 
 
 def to_layer(piece: Piece, bind: Bind, shown: Container[str] | None = None) -> Layer:

@@ -196,6 +196,18 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
         pose: A name of ``body.poses``, or a posture.
         base: A scene of the same figure in any pose, to reuse its textures.
     """
+    vertices, moved = placed(figure, pose)
+    scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
+    low_detail = figure.person.detail == "low"
+    sky = sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256)
+    scene = replace(scene, sky=sky if low_detail else sky + _BOUNCED * (1 - sky))
+    every = scene.vertices
+    box = np.stack([every.min(0), every.max(0)]).astype(np.float64)
+    return Stance(figure, pose if isinstance(pose, str) else "", scene, moved, box, head_box(figure, vertices))
+
+
+def placed(figure: Figure, pose: str | Posture) -> tuple[list[Float[ndarray, "_ 3"]], Float[ndarray, "v 3"]]:
+    """Every layer's vertices in a pose, in full detail with clothes outside each other; and those of the body model."""
     posture = taken(figure, pose) if isinstance(pose, str) else pose
     vertices = posed(figure.avatar, posture, grounded=False)
     if figure.person.detail == "full":
@@ -205,13 +217,7 @@ def stand(figure: Figure, pose: str | Posture, base: Scene | None = None) -> Sta
     moved = skin(figure.body_vertices, body.skin_weights, body.skin_joints, transforms)
     vertices, floor = _on_the_floor(figure, vertices, moved[: body.parts["body"].stop])
     moved[:, 1] -= floor
-    scene = scene_from_layers(figure.avatar.layers, vertices) if base is None else reposed(base, vertices)
-    low_detail = figure.person.detail == "low"
-    sky = sky_visibility(scene, 14 if low_detail else 48, 128 if low_detail else 256)
-    scene = replace(scene, sky=sky if low_detail else sky + _BOUNCED * (1 - sky))
-    every = scene.vertices
-    box = np.stack([every.min(0), every.max(0)]).astype(np.float64)
-    return Stance(figure, pose if isinstance(pose, str) else "", scene, moved, box, head_box(figure, vertices))
+    return vertices, moved
 
 
 def _on_the_floor(
