@@ -52,12 +52,13 @@ def toy_avatar() -> Avatar:
 def toy(monkeypatch):
     """Real words, record and files; a triangle for a figure and a pixel for a picture. Counts what is made."""
     from bozzetto.export import glb
+    from bozzetto.figure.build import Figure
 
     made = []
     build, pictures = ModuleType("bozzetto.figure.build"), ModuleType("bozzetto.render.pictures")
 
-    class Built:
-        avatar = toy_avatar()
+    built = object.__new__(Figure)
+    object.__setattr__(built, "avatar", toy_avatar())
 
     def turntable(scene, path, **_):
         made.append("turntable.mp4")
@@ -73,7 +74,7 @@ def toy(monkeypatch):
 
     real_write_glb = glb.write_glb
     monkeypatch.setattr(glb, "write_glb", write_glb)
-    vars(build).update(build_figure=lambda spec: Built)
+    vars(build).update(build_figure=lambda spec: built, Figure=Figure)
     vars(pictures).update(preview=preview, turntable=turntable)
     monkeypatch.setitem(sys.modules, "bozzetto.figure.build", build)
     monkeypatch.setitem(sys.modules, "bozzetto.render.pictures", pictures)
