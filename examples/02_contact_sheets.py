@@ -1,4 +1,4 @@
-"""The README's contact sheets: ``python examples/02_contact_sheets.py people|prompts|looks FILE.jpg [--size 256]``."""
+"""The README's contact sheets: ``python examples/02_contact_sheets.py people|prompts|looks|motion FILE.jpg``."""
 
 import argparse
 from collections.abc import Iterable
@@ -6,10 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from bozzetto.figure.build import build_figure
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.people import random_spec
+from bozzetto.figure.reshape import reshaped
 from bozzetto.figure.spec import FigureSpec, Look
+from bozzetto.motion.builtin import built_in
+from bozzetto.motion.film import Stage, seat
 from bozzetto.render.cameras import frame
 from bozzetto.render.light import studio
 from bozzetto.render.pictures import contact_shadow, contact_sheet, studio_picture
@@ -31,6 +36,41 @@ PROMPTS = (
 )
 
 
+MOVING = "a young woman with a ponytail in a yellow t-shirt, blue jeans and white sneakers"
+MOMENTS = (
+    ("walk", 0.0),
+    ("walk", 0.3),
+    ("run", 0.2),
+    ("run", 0.55),
+    ("wave", 0.5),
+    ("sit", 1.0),
+    ("dance", 0.3),
+    ("dance", 0.62),
+)
+"""Motions and the share of each that has passed."""
+CHANGES: tuple[dict[str, float], ...] = (
+    {"age": 7, "height": 1.22}, {"age": 13, "height": 1.52}, {}, {"age": 75}, {"weight": 0.1}, {"weight": 0.95},
+    {"muscle": 0.95, "weight": 0.6}, {"height": 1.9},
+)  # fmt: skip
+
+
+def moving(spec: FigureSpec, size: int) -> list[object]:
+    """One person in motion, then the same with other measures, all seen by one camera."""
+    figure = build_figure(spec)
+    pictures: list[object] = []
+    for name, share in MOMENTS:
+        clip = built_in(name, figure.avatar)
+        props = (seat(figure.avatar, clip),) if name == "sit" else ()
+        stage = Stage(figure.avatar, clip, props, size)
+        pictures.append(stage.picture(round(share * (len(stage) - 1))))
+    light, box = studio().turned(25.0), np.array([[-0.6, 0.0, -0.3], [0.6, 1.93, 0.3]])
+    for change in CHANGES:
+        stance = stand(build_figure(reshaped(spec, change)[0]), "relaxed")
+        camera = frame(box, 25.0, 4.0, 24.0, size, 0.04)
+        pictures.append(studio_picture(stance.scene, camera, light, contact_shadow(stance.scene)))
+    return pictures
+
+
 def strip(spec: FigureSpec, size: int, azimuths: Iterable[float], close: bool = True) -> list[object]:
     """One person from several sides, and the face."""
     stance = stand(build_figure(spec), spec.pose)
@@ -47,7 +87,7 @@ def strip(spec: FigureSpec, size: int, azimuths: Iterable[float], close: bool = 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["people", "prompts", "looks"])
+    parser.add_argument("what", choices=["people", "prompts", "looks", "motion"])
     parser.add_argument("file", type=Path)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--first-seed", type=int, default=100)
@@ -63,6 +103,9 @@ def main() -> None:
         for number, prompt in enumerate(PROMPTS):
             pictures += strip(read_words(prompt, seed=number).spec, arguments.size, (25.0, 180.0))
         columns = 6
+    elif arguments.what == "motion":
+        pictures = moving(read_words(MOVING, seed=3).spec, arguments.size)
+        columns = 8
     else:
         for number, look in enumerate(get_args(Look)):
             spec = replace(random_spec(arguments.first_seed + number % 3), look=look, pose="relaxed")
