@@ -7,7 +7,11 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const packages = { "/three/": join(here, "node_modules", "three"), "/vrm/": join(here, "node_modules", "@pixiv", "three-vrm") };
+const packages = {
+  "/three/": join(here, "node_modules", "three"),
+  "/vrm/": join(here, "node_modules", "@pixiv", "three-vrm"),
+  "/model-viewer/": join(here, "node_modules", "@google", "model-viewer"),
+};
 const types = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
 
 // Opens `page` with `file` as /avatar, waits for window.found, takes a picture to `out`.
@@ -52,8 +56,8 @@ export async function look(page, file, out, size, judge) {
       const failed = new Promise((_, reject) => tab.on("pageerror", reject));
       failed.catch(() => {}); // an error after the page is done is no news
       tab.on("console", (message) => {
-        const driver = /GPU stall|GL Driver Message/.test(message.text());
-        if (["error", "warning"].includes(message.type()) && !driver) complaints.push(message.text());
+        const slow = /GPU stall|GL Driver Message|rAF timed out/.test(message.text());
+        if (["error", "warning"].includes(message.type()) && !slow) complaints.push(message.text());
       });
       await tab.goto(`http://127.0.0.1:${server.address().port}/`, { waitUntil: "commit" });
       const done = tab.waitForFunction(() => window.found, undefined, { timeout: 120_000 });
