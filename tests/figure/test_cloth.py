@@ -91,3 +91,24 @@ def test_weaves_tile(weave):
     assert np.abs(tile.mean((0, 1))).max() < 2e-3
     for inside, across in zip(inner, seam, strict=True):
         assert (across < 2.5 * inside + 1e-3).all()
+
+
+@pytest.mark.parametrize("weave", get_args(cloth.Weave))
+def test_no_fold_is_so_steep_that_it_looks_like_a_stain(weave):
+    """To the slopes of weave and seams, folds three times as high add a half at most."""
+    slopes = []
+    for wrinkles in (0.0, 3.0):
+        normal = cloth.draw(TOP, cloth.Make(weave, wrinkles), True).normal
+        assert normal is not None
+        across, up, out = (_cloth_pixels(TOP, normal).astype(float) - 128).T
+        slopes.append(np.quantile(np.hypot(across, up) / out, 0.9999))
+    assert slopes[1] < slopes[0] + 0.55
+
+
+@pytest.mark.parametrize("panel", [FRONT, BACK])
+def test_what_hangs_below_the_waist_falls_in_upright_folds(panel):
+    pixel = 0.003
+    u, v = np.arange(-0.2, 0.2, pixel), np.arange(-0.06, -0.36, -pixel)
+    down, across = np.gradient(cloth._folds(panel, -0.38, u, v, cloth.Make("wool", 0.8), pixel), pixel)
+    assert np.abs(across).mean() > 3 * np.abs(down).mean()
+    assert 0.2 < np.abs(across).mean() < 0.9

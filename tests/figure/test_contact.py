@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
+from bozzetto.body.poses import limb_groups, penetration
 from bozzetto.figure.build import build_figure
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import BLACK, BodySpec, FigureSpec, Garment
@@ -36,6 +38,17 @@ def test_palms_meet_and_do_not_cross(figure, name):
     towards = left.mean(0) - right.mean(0)
     towards /= np.linalg.norm(towards)
     assert -0.02 < (left @ towards).min() - (right @ towards).max() < 0.005
+
+
+def test_crossed_arms_lie_one_before_the_other_and_not_through_each_other(figure):
+    stance = stand(figure, "arms crossed")
+    body, stop = figure.person.body, figure.person.body.parts["body"].stop
+    groups = limb_groups(body.joint_names, body.skin_weights[:stop], body.skin_joints[:stop])
+    assert penetration(stance.body[:stop], groups, body.parts["body"].faces) < 0.012
+    fore = [part(stance, ("lowerarm", "wrist", "metacarpal", "finger"), side) for side in "LR"]
+    assert cKDTree(fore[0]).query(fore[1])[0].min() > 0.001
+    left, right = (part(stance, ("metacarpal", "finger3-1"), side)[:, 0].mean() for side in "LR")
+    assert left < right + 0.02
 
 
 def lowest(stance, starts, side=""):

@@ -158,3 +158,22 @@ def test_a_glint_makes_no_hole_in_a_glowing_eye():
     eye[np.hypot(x, y + 30) < 10] = 255
     lit = _glowing(Material(eye.astype(np.uint8)), np.array([0.2, 1.0, 0.2])).albedo
     assert (lit[np.hypot(x, y) < 56, 1] > 200).all() and (lit[np.hypot(x, y) > 70, 1] < 60).all()
+
+
+@pytest.mark.parametrize("look", ["clay", "toon"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_soft_looks_keep_the_folds_of_what_is_worn(look, plain):
+    """Plain or printed, cloth shows the folds it had, a wave of 256 texels, and not its weave, one of 4."""
+    wearer, (skin, *_) = wearing(look)
+    x = np.arange(1024) * 2 * np.pi
+    slope = 0.3 * np.cos(x / 256) + 0.3 * np.cos(x / 4)
+    vectors = np.stack([-slope, 0 * slope, np.ones(1024)], 1)
+    normal = np.tile(vectors / np.linalg.norm(vectors, axis=1)[:, None] * 127 + 128.5, (1024, 1, 1)).astype(np.uint8)
+    albedo = np.full((1024, 1024, 3), 120, np.uint8)
+    albedo[::2, :512] = albedo[::2, :512] if plain else 250
+    top = replace(piece_of(skin.vertices, skin.faces, "top"), material=Material(albedo, normal))
+    relief = next(piece for piece in restyle(wearer, [skin, top]) if piece.name == "top").material.normal
+    assert relief is not None
+    drawn = relief[len(relief) // 2].astype(float) - 128
+    wanted = -0.3 * np.cos(np.linspace(0, 2 * np.pi * 4, len(drawn), endpoint=False))
+    assert np.abs(drawn[:, 0] / drawn[:, 2] - wanted).max() < 0.06

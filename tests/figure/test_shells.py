@@ -80,3 +80,21 @@ def test_a_patch_may_be_cut_from_elsewhere():
     assert (shell.panels == shells.FRONT).all()
     assert shell.uvs.reshape(-1, 2).min(0) == pytest.approx([0.07, 0.06])
     assert shell.uvs.reshape(-1, 2).max(0) == pytest.approx([0.13, 0.10])
+
+
+@pytest.mark.parametrize("panel", [shells.FRONT, shells.BACK])
+def test_no_height_of_the_chest_is_squeezed_in_texture(panel):
+    """From waist to shoulder a step over the surface is at least half that step in the pattern, in any direction."""
+    here = shells.chart("full")
+    faces = here.faces[~here.sleeve & (here.back == (panel == shells.BACK))]
+    middle = here.rest[faces].mean(1)
+    # Not the neck, nor where an armhole's edge turns under.
+    faces = faces[(middle[:, 1] > 0.1) & (middle[:, 1] < 0.45) & (np.abs(middle[:, 0]) < 0.125)]
+    corners = here.rest[faces]
+    flat = shells.panel_coordinates(corners.reshape(-1, 3), panel).reshape(-1, 3, 2)
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    metric = np.stack([np.stack([(p * q).sum(1) for q in (a, b)], 1) for p in (a, b)], 1)
+    p, q = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    laid = np.stack([np.stack([(x * y).sum(1) for y in (p, q)], 1) for x in (p, q)], 1)
+    least = np.sqrt(np.linalg.eigvals(np.linalg.solve(metric, laid)).real.min(1))
+    assert len(least) > 1000 and least.min() > 0.5

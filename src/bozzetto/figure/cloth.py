@@ -261,12 +261,12 @@ def _broad(c: _Crumple, panel: int, low: float, make: Make) -> None:
     up = np.pi / 2
     if panel in (FRONT, BACK):
         for side in (1, -1):
-            c.heap(5, 0.11 * side, 0.24, 0.05, 0.07, up + 0.55 * side, 0.25, 0.075, 0.005, 2.2)
-            c.heap(5, 0.37 * side, 0.26, 0.05, 0.08, up - 0.5 * side, 0.25, 0.075, 0.005, 2.2)
+            c.heap(5, 0.11 * side, 0.24, 0.05, 0.07, up + 0.55 * side, 0.25, 0.075, 0.0035, 2.2)
+            c.heap(5, 0.37 * side, 0.26, 0.05, 0.08, up - 0.5 * side, 0.25, 0.075, 0.004, 2.2)
             c.heap(6, 0.24 * side, 0.16, 0.06, 0.08, -0.5 * side, 0.3, 0.065, 0.006, 1.8)
         c.heap(12, 0.0, 0.07, 0.487, 0.05, up, 0.45, 0.07, 0.004)
         if low < -0.1:  # what hangs below the waist falls in long folds
-            c.heap(int(-low * 90), 0.0, low / 2 - 0.03, 0.487, -low / 2, up, 0.07, 0.085, 0.007, 4.0)
+            c.heap(int(-low * 90), 0.0, low / 2, 0.487, 0.03 - low / 2, up, 0.05, 0.06, 0.012, 6.0)
     elif panel == SLEEVE:
         c.heap(10, 0.0, -0.13, 0.17, 0.09, 0.75, 0.35, 0.06, 0.005)
         c.heap(10, 0.0, -0.35, 0.17, 0.09, -0.6, 0.35, 0.055, 0.005)
@@ -614,6 +614,10 @@ def _weave(weave: Weave) -> Float[ndarray, "t t 3"]:
     return np.stack([across, down, tone - tone.mean()], 2).astype(np.float32)
 
 
+_STEEP = 0.5
+"""The slope that folds come near to but not beyond."""
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _finish(folds, lines, tone, thread, tile, pixel, shade, normal):
     """Shade, and a normal map where there is room for one, of folds at half size, sewing and weave."""
@@ -634,6 +638,11 @@ def _finish(folds, lines, tone, thread, tile, pixel, shade, normal):
                 across[b] = (above * g + below * f) * per_coarse
                 above, below = folds[a + 1, b] - folds[a - 1, b], folds[a + 2, b] - folds[a, b]
                 down[b] = (above * g + below * f) * per_coarse
+                # Where many folds happen to add up, none gets steep: it would look like a stain or a scratch.
+                steep = (across[b] * across[b] + down[b] * down[b]) / np.float32(_STEEP * _STEEP)
+                ease = np.float32(1) / np.sqrt(np.sqrt(np.float32(1) + steep * steep))
+                across[b] *= ease
+                down[b] *= ease
         up, low, row = max(i - 1, 0), min(i + 1, size - 1), i % period
         for j in range(size):
             b = max((j - 1) // 2, 0)

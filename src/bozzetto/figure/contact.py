@@ -1,4 +1,4 @@
-"""A named pose as one body takes it: palms meet, and what rests on the floor reaches it, however long the limbs are.
+"""A named pose as one body takes it, whatever its build: palms meet, arms cross, what rests on the floor reaches it.
 
 The table of ``body.poses`` is right for a body of average build. Here few of its angles are solved again.
 """
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy.ndimage import maximum_filter
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from bozzetto.body.bind import joint_transforms, pose_transforms, skin
-from bozzetto.body.poses import LIMITS, Posture, rotations
+from bozzetto.body.poses import LIMITS, Arm, Posture, rotations
 from bozzetto.figure.build import Figure, posture_named
 from bozzetto.types import Skeleton
 
@@ -52,6 +53,24 @@ _ON_THE_FLOOR: Mapping[str, _Floor] = {
         ),
     ),
 }
+_ARM = (
+    "clavicle.L", "shoulder01.L", "upperarm01.L", "upperarm02.L", "lowerarm01.L", "lowerarm02.L", "wrist.L",
+    "metacarpal1.L", "metacarpal2.L", "metacarpal4.L", "finger1-1.L", "finger1-2.L", "finger1-3.L", "finger2-1.L",
+    "finger3-1.L", "finger5-1.L", "finger2-2.L", "finger2-3.L", "finger3-2.L", "finger3-3.L", "finger5-2.L",
+    "finger5-3.L",
+)  # fmt: skip
+"""Joints of an arm, each after its parent."""
+_HAND_POINTS = ("finger1-3.L", "finger2-1.L", "finger5-1.L", "finger2-3.L", "finger3-3.L", "finger5-3.L")
+_CROSSED = ("down", "swing", "forward", "twist", "elbow", "roll", "wrist")
+_OUTER = {"down": 74.0, "swing": 46.0, "twist": -80.0, "elbow": 106.0, "roll": 40.0, "wrist": 10.0, "curl": 24.0}
+_INNER = {"down": 80.0, "swing": 34.0, "twist": -80.0, "elbow": 118.0, "roll": 60.0, "wrist": 10.0, "curl": 20.0}
+"""Angles from which crossed arms are solved; degrees."""
+_KEPT = 0.02
+"""What a degree away from them weighs against a centimetre."""
+_STEPS, _SETTLED = 14, 0.01
+"""Most steps of the solution, and the share by which a step must better it for another."""
+_GAP = 0.004
+"""Between crossed arms; metres."""
 _PRESSED = 0.004
 """How far palms press into each other, and hands into clothes; metres."""
 _LEVEL = 14.0
@@ -70,6 +89,8 @@ def taken(figure: Figure, name: str) -> Posture:
     kind = {"lying": "lying on the back"}.get(name, name).rstrip(" 0123456789")
     if kind == "praying":
         return palms_together(figure, posture)
+    if kind == "arms crossed":
+        return arms_crossed(figure, posture)
     if kind in ("hands on hips", "hero"):
         return hands_beside(figure, posture)
     if kind == "kneeling":
@@ -95,6 +116,65 @@ def clear_of_head(figure: Figure, posture: Posture) -> Posture:
             if (away**2).sum(1).min() > 1:
                 break
     return posture
+
+
+class _Limb(NamedTuple):
+    """One arm of a body with its sleeve, as if it were the left one."""
+
+    joints: Float[ndarray, "j 3"]
+    parents: tuple[int, ...]
+    middle: float
+    """Where the body's plane of symmetry is, metres."""
+    upper: Float[ndarray, "2"]
+    lower: Float[ndarray, "2"]
+    """Radius at both ends of upper arm and forearm, metres."""
+    chin: float
+    """Height that crossed arms stay under, metres."""
+
+    @classmethod
+    def of(cls, figure: Figure) -> "_Limb":
+        skeleton = figure.avatar.skeleton
+        rows = [skeleton.index(name) for name in _ARM]
+        joints = skeleton.positions.numpy()[rows].astype(np.float64)
+        shoulder, elbow, wrist = (joints[_ARM.index(name)] for name in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
+        worn = _worn(figure)
+        upper = _thick(worn, skeleton, "upperarm", shoulder, elbow)
+        lower = _thick(worn, skeleton, "lowerarm", elbow, wrist)
+        parents = tuple(rows.index(skeleton.parents[row]) if skeleton.parents[row] in rows else -1 for row in rows)
+        chin = float(_Part.of(figure, ("head",), "").points[:, 1].min())
+        return cls(joints, parents, float(skeleton.positions[skeleton.index("root"), 0]), upper, lower, chin)
+
+    def posed(self, arms: Sequence[Arm]) -> Float[ndarray, "n j 3"]:
+        turns = [rotations(Posture(left_arm=arm)) for arm in arms]
+        still = (1.0, 0.0, 0.0, 0.0)
+        quaternions = np.array([[turn.get(name, still) for name in _ARM] for turn in turns])
+        local = Rotation.from_quat(quaternions.reshape(-1, 4)[:, [1, 2, 3, 0]]).as_matrix()
+        turned = local.reshape(len(arms), len(_ARM), 3, 3)
+        out = np.tile(self.joints, (len(arms), 1, 1))
+        for i, parent in enumerate(self.parents):
+            if parent >= 0:
+                out[:, i] = out[:, parent] + turned[:, parent] @ (self.joints[i] - self.joints[parent])
+                turned[:, i] = turned[:, parent] @ turned[:, i]
+        return out
+
+
+def _worn(figure: Figure) -> "_Part":
+    """All that is worn, and the skin, in the T-pose."""
+    parts = [(layer.mesh.vertices, layer.skin_weights, layer.skin_joints) for layer in figure.avatar.layers]
+    points, weights, joints = (np.concatenate([each.numpy() for each in kind]) for kind in zip(*parts, strict=True))
+    return _Part(points, weights, joints)
+
+
+def _thick(
+    worn: "_Part", skeleton: Skeleton, starts: str, first: Float[ndarray, "3"], last: Float[ndarray, "3"]
+) -> Float[ndarray, "2"]:
+    """Radius of a limb at both its ends."""
+    joints = [i for i, name in enumerate(skeleton.names) if name.startswith(starts) and name.endswith("L")]
+    points = worn.points[np.isin(worn.joints[np.arange(len(worn.joints)), worn.weights.argmax(1)], joints)]
+    along = (points - first) @ (last - first) / ((last - first) @ (last - first))
+    away = np.linalg.norm(points - first - along[:, None] * (last - first), axis=1)
+    near, far = (float(np.percentile(away[rows], 95)) for rows in (along < 0.5, along >= 0.5))
+    return np.clip(np.array([1.5 * near - 0.5 * far, 1.5 * far - 0.5 * near]), 0.01, None)
 
 
 def palms_together(figure: Figure, posture: Posture) -> Posture:
@@ -132,6 +212,139 @@ def palms_together(figure: Figure, posture: Posture) -> Posture:
     found = least_squares(apart, first, slopes, (low - 1e-3, high + 1e-3), max_nfev=8).x
     angles = {name: float(angle) for name, angle in zip(solved, np.clip(found, low, high), strict=True)}
     return replace(posture, left_arm=replace(start, **angles), right_arm=replace(posture.right_arm, **angles))
+
+
+def arms_crossed(figure: Figure, posture: Posture) -> Posture:
+    """The posture with one forearm before the other and both before the chest, each hand at the other upper arm.
+
+    The arm that is raised higher lies in front.
+    """
+    limb, front = _Limb.of(figure), _Front.of(figure)
+    outer = "left" if posture.left_arm.down < posture.right_arm.down else "right"
+    inner = "right" if outer == "left" else "left"
+    starts = [getattr(posture, f"{side}_arm") for side in (outer, inner)]
+    starts = [replace(starts[0], **_OUTER), replace(starts[1], **_INNER)]
+    low, high = np.array([LIMITS["arm.twist" if name == "twist" else name] for name in _CROSSED], float).T
+    first = np.array([[getattr(start, name) for name in _CROSSED] for start in starts])
+    mirror = np.array([-1.0, 1.0, 1.0])
+
+    def place(which: int, angles: Float[ndarray, "n a"]) -> Float[ndarray, "n j 3"]:
+        """One arm's joints, the outer one on the left."""
+        arms = [replace(starts[which], **dict(zip(_CROSSED, map(float, row), strict=True))) for row in angles]
+        return (limb.posed(arms) - [limb.middle, 0, 0]) * (1 if which == 0 else mirror)
+
+    def apart(arms: Sequence[Float[ndarray, "j 3"]], angles: Float[ndarray, "2 a"]) -> Float[ndarray, "r"]:
+        return np.concatenate([_crossing(arms[0], arms[1], limb, front), ((angles - first) * _KEPT).ravel()])
+
+    angles, damping = first.copy(), 1.0
+    arms = [place(which, angles[[which]])[0] for which in range(2)]
+    found = apart(arms, angles)
+    for _ in range(_STEPS):
+        signs = np.where(angles + 1 > high, -1.0, 1.0)
+        bent = [angles[which] + np.diag(signs[which]) for which in range(2)]
+        slopes = np.stack(
+            [
+                sign * (apart([moved, arms[1]] if which == 0 else [arms[0], moved], angles) - found)
+                for which in range(2)
+                for moved, sign in zip(place(which, bent[which]), signs[which], strict=True)
+            ],
+            1,
+        )
+        slopes[-angles.size :] = _KEPT * np.eye(angles.size)
+        square, pull = slopes.T @ slopes, slopes.T @ found
+        better = 0.0
+        for _ in range(4):
+            step = np.linalg.solve(square + damping * np.eye(len(square)), -pull)
+            tried = np.clip(angles + np.clip(step, -20, 20).reshape(angles.shape), low, high)
+            there = [place(which, tried[[which]])[0] for which in range(2)]
+            after = apart(there, tried)
+            better = 1 - (after @ after) / (found @ found)
+            if better > 0:
+                angles, arms, found, damping = tried, there, after, damping / 3
+                break
+            damping *= 4
+        if better < _SETTLED:
+            break
+    solved = [
+        replace(start, **dict(zip(_CROSSED, map(float, row), strict=True)))
+        for start, row in zip(starts, angles, strict=True)
+    ]
+    return replace(posture, **{f"{outer}_arm": solved[0], f"{inner}_arm": solved[1]})
+
+
+def _crossing(
+    outer: Float[ndarray, "j 3"], inner: Float[ndarray, "j 3"], limb: _Limb, front: "_Front"
+) -> Float[ndarray, "r"]:
+    """How far two arms are from crossed, centimetres; the outer one is the left one.
+
+    Sinking into one another or into the chest counts most, hands away from where they rest less.
+    """
+    at = [dict(zip(_ARM, joints, strict=True)) for joints in (outer, inner)]
+    bones, balls, thin = [], [], 0.6 * float(limb.lower[1])
+    for joints in at:
+        shoulder, elbow, wrist = (joints[name] for name in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
+        bones.append([(shoulder, elbow, limb.upper), (elbow, wrist, limb.lower)])
+        hand = [joints[name] for name in _HAND_POINTS]
+        fore = [elbow + t * (wrist - elbow) for t in (0.3, 0.55, 0.8, 1.0)]
+        thick = [float(limb.lower @ (1 - t, t)) for t in (0.3, 0.55, 0.8, 1.0)]
+        bones[-1].append((wrist, joints["finger3-1.L"], np.array([limb.lower[1], thin])))
+        balls.append((np.array([*fore, *hand]), np.array([*thick, *[thin] * len(hand)])))
+    sunk = []
+    for mine, other in ((0, 1), (1, 0)):
+        points, radii = balls[mine]
+        for bone in bones[other]:
+            sunk.append(radii + _GAP - _from_bone(points, *bone))
+        sunk.append(front.at(points) + radii - points[:, 2])
+    sunk += [points[:, 1] + radii - limb.chin for points, radii in balls]
+    rests = []
+    for joints in at:
+        across = joints["finger2-1.L"] - joints["finger5-1.L"]
+        rests.append(0.3 * limb.lower[1] * (across / np.linalg.norm(across) - [0, 1, 0])[[0, 2]])
+    shoulder, elbow, wide = bones[1][0]
+    over = elbow + 0.3 * (shoulder - elbow) + (wide.mean() + thin) * np.array([-0.3, 0, 0.95])
+    rests.append(at[0]["finger3-1.L"] - over)
+    shoulder, elbow, wide = bones[0][0]
+    beside = elbow + 0.3 * (shoulder - elbow) - [wide.mean() + thin, 0, 0]
+    rests.append((at[1]["finger3-1.L"] - beside)[:2])
+    flat = np.array([at[1][name] for name in ("wrist.L", "finger3-1.L", "finger3-3.L")])
+    rests.append(np.clip(flat[:, 2] - front.at(flat) - [limb.lower[1], thin, thin], 0, 0.1))
+    return np.concatenate([300 * np.clip(np.concatenate(sunk), 0, None), 50 * np.concatenate(rests)])
+
+
+def _from_bone(
+    points: Float[ndarray, "n 3"], first: Float[ndarray, "3"], last: Float[ndarray, "3"], radii: Float[ndarray, "2"]
+) -> Float[ndarray, "n"]:
+    """Metres from points to a round bone's surface, negative inside."""
+    along = last - first
+    t = np.clip((points - first) @ along / (along @ along), 0, 1)
+    return np.linalg.norm(points - first - t[:, None] * along, axis=1) - (radii[0] + t * (radii[1] - radii[0]))
+
+
+class _Front(NamedTuple):
+    """How far forward the trunk reaches, with what is worn on it."""
+
+    low: Float[ndarray, "2"]
+    """Least x and y, metres."""
+    depth: Float[ndarray, "x y"]
+    """Largest z in and beside each square of two ``_CELL``, metres."""
+
+    @classmethod
+    def of(cls, figure: Figure) -> "_Front":
+        skeleton, worn = figure.avatar.skeleton, _worn(figure)
+        trunk = [i for i, name in enumerate(skeleton.names) if name.startswith(("spine", "breast", "root", "pelvis"))]
+        points = worn.points[np.isin(worn.joints[np.arange(len(worn.joints)), worn.weights.argmax(1)], trunk)]
+        points = points - np.array([float(skeleton.positions[skeleton.index("root"), 0]), 0, 0], np.float32)
+        low = points[:, :2].min(0).astype(np.float64) - 4 * _CELL
+        cells = np.floor((points[:, :2] - low) / (2 * _CELL)).astype(np.int64)
+        depth = np.full(cells.max(0) + 3, -1.0)
+        np.maximum.at(depth, (cells[:, 0], cells[:, 1]), points[:, 2])
+        return cls(low, maximum_filter(depth, 3))
+
+    def at(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        """Largest z near each point, -1 where no trunk is."""
+        cell = np.floor((points[:, :2] - self.low) / (2 * _CELL)).astype(np.int64)
+        x, y = np.clip(cell, 0, np.array(self.depth.shape) - 1).T
+        return self.depth[x, y]
 
 
 def hands_beside(figure: Figure, posture: Posture) -> Posture:

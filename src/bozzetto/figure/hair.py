@@ -21,6 +21,7 @@ from bozzetto.figure.haircuts import SHORT, STYLES, TIED, Cut, takes_hair_in
 from bozzetto.figure.piece import Person, Piece, top_four
 from bozzetto.figure.scalp import CROWN, NAPE, Head, hairline, mask_at_vertices, scalp, step, swell, under_rim, unit
 from bozzetto.figure.strands import (
+    DENSE,
     NO_EARS,
     Ears,
     Frame,
@@ -75,8 +76,9 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
         grown.append(lines)
         if cut.locks:
             along = np.linspace(0, 1, lines.shape[1])
-            radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - 0.8 * along**8, 0.02, 1))
-            radius = radius * np.minimum(1, 0.15 + 14 * along)  # closed at the root too
+            tip = along ** (4 if cut.coily else 8)
+            radius = 0.5 * seeds.get("width")[:, None] * np.sqrt(np.clip(1.04 - 1.03 * tip, 0.01, 1))
+            radius = radius * np.minimum(1, 0.15 + 14 * along)  # closed at both ends
             radius = radius * (1 + 0.10 * np.sin(along * 40 + seeds.get("phase")[:, None]))
             parts.append(tubes(lines, radius, 5 if head.full else 3, seeds.get("column").astype(int), repeat=3))
         else:
@@ -92,7 +94,7 @@ def hair_pieces(person: Person, covered: float | None = None) -> list[Piece]:
     weights, joints = hanging_weights(person, head.frame, mesh.vertices)
     colour = np.array(person.spec.hair.colour.srgb)
     material = hair_material(colour, 1024 if head.full else 128, is_grey(colour), head.full, cut.coily)
-    material = replace(material, double_sided=not head.full)
+    material = replace(material, double_sided=not head.full or cut.locks)
     return [Piece("hair", vertices, mesh.faces, mesh.uvs, weights, joints, material)]
 
 
@@ -104,7 +106,7 @@ def _lining(
     blunt: Float[ndarray, "s"],
     column: Int[ndarray, "s"],
 ) -> Geometry:
-    """What is seen of hanging strands from within: broad strips along every third one.
+    """What is seen of hanging strands from within, at the temples too: broad strips without gaps along every third one.
 
     Each face is there thrice, twice towards the outside, so that normals point there and hair seen from within is lit
     as thin as it is.
@@ -113,9 +115,10 @@ def _lining(
     points = np.append(np.arange(lines.shape[1] // 5, lines.shape[1] - 1, 2), lines.shape[1] - 1)
     at = np.ix_(hanging, points)
     inward = lines[at] - 0.001 * away[at]
-    strips = ribbons(inward, away[at], 2 * width[hanging], tilt[hanging], blunt[hanging], column[hanging])
-    y, z = strips.vertices[strips.faces].mean(1)[:, 1:].T
-    free = (z < 0.05) & (y > 0.43) & (y < 0.64)
+    strips = ribbons(inward, away[at], 2 * width[hanging], tilt[hanging], blunt[hanging], np.full(len(hanging), DENSE))
+    x, y, z = strips.vertices[strips.faces].mean(1).T
+    temple = (np.abs(x) > 0.06) & (y < 0.70) & (z < 0.10 - 0.5 * np.clip(y - 0.66, 0, 1))
+    free = (y > 0.43) & (((z < 0.05) & (y < 0.64)) | temple)
     faces, uvs = strips.faces[free], strips.uvs[free]
     return replace(
         strips, faces=np.concatenate([faces, faces, faces[:, ::-1]]), uvs=np.concatenate([uvs, uvs, uvs[:, ::-1]])

@@ -270,7 +270,7 @@ def _bob(head: Head) -> Cut:
     rng = head.rng
     end = rng.uniform(0.530, 0.562)
     part = rng.choice((0.0, -0.025, 0.025))
-    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 850, -0.15, blunt=0.8), 12, _SLEEK)
+    return Cut(_curtain(head, end, 0.03, bool(rng.random() < 0.45), part, 820, -0.15, blunt=0.8), 12, _SLEEK)
 
 
 def _shoulder(head: Head) -> Cut:
@@ -295,7 +295,7 @@ def _long_wavy(head: Head) -> Cut:
     end = float(head.joint("shoulder01.L")[1]) - rng.uniform(0.06, 0.20)
     part = rng.choice((0.0, -0.028, 0.028))
     seeds = _curtain(
-        head, end, 0.14, False, part, 600, width=0.0105, curl=rng.uniform(0.008, 0.012), pitch=rng.uniform(0.12, 0.16),
+        head, end, 0.14, False, part, 580, width=0.0105, curl=rng.uniform(0.008, 0.012), pitch=rng.uniform(0.12, 0.16),
         height=0.008, clump=0.55,
     )  # fmt: skip
     phase = seeds.get("phase")[seeds.get("leader").astype(int)]
@@ -304,8 +304,11 @@ def _long_wavy(head: Head) -> Cut:
 
 
 def _curly(head: Head) -> Cut:
+    """Round locks, each closed, that curl down from a thick under-layer."""
     rng = head.rng
-    chosen = head.some(620, 150)
+    covered = head.ceiling < 1
+    flat = 0.5 if covered else 1.0  # a rim would crush what stands higher
+    chosen = head.some(480 if covered else 330, 90)
     x = scalp().roots[chosen]
     top = step(0.66, 0.72, x[:, 1])
     front = (np.abs(x[:, 0]) < 0.06) & (x[:, 2] > 0.07) & (scalp().inside[chosen] < 0.03)
@@ -319,13 +322,13 @@ def _curly(head: Head) -> Cut:
     seeds = _loose(
         head, chosen, unit(combs), 200,
         length=(0.06 + reach * (0.5 + 0.5 * top) * np.where(every_way, 0.4, 1.0)) * np.where(front, 0.55, 1.0),
-        cut=cut, lift=0.35, height=0.032 + 0.006 * top, gravity=0.34, hug=0.7, fade=0.05,
+        cut=cut, lift=0.35, height=flat * (0.032 + 0.006 * top), gravity=0.34, hug=0.7, fade=0.05,
         curl=rng.uniform(0.006, 0.009), pitch=rng.uniform(0.042, 0.056), clump=0.25,
-        width=0.019, blunt=0.8, mess=0.3, veil=1.0, drift=-0.2,
+        width=0.017 * flat**0.4, mess=0.3, veil=1.0, drift=-0.2,
     )  # fmt: skip
     leader = seeds.get("leader").astype(int)
     seeds.get("phase")[:] = seeds.get("phase")[leader] + rng.normal(size=len(leader)) * 0.4
-    return Cut(seeds, 18, (0.014, 0.035), 0.006, coily=True)
+    return Cut(seeds, 16, (0.014 * flat, 0.035 * flat), 0.006 * flat, coily=True, locks=True)
 
 
 def _afro(head: Head) -> Cut:
@@ -466,7 +469,11 @@ def _ponytail(head: Head) -> Cut:
     tie, out = _on_head(head, (0.0, y, -0.06), 0.014)
     out = unit((out + np.array([0.0, 0.20 * high, 0.0]))[None])[0]
     swept = _to_tie(head, head.some(760, 140), tie)
-    tail = _tail(head, tie + out * 0.004, out, rng.uniform(0.22, 0.40), 150, curl=rng.choice((0.0, 0.005)))
+    length = rng.uniform(0.22, 0.40)
+    if takes_hair_in(head.person.spec):
+        # Too short to bend on a hood or a scarf.
+        length = min(length, max(float(tie[1] - head.joint("neck01")[1]) - 0.01, 0.09))
+    tail = _tail(head, tie + out * 0.004, out, length, 150, curl=rng.choice((0.0, 0.005)))
     band = _band(tie + out * 0.004, out, 0.011, head)
     return Cut(swept, 11, (0.002, 0.005), extra=(band, *tail), more=((_baby_hairs(head, tie), 4),))
 

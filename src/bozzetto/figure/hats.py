@@ -92,7 +92,7 @@ def under_hats(person: Person, hair: Piece, hats: Sequence[Piece]) -> Piece:
     brim = (nearest - scalp)[inside] > 0.035  # seen from below: hair goes on up to the crown
     gone = covered[inside] & (beyond > np.where(brim, -0.003, -0.025)) & (beyond < 0.05)
     over = np.clip(radius - map_coordinates(scalp + room, at, order=1, mode="grid-wrap"), 0, None)
-    over = np.where(over < 0.06, over, 0)  # what hangs or stands far off is not held by a rim
+    over *= step(0.06, 0.02, over)  # what hangs or stands far off is not held by a rim
     vertices = hair.vertices - (hair.vertices - middle) * (over / np.maximum(radius, 1e-9))[:, None]
     faces = (gone[hair.faces].sum(1) < 2) & ~(gone & deep[inside])[hair.faces].any(1)
     return replace(hair, vertices=vertices.astype(np.float32), faces=hair.faces[faces], uvs=hair.uvs[faces])

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
+from PIL import Image, ImageFilter
 from scipy import sparse
 from scipy.ndimage import gaussian_filter, grey_closing, map_coordinates
 from scipy.spatial import cKDTree
@@ -324,10 +325,9 @@ def _wood(person: Person, pieces: list[Piece]) -> list[Piece]:
 
 
 def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
-    """Plasticine: every colour kept but softened, no fine texture, finger marks all over."""
+    """Plasticine: every colour kept but softened, no fine texture, folds in what is worn, finger marks on the rest."""
     size, rng = _size(person), person.rng("clay")
-    marks = _fractal(rng, size, size / 22)
-    normal = _normals(marks, 1.6 if size == 512 else 0.8) if person.detail == "full" else None
+    marks = _normals(_fractal(rng, size, size / 22), 1.6) if person.detail == "full" else None
     out = []
     for piece in pieces:
         if piece.name in ("lashes",):
@@ -342,11 +342,10 @@ def _clay(person: Person, pieces: list[Piece]) -> list[Piece]:
             albedo = _soft_colours(piece.material.albedo)
             if piece.name in ("hair", "brows", "beard"):
                 albedo[..., :3] = albedo[..., :3].mean((0, 1))
-            material = replace(piece.material, albedo=albedo, normal=None, roughness=0.75, metallic=0.0)
-            if albedo.shape[0] <= 2:
-                material = replace(material, normal=normal)
+            material = _softened(piece, albedo, marks)
+            if marks is not None and material.normal is marks:
                 piece = replace(piece, uvs=_box_uvs(person, piece, 0.25))
-            out.append(replace(piece, material=material))
+            out.append(replace(piece, material=replace(material, roughness=0.75, metallic=0.0)))
     return out
 
 
@@ -362,6 +361,23 @@ def _soft_colours(albedo: UInt8[ndarray, "_ _ c"]) -> UInt8[ndarray, "_ _ c"]:
     sigma = size / 1400
     colour = gaussian_filter(own, (sigma, sigma, 0), mode="wrap")
     return np.concatenate([colour.astype(np.uint8), albedo[..., 3:]], -1)
+
+
+def _softened(piece: Piece, albedo: UInt8[ndarray, "_ _ c"], relief: UInt8[ndarray, "h w 3"] | None = None) -> Material:
+    """The material of a piece in soft colours. What is worn keeps its folds, without weave or stitches.
+
+    Args:
+        relief: Of what is not worn and of one colour.
+    """
+    plain, normal = len(albedo) <= 2, piece.material.normal
+    if normal is not None and piece.name in _WORN:
+        coarse = Image.fromarray(normal).reduce(4).filter(ImageFilter.GaussianBlur(1.2))
+        relief = np.asarray(coarse if plain else coarse.resize(albedo.shape[1::-1], Image.Resampling.BILINEAR))
+    elif not plain:
+        relief = None
+    if plain and relief is not None:  # both images of a material are of one size
+        albedo = np.tile(albedo[:1, :1], (*relief.shape[:2], 1))
+    return replace(piece.material, albedo=albedo, normal=relief)
 
 
 def _toon(person: Person, pieces: list[Piece]) -> list[Piece]:
@@ -380,7 +396,7 @@ def _toon(person: Person, pieces: list[Piece]) -> list[Piece]:
         grey = colour.mean(-1, keepdims=True)
         colour = np.clip(grey + (colour - grey) * 1.12, 0, 255)
         albedo = np.concatenate([colour, rest], -1).astype(np.uint8)
-        out.append(replace(piece, material=replace(piece.material, albedo=albedo, normal=None, roughness=0.7)))
+        out.append(replace(piece, material=replace(_softened(piece, albedo), roughness=0.7)))
     return out
 
 

@@ -10,11 +10,14 @@ from numpy import ndarray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from bozzetto.figure.lap import lap, on_lap
 from bozzetto.geometry import vertex_normals
 from bozzetto.types import Avatar
 
 _LOOSE = ("underwear", "top", "bottom", "dress", "outer", "belt", "apron", "hair")
 """What is moved, and moves what lies over it."""
+_HEMMED = ("top", "outer")
+"""What may lie on a lap."""
 _APART = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal", "head", "neck", "eye", "tongue")
 """Joints whose skin and sleeves push nothing: an arm may lie on a coat."""
 _SLEEVE = ("upperarm02", "lowerarm", "wrist")
@@ -45,6 +48,7 @@ def settled(avatar: Avatar, vertices: Sequence[Float[ndarray, "_ 3"]]) -> list[F
     )
     under: list[_Points] = []
     out = list(vertices)
+    seat = lap(avatar, out)
     for i, layer in enumerate(avatar.layers):
         if layer.name != "skin" and layer.name not in _LOOSE:
             continue
@@ -53,6 +57,9 @@ def settled(avatar: Avatar, vertices: Sequence[Float[ndarray, "_ 3"]]) -> list[F
         if under and layer.name != "skin":
             below = _Points(*(np.concatenate(parts) for parts in zip(*under, strict=True)))
             loose = ~np.isin(main, sleeves)
+            tucked = any(other.name == "bottom" for other in avatar.layers[i + 1 :])
+            if seat is not None and layer.name in _HEMMED and not tucked:
+                out[i] = on_lap(seat, rest, out[i], below.here)
             for _ in range(2):
                 out[i] = _pushed(below, rest, out[i], faces, loose)
         solid = ~np.isin(main, arms)

@@ -117,8 +117,9 @@ def panel_coordinates(points: Float[ndarray, "n 3"], panel: int) -> Float[ndarra
         depth = (z - SIDE_Z) * (1 if panel == FRONT else -1)
         round_ = np.arctan2(x, depth) * 0.155
         flat = np.clip(smooth_step((y - 0.34) / 0.10), 0, 1)
-        # Towards the seam on top of the shoulders the way there counts, not the height that it gains.
-        over = 0.65 * np.maximum(depth, 0) * smooth_step((y - 0.30) / 0.15)
+        # Towards the seam on top of the shoulders the way there counts, not the height that it gains. The chest gives
+        # what that takes, evenly over its whole height: no row of a print may be squeezed into a few pixels.
+        over = 0.6 * np.maximum(depth, 0) * np.clip((y - 0.20) / 0.25, 0, 1)
         return np.stack([round_ * (1 - flat) + x * 1.12 * flat, y - over], 1)
     if panel == SLEEVE:
         along, angle, _ = arm_coordinates(points)
