@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import get_args
 
 import pytest
@@ -19,6 +19,7 @@ from PIL import Image
 import bozzetto
 from bozzetto import cli, doctor
 from bozzetto.export.bones import BoneNames
+from bozzetto.figure.build import Figure
 from bozzetto.figure.spec import BodySpec, FigureSpec, to_json
 from bozzetto.runs import from_json, sha256
 from bozzetto.types import Avatar, Layer, Material, Mesh, Skeleton
@@ -48,17 +49,22 @@ def toy_avatar() -> Avatar:
     return Avatar((layer,), Skeleton(("head",), (-1,), torch.zeros(1, 3)))
 
 
+def figure_with(avatar: Avatar) -> Figure:
+    """A figure that has nothing else."""
+    figure = object.__new__(Figure)
+    object.__setattr__(figure, "avatar", avatar)
+    return figure
+
+
 @pytest.fixture
 def toy(monkeypatch):
     """Real words, record and files; a triangle for a figure and a pixel for a picture. Counts what is made."""
     from bozzetto.export import glb
-    from bozzetto.figure.build import Figure
 
     made = []
     build, pictures = ModuleType("bozzetto.figure.build"), ModuleType("bozzetto.render.pictures")
 
-    built = object.__new__(Figure)
-    object.__setattr__(built, "avatar", toy_avatar())
+    built = figure_with(toy_avatar())
 
     def turntable(scene, path, **_):
         made.append("turntable.mp4")
@@ -379,9 +385,7 @@ def finished(out: Path, **changes) -> Path:
 
 def test_a_static_mesh_makes_no_vrm(toy, tmp_path, capsys, monkeypatch):
     still = replace(toy_avatar(), skeleton=Skeleton(("root",), (-1,), torch.zeros(1, 3)))
-    monkeypatch.setattr(
-        sys.modules["bozzetto.figure.build"], "build_figure", lambda spec: SimpleNamespace(avatar=still)
-    )
+    monkeypatch.setattr(sys.modules["bozzetto.figure.build"], "build_figure", lambda spec: figure_with(still))
     out = finished(tmp_path / "out")
     capsys.readouterr()
     assert "no skeleton" in refused(capsys, "export", str(out), "--to", "glb,vrm")
