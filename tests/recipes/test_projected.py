@@ -12,13 +12,14 @@ from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
-from bozzetto.recipes.projected import Mine, aligned, allowed, combined, matched, paint, placed, rigid, rising, solid
+from bozzetto.recipes.projected import Mine, aligned, allowed, combined, matched, paint, placed, rigid, solid
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Keypoints, Photo
 from bozzetto.subject.piles import Sorted, Square
 from bozzetto.texture.bake import Baked
+from bozzetto.texture.fuse import rising
 
 SPEC = FigureSpec(
     hair=HairSpec("bald"), top=Garment("t-shirt", colour("grey")), bottom=Garment("trousers", colour("navy")),

@@ -28,7 +28,7 @@ from bozzetto.subject.fit import Fitted
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, rebaked, standing_still, tuned
-from bozzetto.texture.fuse import project_back
+from bozzetto.texture.fuse import project_back, rising
 from bozzetto.texture.views import Surface, View, look, pixels_per_metre
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
 
@@ -200,12 +200,6 @@ def solid(baked: Baked) -> Baked:
     """Without lone texels: where a surface grazes the view, every other one is seen. Borders of charts stay."""
     least = ndimage.minimum_filter(np.where(baked.covered, baked.confidence, 1.0).astype(np.float32), 3)
     return replace(baked, confidence=np.minimum(ndimage.gaussian_filter(least, 1.0), baked.confidence))
-
-
-def rising(confidence: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
-    """From a confidence to a share, smoothly: all of it from surfaces 57 degrees aslant on."""
-    share = np.clip((confidence - 0.01) / 0.04, 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
 def combined(

@@ -33,6 +33,11 @@ Perceptual = Callable[[Float[Tensor, "b h w 3"], Float[Tensor, "b h w 3"]], Floa
 """How different two pictures look; differentiable in the first."""
 
 
+SURE = (0.01, 0.05)
+"""Confidence of ``bake`` from which a photo begins to count, and from which it is all: between surfaces almost edge on
+and 57 degrees aslant, a few pixels from an outline."""
+
+
 @dataclass(frozen=True)
 class Fusion:
     """How a texture is fitted to views."""
@@ -50,9 +55,8 @@ class Fusion:
     """Pixels of a crop's side."""
     inset: int = 2
     """Pixels inside each view's silhouette that do not count: they hold background."""
-    photo: tuple[float, float] = (0.01, 0.05)
-    """Confidence of ``bake`` from which the photo begins to replace what was fused, and from which it is all: between
-    surfaces almost edge on and 57 degrees aslant, a few pixels from an outline."""
+    photo: tuple[float, float] = SURE
+    """Confidence of ``bake`` from which the photo begins to replace what was fused, and from which it is all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +110,13 @@ def project_back(canvas: Canvas, views: Sequence[View], size: int, inset: int = 
     return Baked(texture.astype(np.float32), most, covered)
 
 
+def rising(confidence: Float32[ndarray, "h w"], between: tuple[float, float] = SURE) -> Float32[ndarray, "h w"]:
+    """From a confidence to a share, smoothly."""
+    low, high = between
+    share = np.clip((confidence - low) / (high - low), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
 def inside(canvas: Canvas, view: View, inset: int) -> Bool[ndarray, "h w"]:
     """Trusted pixels of painted faces that are not within ``inset`` pixels of the silhouette's outline."""
     solid = ndimage.binary_erosion(view.seen.hit, iterations=inset) if inset else view.seen.hit
@@ -142,9 +153,7 @@ def fuse(
     known = start.confidence > 0
     filled = complete(canvas.mesh, start) if fallback is None else _laid(start.texture, known, fallback)
     fitted, losses = _fit(canvas, views, perceptual, filled, fusion, seed, progress)
-    low, high = fusion.photo
-    share = np.clip((photo.confidence - low) / (high - low), 0.0, 1.0).astype(np.float32)
-    share = share * share * (3 - 2 * share)
+    share = rising(photo.confidence, fusion.photo)
     texture = fitted * (1 - share[..., None]) + photo.texture * share[..., None]
     done = replace(start, texture=texture.astype(np.float32))
     whole = complete(canvas.mesh, done) if fallback is None else _laid(done.texture, known, fallback)
