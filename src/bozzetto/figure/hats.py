@@ -193,9 +193,8 @@ def hat(kind: str, low: bool) -> Thing:
         shapes += [_visor(low), _button(HEAD + np.array([0, radius[-1, 0] + 0.0095, 0]))]
     elif kind == "beanie":
         direction, radius, up = _dome(turn, rows, 1.770, 1.700)
-        lift = (
-            0.0055 + 0.0145 * step(0.15, 1.0, up)[:, None] + 0.004 * np.sin(turn * 3 + 1) * (up * (1 - up) * 4)[:, None]
-        )
+        slack = (1 + np.sin(turn * 3 + 1)) * (up * (1 - up) * 4)[:, None]  # never nearer than the rest: skin would show
+        lift = 0.0065 + 0.0145 * step(0.15, 1.0, up)[:, None] + 0.0035 * slack
         shapes.append(shell(direction, radius + lift - 0.004, radius + lift, (0, 0, 1, 0.6)))
         shapes.append(band(-0.004, 0.046, 1.770, 1.700, 0.0015, 0.0070, (0, 0.62, 1, 0.74)))
     elif kind == "helmet":

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 Presentation: TypeAlias = Literal["woman", "man", "androgynous"]
@@ -188,12 +189,16 @@ def from_json(text: str) -> FigureSpec:
     return _parse(FigureSpec, json.loads(text), "spec")
 
 
+_hints = cache(get_type_hints)
+"""Of a class's fields; slow to read, and a shard of training pictures has many specs."""
+
+
 def _parse(kind: Any, value: Any, where: str) -> Any:
     """``value`` as an instance of ``kind``, checked all the way down."""
     if is_dataclass(kind):
         if not isinstance(value, dict):
             raise ValueError(f"{where} must be an object, not {value!r}.")
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         unknown = set(value) - {field.name for field in fields(kind)}
         if unknown:
             raise ValueError(f"{where} has no field {', '.join(sorted(unknown))}.")
