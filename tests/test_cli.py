@@ -128,6 +128,22 @@ def test_help_imports_nothing_heavy():
         assert "bozzetto" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["digitize", "--help"], ["--help"], ["--version"]])
+def test_a_reader_that_has_read_enough_gets_no_traceback(arguments):
+    """As ``bozzetto digitize --help | head -1``, where head is gone before the first line."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "bozzetto", *arguments],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(bozzetto.__file__).parents[1])},
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_names_every_verb_and_option(capsys):
     helps = {}
     for verb in cli.VERBS:

@@ -9,7 +9,7 @@ import pytest
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import poses
 from bozzetto.evaluate.figures import poke_through, standard_poses
-from bozzetto.figure.build import build_figure, posed, spec_posture
+from bozzetto.figure.build import build_figure, figure_around, posed, spec_posture
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.spec import BodySpec, FigureSpec, Look
 from bozzetto.subject.words import read_words
@@ -61,6 +61,23 @@ def test_the_same_spec_gives_the_same_figure():
     for a, b in zip(one.layers, two.layers, strict=True):
         np.testing.assert_array_equal(a.mesh.vertices.numpy(), b.mesh.vertices.numpy())
         np.testing.assert_array_equal(a.material.albedo, b.material.albedo)
+
+
+def test_the_figure_around_a_painted_avatar_is_the_one_it_was_made_of():
+    figure = build_figure(PLAIN, "low")
+    painted = replace(figure.avatar, layers=figure.avatar.layers[:1])
+    found = figure_around(painted, PLAIN)
+    assert found is not None and found.avatar is painted and found.spec is PLAIN
+    assert found.ground == pytest.approx(figure.ground, abs=1e-5)
+    np.testing.assert_allclose(found.body_vertices, figure.body_vertices, atol=1e-5)
+
+
+def test_there_is_no_figure_around_somebody_else():
+    avatar = build_figure(PLAIN, "low").avatar
+    taller = replace(PLAIN, body=replace(PLAIN.body, height=PLAIN.body.height + 0.1))
+    assert figure_around(avatar, taller) is None
+    stranger = replace(avatar.skeleton, names=(*avatar.skeleton.names[:-1], "tail"))
+    assert figure_around(replace(avatar, skeleton=stranger), PLAIN) is None
 
 
 def test_what_the_face_moves_carries_expressions():

@@ -103,13 +103,13 @@ def test_gloves_hide_the_hands_alone():
     assert len(gone) > 3000 and np.abs(gone[:, 0]).min() > reach
 
 
-@pytest.mark.parametrize("kind", ("tie", "scarf", "belt", "apron"))
-def test_what_lies_on_clothes_stands_out_from_the_body(kind):
+@pytest.mark.parametrize(("kind", "least"), [("tie", 0.017), ("scarf", 0.024), ("belt", 0.009), ("apron", 0.021)])
+def test_what_lies_on_clothes_stands_out_from_the_body(kind, least):
     wearer = person("man", kind)
     (piece,) = extra_pieces(wearer)
     suit = wearer.body.parts["tights"]
     distance, _ = cKDTree(wearer.vertices[suit.start : suit.stop]).query(piece.vertices)
-    assert np.median(distance) > 0.009
+    assert np.median(distance) > least
 
 
 @pytest.mark.parametrize("kind", ("cap", "scarf", "gloves", "apron"))
@@ -231,7 +231,7 @@ def test_glasses_touch_nose_and_ears_and_nothing_else(kind, look):
 @pytest.mark.parametrize("kind", ["cap", "beanie", "helmet", "headband"])
 @pytest.mark.parametrize("look", ["realistic", "chibi", "clay"])
 def test_rims_lie_close_to_the_head(kind, look):
-    """At every turn the lowest part of the rim, but for a peak, is within 12 mm of the head, on any head."""
+    """At every turn the lowest part of the rim, but for a peak, is within 6.5 mm of the head, on any head."""
     for who in ("man", "child"):
         spec = replace(person(who, kind).spec, look=look)
         wearer = stylised_body(Person(spec, load_body(), shaped(who), "full"))
@@ -244,7 +244,7 @@ def test_rims_lie_close_to_the_head(kind, look):
         for low in np.linspace(np.pi / 2, 3 * np.pi / 2, 9)[:-1]:
             mine = (turn % (2 * np.pi) >= low) & (turn % (2 * np.pi) < low + np.pi / 8)
             rim = mine & (points[:, 1] < points[mine, 1].min() + 0.012)
-            assert away[rim].min() < 0.012, (who, low)
+            assert away[rim].min() < 0.0065, (who, low)
 
 
 def test_a_belt_is_drawn_tight_and_keeps_its_buckle():

@@ -395,6 +395,8 @@ def test_hair_is_seen_from_outside_and_what_hangs_from_within_too_lit_as_its_out
         a, b, c = (piece.vertices[piece.faces[:, k]] for k in range(3))
         shading = vertex_normals(piece.vertices, piece.faces)[piece.faces].mean(1)
         within = (np.cross(b - a, c - a) * shading).sum(1) < 0
+        outward = ((a + b + c) / 3 - person.joint("head")) * [1, 0, 1]
+        assert ((shading * outward).sum(1)[within] > 0).mean() > 0.99
         eye = (person.joint("eye.L") + person.joint("eye.R")) / 2
         x, y, z = ((a + b + c) / 3 - eye).T
         beside = (abs(x) > 0.05) & (abs(y) < 0.03) & (z > -0.07) & (z < 0.01)

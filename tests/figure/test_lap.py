@@ -62,6 +62,22 @@ def test_a_hem_in_the_thighs_comes_to_lie_on_them_and_the_back_stays():
     np.testing.assert_array_equal(out[away], cloth[away])
 
 
+def test_cloth_is_laid_alike_whichever_way_a_figure_is_turned():
+    avatar, skin = seated(90)
+    cloth = cylinder(0, 1.3, 0.9, 0.18)
+    c, s = np.cos(2.0), np.sin(2.0)
+    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+    away = np.array([3.0, -2.0, 1.0])
+    laid = []
+    for turned, moved in ((np.eye(3), np.zeros(3)), (turn, away)):
+        below, hung = ((points @ turned.T + moved).astype(np.float32) for points in (skin, cloth))
+        here = lap(avatar, [below])
+        assert here is not None
+        laid.append((on_lap(here, cloth, hung, below) - moved) @ turned)
+    assert np.abs(laid[0] - cloth).max() > 0.02
+    np.testing.assert_allclose(laid[1], laid[0], atol=2e-3)
+
+
 def test_what_ends_above_the_thighs_or_covers_them_stays():
     avatar, skin = seated(90)
     here = lap(avatar, [skin])

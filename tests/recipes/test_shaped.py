@@ -53,6 +53,7 @@ def test_it_stands_where_the_photo_saw_the_person(turned):
     assert placed.overlap > 0.85
     middle = (placed.vertices - vertices).mean(0)
     np.testing.assert_allclose(placed.vertices - middle, vertices, atol=1e-4)
+    assert abs(placed.vertices[:, 1].min()) < 1e-5
 
 
 def test_another_shape_is_refused():
@@ -68,6 +69,8 @@ def test_it_takes_the_photos_pixels_and_a_rig():
     photo, vertices, faces = photographed("a-pose")
     mesh = ForeignMesh(vertices, faces, None, None, None)
     placed = place(mesh, photo.mask, float(np.ptp(vertices[:, 1])))
+    middle = (placed.vertices - vertices).mean(0)  # whose back has the same outline stays as the file has them
+    np.testing.assert_allclose(placed.vertices - middle, vertices, atol=1e-4)
     walk = HumanSGD(size=128, fusion_steps=0, texels=512)
     *_, (moment, made) = paint(placed, None, photo, "a person", None, None, walk, None)
     assert moment.stage == "texture"
@@ -96,9 +99,12 @@ def test_sides_the_photo_does_not_show_take_the_figures_colours():
     guide = guide_of(Placed(vertices, stance.scene.faces, camera, 1.0), who)
     behind = frame(vertices, np.array([180.0]), 0.0, 12.0, 128)
     seen = look(Surface(vertices, stance.scene.faces, stance.scene.coverage), behind)
-    top = list(stance.scene.names).index("top")
-    mine = seen.hit & (stance.scene.layer[seen.face] == top)
-    assert np.abs(np.median(guide(seen)[mine], 0) - np.array(colour("green").srgb)).max() < 0.05
+    median = {}
+    for name in ("top", "skin"):
+        mine = seen.hit & (stance.scene.layer[seen.face] == list(stance.scene.names).index(name))
+        median[name] = np.median(guide(seen)[mine], 0)
+    assert np.abs(median["top"] - np.array(colour("green").srgb)).max() < 0.05
+    assert median["skin"][0] > median["skin"][1] + 0.05 > median["skin"][2], "head and hands, which end farther out"
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from bozzetto.body.bind import Bind, bind_t_pose, joint_transforms, pose_transforms, skin
+from bozzetto.body.bind import Bind, bind_t_pose, joint_transforms, moved_joints, pose_transforms, skin
 from bozzetto.body.model import PHENOTYPES, Body, load_body
 from bozzetto.body.poses import Arm, Posture, rotations
 from bozzetto.geometry import vertex_normals
@@ -241,7 +241,7 @@ def _posed(guess: Guess) -> tuple[Float[ndarray, "v 3"], Float[ndarray, "j 3"]]:
     rest, joints = at_rest(guess)
     moves = moves_of(guess)
     vertices = skin(rest, body.skin_weights, body.skin_joints, moves)
-    return vertices, np.einsum("jab,jb->ja", moves[:, :, :3], joints) + moves[:, :, 3]
+    return vertices, moved_joints(joints, moves)
 
 
 def moves_of(guess: Guess) -> Float[ndarray, "j 3 4"]:
@@ -338,7 +338,7 @@ def _slopes(
     points: Float[ndarray, "n 3"],
 ) -> Float[ndarray, "n 3 p"]:
     """How the handful moves: with turns about the world's axes, shift, scale, phenotypes, lengths."""
-    placed = np.einsum("jab,jb->ja", moves[:, :, :3], joints) + moves[:, :, 3]
+    placed = moved_joints(joints, moves)
     hanging = few.below[:, few.joints]
     lever = np.einsum("bnk,nkd->bnd", hanging, parts)
     lever -= np.einsum("bnk,nk->bn", hanging, few.weights)[:, :, None] * placed[few.bends][:, None]

@@ -22,12 +22,13 @@ Pose: TypeAlias = Mapping[str, tuple[float, float, float, float]]
 def joint_transforms(
     joints: Float[ndarray, "j 3"],
     parents: tuple[int, ...],
-    rotations: Float[ndarray, "j 3 3"],
+    rotations: Float[ndarray, "*n j 3 3"],
     root_translation: Float[ndarray, "3"] | None = None,
-) -> Float[ndarray, "j 3 4"]:
-    """Rest-to-posed transforms: what skinning multiplies rest points by."""
-    linear = np.empty((len(parents), 3, 3))
-    origin = np.empty((len(parents), 3))
+) -> Float[ndarray, "*n j 3 4"]:
+    """Rest-to-posed transforms, of one pose or of many: what skinning multiplies rest points by."""
+    rotations = np.moveaxis(rotations, -3, 0)
+    linear = np.empty(rotations.shape)
+    origin = np.empty(rotations.shape[:-1])
     for i, parent in enumerate(parents):
         if parent < 0:
             linear[i] = rotations[i]
@@ -35,8 +36,14 @@ def joint_transforms(
         else:
             linear[i] = linear[parent] @ rotations[i]
             origin[i] = origin[parent] + linear[parent] @ (joints[i] - joints[parent])
-    offset = origin - np.einsum("jab,jb->ja", linear, joints)
-    return np.concatenate([linear, offset[:, :, None]], 2).astype(np.float32)
+    offset = origin - np.einsum("j...ab,jb->j...a", linear, joints)
+    transforms = np.concatenate([linear, offset[..., None]], -1).astype(np.float32)
+    return np.moveaxis(transforms, 0, -3)
+
+
+def moved_joints(joints: Float[ndarray, "j 3"], transforms: Float[ndarray, "*n j 3 4"]) -> Float[ndarray, "*n j 3"]:
+    """Where joints come to lie that each follow a transform of their own."""
+    return np.einsum("...jab,jb->...ja", transforms[..., :3], joints) + transforms[..., 3]
 
 
 def pose_transforms(
@@ -227,7 +234,7 @@ def bind_t_pose(names: tuple[str, ...], parents: tuple[int, ...], joints: Float[
     joints = joints.astype(np.float64)
     rotations = t_pose_rotations(names, parents, joints)
     forward = joint_transforms(joints, parents, rotations)
-    posed = np.einsum("jab,jb->ja", forward[:, :, :3], joints) + forward[:, :, 3]
+    posed = moved_joints(joints, forward)
     linear = forward[:, :, :3].transpose(0, 2, 1).astype(np.float64)
     offset = -np.einsum("jab,jb->ja", linear, forward[:, :, 3])
     back = np.concatenate([linear, offset[:, :, None]], 2)

@@ -142,36 +142,7 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
         ("L", 1.0, posture.left_arm, posture.left_leg),
         ("R", -1.0, posture.right_arm, posture.right_leg),
     ):
-        # The collar bone takes a part of what raises the arm.
-        lift = np.clip(-arm.down * 0.3, 0, 22) - np.clip(arm.down * 0.03, 0, 3)
-        out[f"clavicle.{side}"] = _turn("z", sign * lift)
-        out[f"upperarm01.{side}"] = _then(
-            _turn("z", -sign * lift),
-            _turn("x", -arm.swing),
-            _turn("y", -sign * arm.forward),
-            _turn("z", -sign * arm.down),
-            _turn("x", -arm.twist * 0.5),
-        )
-        out[f"upperarm02.{side}"] = _turn("x", -arm.twist * 0.5)
-        out[f"lowerarm01.{side}"] = _turn("y", -sign * arm.elbow)
-        out[f"lowerarm02.{side}"] = _turn("x", -arm.roll * 0.6)
-        out[f"wrist.{side}"] = _then(
-            _turn("x", -arm.roll * 0.4), _turn("y", -sign * arm.aside), _turn("z", -sign * arm.wrist)
-        )
-        for finger in (2, 3, 4, 5):
-            share = 0.85 + 0.08 * finger - 0.16
-            curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -15.0), 85.0)
-            for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
-                out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * curl * part * share)
-        # Half closed, the thumb faces the fingers; a fist has it folded across them.
-        fist = min(max((arm.curl - 45) / 25, 0.0), 1.0)
-        # The thumb of a flat hand lies beside the palm.
-        flat = min(max(-arm.curl / 12, 0.0), 1.0)
-        beside = _then(_turn("x", -33 * flat), _turn("z", sign * 19 * flat))
-        for bone, part, (across, under) in ((1, 0.25, (37, -1)), (2, 0.35, (27, 5)), (3, 0.4, (4, -21))):
-            open_ = max(arm.curl, 0.0) * part * (1 - fist)
-            closed = _turn("y", sign * (open_ + across * fist)), _turn("z", -sign * (open_ * 0.5 + under * fist))
-            out[f"finger1-{bone}.{side}"] = _then(beside, *closed) if bone == 1 else _then(*closed)
+        out |= arm_rotations(arm, side)
         thigh = _then(_turn("x", -leg.flex), _turn("z", sign * leg.out), _turn("y", sign * leg.turn))
         out[f"upperleg01.{side}"] = thigh
         out[f"lowerleg01.{side}"] = _turn("x", leg.knee)
@@ -185,6 +156,44 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
             out[bone] = _then(_turn("y", around * share), _turn("z", -aside * share), _turn("x", forward * share))
     if posture.pitch:
         out["root"] = _turn("x", posture.pitch)
+    return out
+
+
+def arm_rotations(arm: Arm, side: str) -> dict[str, _Quaternion]:
+    """Those of one arm, "L" or "R"; within limits or not."""
+    sign = 1.0 if side == "L" else -1.0
+    # The collar bone takes a part of what raises the arm.
+    lift = min(max(-arm.down * 0.3, 0.0), 22.0) - min(max(arm.down * 0.03, 0.0), 3.0)
+    out = {
+        f"clavicle.{side}": _turn("z", sign * lift),
+        f"upperarm01.{side}": _then(
+            _turn("z", -sign * lift),
+            _turn("x", -arm.swing),
+            _turn("y", -sign * arm.forward),
+            _turn("z", -sign * arm.down),
+            _turn("x", -arm.twist * 0.5),
+        ),
+        f"upperarm02.{side}": _turn("x", -arm.twist * 0.5),
+        f"lowerarm01.{side}": _turn("y", -sign * arm.elbow),
+        f"lowerarm02.{side}": _turn("x", -arm.roll * 0.6),
+        f"wrist.{side}": _then(
+            _turn("x", -arm.roll * 0.4), _turn("y", -sign * arm.aside), _turn("z", -sign * arm.wrist)
+        ),
+    }
+    for finger in (2, 3, 4, 5):
+        share = 0.85 + 0.08 * finger - 0.16
+        curl = min(max(arm.curl + (arm.index if finger == 2 else 0.0), -15.0), 85.0)
+        for bone, part in ((1, 0.9), (2, 1.1), (3, 0.8)):
+            out[f"finger{finger}-{bone}.{side}"] = _turn("z", -sign * curl * part * share)
+    # Half closed, the thumb faces the fingers; a fist has it folded across them.
+    fist = min(max((arm.curl - 45) / 25, 0.0), 1.0)
+    # The thumb of a flat hand lies beside the palm.
+    flat = min(max(-arm.curl / 12, 0.0), 1.0)
+    beside = _then(_turn("x", -33 * flat), _turn("z", sign * 19 * flat))
+    for bone, part, (across, under) in ((1, 0.25, (37, -1)), (2, 0.35, (27, 5)), (3, 0.4, (4, -21))):
+        open_ = max(arm.curl, 0.0) * part * (1 - fist)
+        closed = _turn("y", sign * (open_ + across * fist)), _turn("z", -sign * (open_ * 0.5 + under * fist))
+        out[f"finger1-{bone}.{side}"] = _then(beside, *closed) if bone == 1 else _then(*closed)
     return out
 
 

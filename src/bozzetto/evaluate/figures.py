@@ -1,7 +1,8 @@
-"""How good the procedural figures are, measured: ``python -m bozzetto.evaluate.figures poke|colours``.
+"""How good the procedural figures are, measured: ``python -m bozzetto.evaluate.figures poke|colours|eyes``.
 
 ``poke`` counts skin that comes through garments over figures, poses and views. ``colours`` reads exported files back
-and compares named colours with what is seen from the front and the back.
+and compares named colours with what is seen from the front and the back. ``eyes`` draws what reviewers look at; what is
+finished is kept, so that the same command goes on where it was stopped.
 """
 
 import argparse
@@ -14,17 +15,23 @@ from pathlib import Path
 
 import igl
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
+from PIL import Image
 
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.build import Figure, build_figure, posed
 from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
+from bozzetto.figure.ground_truth import Stance, stand
 from bozzetto.figure.people import random_spec
+from bozzetto.files import atomic_path
 from bozzetto.render.cameras import frame
+from bozzetto.render.light import studio
 from bozzetto.render.mesh import render_mesh, to_srgb8
+from bozzetto.render.pictures import FOV_DEGREES, contact_shadow, studio_picture
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import Scene, scene_from_layers
+from bozzetto.texture.views import project
 from bozzetto.types import Layer
 
 GARMENTS = ("top", "outer", "bottom", "dress", "underwear", "shoes")
@@ -241,16 +248,53 @@ def measure_colours(prompts: Path) -> None:
     print(f"{len(errors)} colours seen: median {np.median(errors):.1f}, within 15: {within:.1f} %")
 
 
+def for_eyes(stance: Stance, size: int = 1024) -> dict[str, UInt8[ndarray, "_ _ 3"]]:
+    """What a reviewer sees: the body from the front and from behind, and two close-ups of the face, each in a row.
+
+    Args:
+        size: Pixels of the body's height; the face has three quarters of it.
+    """
+    light, floor, points = studio(), contact_shadow(stance.scene), stance.scene.vertices
+    whole, faces = [], []
+    for azimuth in (20.0, 200.0):
+        camera = frame(stance.box, azimuth, 4.0, FOV_DEGREES, size, 0.03)
+        across = project(points, camera)[0][:, 0]
+        low, high = max(int(across.min()) - size // 50, 0), int(across.max()) + size // 50
+        whole.append(studio_picture(stance.scene, camera, light.turned(azimuth), floor)[:, low:high])
+    for azimuth in (10.0, 55.0):
+        camera = frame(stance.head, azimuth, 2.0, FOV_DEGREES, size * 3 // 4, 0.05)
+        faces.append(studio_picture(stance.scene, camera, light.turned(azimuth), None))
+    return {"body": np.concatenate(whole, 1), "face": np.concatenate(faces, 1)}
+
+
+def draw_for_eyes(figures: int, first_seed: int, out: Path, size: int = 1024) -> None:
+    """Writes both pictures of each random figure in its own pose, but for figures that have them."""
+    out.mkdir(parents=True, exist_ok=True)
+    for seed in range(first_seed, first_seed + figures):
+        if all((out / f"{seed}-{name}.jpg").exists() for name in ("body", "face")):
+            continue
+        spec = random_spec(seed)
+        for name, picture in for_eyes(stand(build_figure(spec), spec.pose), size).items():
+            with atomic_path(out / f"{seed}-{name}.jpg") as partial:
+                Image.fromarray(picture).save(partial, quality=92)
+        print(f"figure {seed} ({spec.look}, {spec.pose})", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["poke", "colours"])
+    parser.add_argument("what", choices=["poke", "colours", "eyes"])
     parser.add_argument("--figures", type=int, default=30)
     parser.add_argument("--first-seed", type=int, default=9000)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--size", type=int, default=256, help="pixels of poke's views")
     parser.add_argument("--prompts", type=Path, default=Path("tests/data/prompts_open.json"))
+    parser.add_argument("--out", type=Path, help="folder of eyes' pictures")
     arguments = parser.parse_args()
     if arguments.what == "poke":
         measure_poke(arguments.figures, arguments.first_seed, arguments.size)
+    elif arguments.what == "eyes":
+        if arguments.out is None:
+            parser.error("eyes needs --out, the folder that its pictures go to.")
+        draw_for_eyes(arguments.figures, arguments.first_seed, arguments.out)
     else:
         measure_colours(arguments.prompts)
 

@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from bozzetto.adopt.mesh import ForeignMesh
 from bozzetto.adopt.rigged import adopt
-from bozzetto.body.bind import pose_transforms, skin
+from bozzetto.body.bind import moved_joints, pose_transforms, skin
 from bozzetto.body.poses import rotations
 from bozzetto.evaluate.rigs import figure_shell
 from bozzetto.figure.build import Figure, build_figure, posture_named
@@ -77,7 +77,7 @@ def posed_figure(figure: Figure, pose: str) -> tuple[Figure, Float[ndarray, "j 3
     standing = replace(figure, avatar=replace(avatar, layers=tuple(layers)))
     standing.__dict__["body_vertices"] = naked  # a cached property: what the shell closes over
     at = avatar.skeleton.positions.numpy()
-    return standing, np.einsum("jab,jb->ja", moves[:, :, :3], at) + moves[:, :, 3]
+    return standing, moved_joints(at, moves)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 The table of ``body.poses`` is right for a body of average build. Here few of its angles are solved again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ from scipy.ndimage import maximum_filter
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from bozzetto.body.bind import joint_transforms, pose_transforms, skin
-from bozzetto.body.poses import LIMITS, Arm, Posture, rotations
+from bozzetto.body.bind import joint_transforms, moved_joints, pose_transforms, skin
+from bozzetto.body.poses import LIMITS, Arm, Posture, arm_rotations, rotations
 from bozzetto.figure.build import Figure, posture_named
 from bozzetto.types import Skeleton
 
@@ -62,14 +62,19 @@ _ARM = (
 """Joints of an arm, each after its parent."""
 _HAND_POINTS = ("finger1-3.L", "finger2-1.L", "finger5-1.L", "finger2-3.L", "finger3-3.L", "finger5-3.L")
 _CROSSED = ("down", "swing", "forward", "twist", "elbow", "roll", "wrist")
+_PRAYING = ("down", "swing", "twist", "elbow", "roll", "wrist", "aside", "curl")
 _OUTER = {"down": 74.0, "swing": 46.0, "twist": -80.0, "elbow": 106.0, "roll": 40.0, "wrist": 10.0, "curl": 24.0}
 _INNER = {"down": 80.0, "swing": 34.0, "twist": -80.0, "elbow": 118.0, "roll": 60.0, "wrist": 10.0, "curl": 20.0}
 """Angles from which crossed arms are solved; degrees."""
 _KEPT = 0.02
 """What a degree away from them weighs against a centimetre."""
-_STEPS, _SETTLED = 14, 0.01
-"""Most steps of the solution, and the share by which a step must better it for another."""
-_GAP = 0.004
+_STEPS, _SETTLED = 20, 0.01
+"""Most steps of a solution, and the share by which a step must better it for another."""
+_STRIDE = 20.0
+"""How far the first step may bend, all angles together; degrees."""
+_PAST = 0.3
+"""What a degree beyond a limit counts, in the least squares' own unit."""
+_GAP = 0.006
 """Between crossed arms; metres."""
 _PRESSED = 0.004
 """How far palms press into each other, and hands into clothes; metres."""
@@ -118,44 +123,52 @@ def clear_of_head(figure: Figure, posture: Posture) -> Posture:
     return posture
 
 
-class _Limb(NamedTuple):
-    """One arm of a body with its sleeve, as if it were the left one."""
+class _Chain(NamedTuple):
+    """The left arm's joints, of ``_ARM``, in the T-pose; a right arm is its mirror image."""
 
     joints: Float[ndarray, "j 3"]
+    """Metres; x from the body's plane of symmetry."""
     parents: tuple[int, ...]
-    middle: float
-    """Where the body's plane of symmetry is, metres."""
+
+    @classmethod
+    def of(cls, skeleton: Skeleton) -> "_Chain":
+        rows = [skeleton.index(name) for name in _ARM]
+        joints = skeleton.positions.numpy()[rows].astype(np.float64)
+        parents = tuple(rows.index(skeleton.parents[row]) if skeleton.parents[row] in rows else -1 for row in rows)
+        return cls(joints - [float(skeleton.positions[skeleton.index("root"), 0]), 0, 0], parents)
+
+    def at(self, name: str) -> Float[ndarray, "3"]:
+        return self.joints[_ARM.index(name)]
+
+    def posed(self, arms: Sequence[Arm]) -> Float[ndarray, "n j 3"]:
+        turns = [arm_rotations(arm, "L") for arm in arms]
+        still = (1.0, 0.0, 0.0, 0.0)
+        quaternions = np.array([[turn.get(name, still) for name in _ARM] for turn in turns])
+        turned = Rotation.from_quat(quaternions.reshape(-1, 4)[:, [1, 2, 3, 0]]).as_matrix()
+        return moved_joints(
+            self.joints, joint_transforms(self.joints, self.parents, turned.reshape(*quaternions.shape[:2], 3, 3))
+        )
+
+
+class _Limb(NamedTuple):
+    """How thick an arm with its sleeve is, and what crossed arms stay under."""
+
     upper: Float[ndarray, "2"]
     lower: Float[ndarray, "2"]
     """Radius at both ends of upper arm and forearm, metres."""
     chin: float
-    """Height that crossed arms stay under, metres."""
+    """Height, metres."""
 
     @classmethod
     def of(cls, figure: Figure) -> "_Limb":
-        skeleton = figure.avatar.skeleton
-        rows = [skeleton.index(name) for name in _ARM]
-        joints = skeleton.positions.numpy()[rows].astype(np.float64)
-        shoulder, elbow, wrist = (joints[_ARM.index(name)] for name in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
-        worn = _worn(figure)
+        skeleton, worn = figure.avatar.skeleton, _worn(figure)
+        shoulder, elbow, wrist = (
+            skeleton.positions[skeleton.index(name)].double().numpy()
+            for name in ("upperarm01.L", "lowerarm01.L", "wrist.L")
+        )
         upper = _thick(worn, skeleton, "upperarm", shoulder, elbow)
         lower = _thick(worn, skeleton, "lowerarm", elbow, wrist)
-        parents = tuple(rows.index(skeleton.parents[row]) if skeleton.parents[row] in rows else -1 for row in rows)
-        chin = float(_Part.of(figure, ("head",), "").points[:, 1].min())
-        return cls(joints, parents, float(skeleton.positions[skeleton.index("root"), 0]), upper, lower, chin)
-
-    def posed(self, arms: Sequence[Arm]) -> Float[ndarray, "n j 3"]:
-        turns = [rotations(Posture(left_arm=arm)) for arm in arms]
-        still = (1.0, 0.0, 0.0, 0.0)
-        quaternions = np.array([[turn.get(name, still) for name in _ARM] for turn in turns])
-        local = Rotation.from_quat(quaternions.reshape(-1, 4)[:, [1, 2, 3, 0]]).as_matrix()
-        turned = local.reshape(len(arms), len(_ARM), 3, 3)
-        out = np.tile(self.joints, (len(arms), 1, 1))
-        for i, parent in enumerate(self.parents):
-            if parent >= 0:
-                out[:, i] = out[:, parent] + turned[:, parent] @ (self.joints[i] - self.joints[parent])
-                turned[:, i] = turned[:, parent] @ turned[:, i]
-        return out
+        return cls(upper, lower, float(_Part.of(figure, ("head",), "").points[:, 1].min()))
 
 
 def _worn(figure: Figure) -> "_Part":
@@ -177,41 +190,61 @@ def _thick(
     return np.clip(np.array([1.5 * near - 0.5 * far, 1.5 * far - 0.5 * near]), 0.01, None)
 
 
+def _solved(
+    apart: Callable[[Float[ndarray, "n a"]], Float[ndarray, "n r"]], first: Float[ndarray, "a"], names: Sequence[str]
+) -> Float[ndarray, "a"]:
+    """Angles of an arm near the first ones, within limits, for which the squares are least.
+
+    Args:
+        apart: What to make small, of many sets of angles at once.
+        names: Fields of ``Arm``.
+    """
+    low, high = np.array([LIMITS["arm.twist" if name == "twist" else name] for name in names], float).T
+
+    def held(bent: Float[ndarray, "n a"]) -> Float[ndarray, "n r"]:
+        inside = np.clip(first + bent, low, high)
+        return np.concatenate([apart(inside), (first + bent - inside) * _PAST], 1)
+
+    def slopes(bent: Float[ndarray, "a"]) -> Float[ndarray, "r a"]:
+        step = np.where(first + bent + 1 > high, -1.0, 1.0)
+        here, *there = held(bent + np.concatenate([np.zeros((1, len(step))), np.diag(step)]))
+        return ((np.array(there) - here) / step[:, None]).T
+
+    # From zero, MINPACK's first step is at most a hundred times its scale.
+    found = least_squares(
+        lambda bent: held(bent[None])[0], np.zeros(len(first)), slopes, method="lm",
+        x_scale=_STRIDE / 100, ftol=_SETTLED, max_nfev=_STEPS,
+    )  # fmt: skip
+    return np.clip(first + found.x, low, high)
+
+
+def _angles(arm: Arm, names: Sequence[str]) -> Float[ndarray, "a"]:
+    return np.array([getattr(arm, name) for name in names], float)
+
+
+def _with_angles(arm: Arm, names: Sequence[str], angles: Float[ndarray, "a"]) -> Arm:
+    return replace(arm, **dict(zip(names, map(float, angles), strict=True)))
+
+
 def palms_together(figure: Figure, posture: Posture) -> Posture:
     """The posture with both arms bent so that the palms touch before the chest."""
-    skeleton, points = figure.avatar.skeleton, figure.body_vertices
-    names = [
-        "clavicle.L", "shoulder01.L", "upperarm01.L", "upperarm02.L", "lowerarm01.L", "lowerarm02.L", "wrist.L",
-        "metacarpal1.L", "metacarpal2.L", "metacarpal4.L", "finger2-1.L", "finger3-1.L", "finger5-1.L",
-        "finger3-2.L", "finger3-3.L",
-    ]  # fmt: skip
-    rows = [skeleton.index(name) for name in names]
-    parents = tuple(rows.index(skeleton.parents[row]) if skeleton.parents[row] in rows else -1 for row in rows)
-    joints = skeleton.positions.numpy()[rows].astype(np.float64)
-    middle = float(skeleton.positions[skeleton.index("root"), 0])
-    palm = np.isin(figure.person.body.skin_joints[:, 0], [skeleton.index(name) for name in names[7:12]])
-    thick = float(joints[names.index("finger3-1.L"), 1] - points[palm, 1].min()) - _PRESSED
-    start = posture.left_arm
-    solved = ("down", "swing", "twist", "elbow", "roll", "wrist", "aside", "curl")
-    low, high = np.array([LIMITS["arm.twist" if name == "twist" else name] for name in solved], float).T
-    first = np.array([getattr(start, name) for name in solved])
+    skeleton, points, chain = figure.avatar.skeleton, figure.body_vertices, _Chain.of(figure.avatar.skeleton)
+    inner = [name for name in _ARM if name.startswith(("metacarpal", "finger2-1", "finger3-1"))]
+    palm = np.isin(figure.person.body.skin_joints[:, 0], [skeleton.index(name) for name in inner])
+    thick = float(chain.at("finger3-1.L")[1] - points[palm, 1].min()) - _PRESSED
+    start, first = posture.left_arm, _angles(posture.left_arm, _PRAYING)
 
-    def apart(angles: Float[ndarray, "a"]) -> Float[ndarray, "r"]:
-        arm = replace(start, **dict(zip(solved, np.clip(angles, low, high), strict=True)))
-        turned = _matrices(rotations(Posture(left_arm=arm)), names)
-        moved = joint_transforms(joints, parents, turned)
-        at = dict(zip(names, np.einsum("jab,jb->ja", moved[:, :, :3], joints) + moved[:, :, 3], strict=True))
-        wrist, knuckle, tip = at["wrist.L"], at["finger3-1.L"], at["finger3-3.L"]
-        across = at["finger2-1.L"] - at["finger5-1.L"]
-        beside = [wrist[0] - middle - thick, knuckle[0] - middle - thick, tip[0] - middle - 0.6 * thick, across[0]]
-        return np.concatenate([np.array(beside) * 1e3, (angles - first) * 0.05])
+    def apart(angles: Float[ndarray, "n a"]) -> Float[ndarray, "n r"]:
+        arms = [_with_angles(start, _PRAYING, row) for row in angles]
+        aside = dict(zip(_ARM, chain.posed(arms)[:, :, 0].T, strict=True))
+        wrist, knuckle, tip = aside["wrist.L"], aside["finger3-1.L"], aside["finger3-3.L"]
+        across = aside["finger2-1.L"] - aside["finger5-1.L"]
+        beside = np.stack([wrist - thick, knuckle - thick, tip - 0.6 * thick, across], 1)
+        return np.concatenate([beside * 1e3, (angles - first) * 0.05], 1)
 
-    def slopes(angles: Float[ndarray, "a"]) -> Float[ndarray, "r a"]:
-        return np.stack([apart(angles + step) - apart(angles - step) for step in np.eye(len(angles)) / 2], 1)
-
-    found = least_squares(apart, first, slopes, (low - 1e-3, high + 1e-3), max_nfev=8).x
-    angles = {name: float(angle) for name, angle in zip(solved, np.clip(found, low, high), strict=True)}
-    return replace(posture, left_arm=replace(start, **angles), right_arm=replace(posture.right_arm, **angles))
+    found = _solved(apart, first, _PRAYING)
+    left, right = (_with_angles(arm, _PRAYING, found) for arm in (start, posture.right_arm))
+    return replace(posture, left_arm=left, right_arm=right)
 
 
 def arms_crossed(figure: Figure, posture: Posture) -> Posture:
@@ -219,67 +252,32 @@ def arms_crossed(figure: Figure, posture: Posture) -> Posture:
 
     The arm that is raised higher lies in front.
     """
-    limb, front = _Limb.of(figure), _Front.of(figure)
+    chain, limb, front = _Chain.of(figure.avatar.skeleton), _Limb.of(figure), _Front.of(figure)
     outer = "left" if posture.left_arm.down < posture.right_arm.down else "right"
     inner = "right" if outer == "left" else "left"
-    starts = [getattr(posture, f"{side}_arm") for side in (outer, inner)]
-    starts = [replace(starts[0], **_OUTER), replace(starts[1], **_INNER)]
-    low, high = np.array([LIMITS["arm.twist" if name == "twist" else name] for name in _CROSSED], float).T
-    first = np.array([[getattr(start, name) for name in _CROSSED] for start in starts])
-    mirror = np.array([-1.0, 1.0, 1.0])
+    starts = [replace(getattr(posture, f"{outer}_arm"), **_OUTER), replace(getattr(posture, f"{inner}_arm"), **_INNER)]
+    first = np.concatenate([_angles(start, _CROSSED) for start in starts])
 
-    def place(which: int, angles: Float[ndarray, "n a"]) -> Float[ndarray, "n j 3"]:
-        """One arm's joints, the outer one on the left."""
-        arms = [replace(starts[which], **dict(zip(_CROSSED, map(float, row), strict=True))) for row in angles]
-        return (limb.posed(arms) - [limb.middle, 0, 0]) * (1 if which == 0 else mirror)
+    def apart(angles: Float[ndarray, "n a"]) -> Float[ndarray, "n r"]:
+        halves = zip(starts, np.split(angles, 2, axis=1), strict=True)
+        arms = [_with_angles(start, _CROSSED, row) for start, half in halves for row in half]
+        row = {arm: number for number, arm in enumerate(dict.fromkeys(arms))}  # few are different ones
+        left, right = np.split(chain.posed(list(row))[[row[arm] for arm in arms]], 2)
+        return np.concatenate([_crossing(left, right * [-1, 1, 1], limb, front), (angles - first) * _KEPT], 1)
 
-    def apart(arms: Sequence[Float[ndarray, "j 3"]], angles: Float[ndarray, "2 a"]) -> Float[ndarray, "r"]:
-        return np.concatenate([_crossing(arms[0], arms[1], limb, front), ((angles - first) * _KEPT).ravel()])
-
-    angles, damping = first.copy(), 1.0
-    arms = [place(which, angles[[which]])[0] for which in range(2)]
-    found = apart(arms, angles)
-    for _ in range(_STEPS):
-        signs = np.where(angles + 1 > high, -1.0, 1.0)
-        bent = [angles[which] + np.diag(signs[which]) for which in range(2)]
-        slopes = np.stack(
-            [
-                sign * (apart([moved, arms[1]] if which == 0 else [arms[0], moved], angles) - found)
-                for which in range(2)
-                for moved, sign in zip(place(which, bent[which]), signs[which], strict=True)
-            ],
-            1,
-        )
-        slopes[-angles.size :] = _KEPT * np.eye(angles.size)
-        square, pull = slopes.T @ slopes, slopes.T @ found
-        better = 0.0
-        for _ in range(4):
-            step = np.linalg.solve(square + damping * np.eye(len(square)), -pull)
-            tried = np.clip(angles + np.clip(step, -20, 20).reshape(angles.shape), low, high)
-            there = [place(which, tried[[which]])[0] for which in range(2)]
-            after = apart(there, tried)
-            better = 1 - (after @ after) / (found @ found)
-            if better > 0:
-                angles, arms, found, damping = tried, there, after, damping / 3
-                break
-            damping *= 4
-        if better < _SETTLED:
-            break
-    solved = [
-        replace(start, **dict(zip(_CROSSED, map(float, row), strict=True)))
-        for start, row in zip(starts, angles, strict=True)
-    ]
-    return replace(posture, **{f"{outer}_arm": solved[0], f"{inner}_arm": solved[1]})
+    found = np.split(_solved(apart, first, (*_CROSSED, *_CROSSED)), 2)
+    arms = [_with_angles(start, _CROSSED, angles) for start, angles in zip(starts, found, strict=True)]
+    return replace(posture, **{f"{outer}_arm": arms[0], f"{inner}_arm": arms[1]})
 
 
 def _crossing(
-    outer: Float[ndarray, "j 3"], inner: Float[ndarray, "j 3"], limb: _Limb, front: "_Front"
-) -> Float[ndarray, "r"]:
-    """How far two arms are from crossed, centimetres; the outer one is the left one.
+    outer: Float[ndarray, "n j 3"], inner: Float[ndarray, "n j 3"], limb: _Limb, front: "_Front"
+) -> Float[ndarray, "n r"]:
+    """How far pairs of arms are from crossed, centimetres; the outer one is the left one.
 
     Sinking into one another or into the chest counts most, hands away from where they rest less.
     """
-    at = [dict(zip(_ARM, joints, strict=True)) for joints in (outer, inner)]
+    at = [dict(zip(_ARM, joints.swapaxes(0, 1), strict=True)) for joints in (outer, inner)]
     bones, balls, thin = [], [], 0.6 * float(limb.lower[1])
     for joints in at:
         shoulder, elbow, wrist = (joints[name] for name in ("upperarm01.L", "lowerarm01.L", "wrist.L"))
@@ -288,36 +286,40 @@ def _crossing(
         fore = [elbow + t * (wrist - elbow) for t in (0.3, 0.55, 0.8, 1.0)]
         thick = [float(limb.lower @ (1 - t, t)) for t in (0.3, 0.55, 0.8, 1.0)]
         bones[-1].append((wrist, joints["finger3-1.L"], np.array([limb.lower[1], thin])))
-        balls.append((np.array([*fore, *hand]), np.array([*thick, *[thin] * len(hand)])))
+        balls.append((np.stack([*fore, *hand], 1), np.array([*thick, *[thin] * len(hand)])))
     sunk = []
     for mine, other in ((0, 1), (1, 0)):
         points, radii = balls[mine]
         for bone in bones[other]:
             sunk.append(radii + _GAP - _from_bone(points, *bone))
-        sunk.append(front.at(points) + radii - points[:, 2])
-    sunk += [points[:, 1] + radii - limb.chin for points, radii in balls]
+        sunk.append(front.at(points) + radii - points[..., 2])
+    sunk += [points[..., 1] + radii - limb.chin for points, radii in balls]
     rests = []
     for joints in at:
         across = joints["finger2-1.L"] - joints["finger5-1.L"]
-        rests.append(0.3 * limb.lower[1] * (across / np.linalg.norm(across) - [0, 1, 0])[[0, 2]])
+        across = across / np.linalg.norm(across, axis=1, keepdims=True)
+        rests.append(0.3 * limb.lower[1] * (across - [0, 1, 0])[:, [0, 2]])
     shoulder, elbow, wide = bones[1][0]
     over = elbow + 0.3 * (shoulder - elbow) + (wide.mean() + thin) * np.array([-0.3, 0, 0.95])
     rests.append(at[0]["finger3-1.L"] - over)
     shoulder, elbow, wide = bones[0][0]
     beside = elbow + 0.3 * (shoulder - elbow) - [wide.mean() + thin, 0, 0]
-    rests.append((at[1]["finger3-1.L"] - beside)[:2])
-    flat = np.array([at[1][name] for name in ("wrist.L", "finger3-1.L", "finger3-3.L")])
-    rests.append(np.clip(flat[:, 2] - front.at(flat) - [limb.lower[1], thin, thin], 0, 0.1))
-    return np.concatenate([300 * np.clip(np.concatenate(sunk), 0, None), 50 * np.concatenate(rests)])
+    rests.append((at[1]["finger3-1.L"] - beside)[:, :2])
+    flat = np.stack([at[1][name] for name in ("wrist.L", "finger3-1.L", "finger3-3.L")], 1)
+    rests.append(np.clip(flat[..., 2] - front.at(flat) - [limb.lower[1], thin, thin], 0, 0.1))
+    return np.concatenate([300 * np.clip(np.concatenate(sunk, 1), 0, None), 50 * np.concatenate(rests, 1)], 1)
 
 
 def _from_bone(
-    points: Float[ndarray, "n 3"], first: Float[ndarray, "3"], last: Float[ndarray, "3"], radii: Float[ndarray, "2"]
-) -> Float[ndarray, "n"]:
+    points: Float[ndarray, "n p 3"],
+    first: Float[ndarray, "n 3"],
+    last: Float[ndarray, "n 3"],
+    radii: Float[ndarray, "2"],
+) -> Float[ndarray, "n p"]:
     """Metres from points to a round bone's surface, negative inside."""
-    along = last - first
-    t = np.clip((points - first) @ along / (along @ along), 0, 1)
-    return np.linalg.norm(points - first - t[:, None] * along, axis=1) - (radii[0] + t * (radii[1] - radii[0]))
+    along, off = (last - first)[:, None], points - first[:, None]
+    t = np.clip((off * along).sum(-1) / (along**2).sum(-1), 0, 1)
+    return np.linalg.norm(off - t[..., None] * along, axis=-1) - (radii[0] + t * (radii[1] - radii[0]))
 
 
 class _Front(NamedTuple):
@@ -340,10 +342,10 @@ class _Front(NamedTuple):
         np.maximum.at(depth, (cells[:, 0], cells[:, 1]), points[:, 2])
         return cls(low, maximum_filter(depth, 3))
 
-    def at(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    def at(self, points: Float[ndarray, "n p 3"]) -> Float[ndarray, "n p"]:
         """Largest z near each point, -1 where no trunk is."""
-        cell = np.floor((points[:, :2] - self.low) / (2 * _CELL)).astype(np.int64)
-        x, y = np.clip(cell, 0, np.array(self.depth.shape) - 1).T
+        cell = np.floor((points[..., :2] - self.low) / (2 * _CELL)).astype(np.int64)
+        x, y = np.moveaxis(np.clip(cell, 0, np.array(self.depth.shape) - 1), -1, 0)
         return self.depth[x, y]
 
 
@@ -396,11 +398,6 @@ def _toes_down(figure: Figure, posture: Posture) -> Posture:
     raised = max(float(np.degrees(np.arctan2(-along[1], along[2]))) - _LEVEL, 0.0)
     left, right = (replace(leg, foot=leg.foot - raised) for leg in (posture.left_leg, posture.right_leg))
     return replace(posture, left_leg=left, right_leg=right)
-
-
-def _matrices(turns: Mapping[str, tuple[float, float, float, float]], names: Sequence[str]) -> Float[ndarray, "j 3 3"]:
-    quaternions = np.array([turns.get(name, (1.0, 0.0, 0.0, 0.0)) for name in names])[:, [1, 2, 3, 0]]
-    return Rotation.from_quat(quaternions).as_matrix()
 
 
 def _rested(figure: Figure, posture: Posture, floor: _Floor) -> Posture:

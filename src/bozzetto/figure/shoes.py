@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates
 from scipy.spatial import ConvexHull, cKDTree
 from scipy.spatial.transform import Rotation
 
-from bozzetto.body.bind import joint_transforms, skin
+from bozzetto.body.bind import joint_transforms, moved_joints, skin
 from bozzetto.body.model import Body, ShapedBody
 from bozzetto.figure.fitted import (
     Box,
@@ -154,7 +154,7 @@ def _pitched(person: Person, degrees: float) -> Person:
                 rotations[i] = down.T
     transforms = joint_transforms(joints, body.joint_parents, rotations)
     vertices = skin(person.vertices, body.skin_weights, body.skin_joints, transforms)
-    moved = np.einsum("jab,jb->ja", transforms[:, :, :3], joints) + transforms[:, :, 3]
+    moved = moved_joints(joints, transforms)
     floor = np.array([0.0, vertices[: body.parts["body"].stop, 1].min(), 0.0], np.float32)
     return replace(person, shaped=ShapedBody(vertices - floor, (moved - floor).astype(np.float32)))
 

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from bozzetto.types import Avatar
 
 
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Something that has just been done."""
+
+    name: str
+    moment: "Moment | None" = None
+    """Of the walk, where it is one."""
+    avatar: "Callable[[], Avatar] | None" = None
+    """The character, where there is a new one."""
+
+
 @dataclass(frozen=True)
 class Digitize:
     """A photo's person as a character (``HumanSGD`` on the figure that the intake fits to the photo).
@@ -86,18 +97,16 @@ class Digitize:
         else:
             painted = self._walked(photo, fitted, figure())
         index, made, total = 1, draft, 11 + len(more.photos)
-        for stage, moment, avatar in painted:
+        for stage in painted:
             index += 1
             pictures: Mapping[str, ndarray] = {}
-            if self.keep_views and moment is not None and moment.painted is not None:
-                pictures = {f"view{moment.painted.turn:+04.0f}.png": _row(sheet_of(moment.painted))}
-            made = avatar or made
-            yield Step(index, stage, reading, avatar=made, share=min(index / total, 1.0), pictures=pictures)
+            if self.keep_views and stage.moment is not None and (view := stage.moment.painted) is not None:
+                pictures = {f"view{view.turn:+04.0f}.png": _row(sheet_of(view))}
+            made = stage.avatar or made
+            yield Step(index, stage.name, reading, avatar=made, share=min(index / total, 1.0), pictures=pictures)
 
-    def _walked(
-        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
-    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
-        """What is done, the moments of the walk, and the character where there is a new one."""
+    def _walked(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> Iterator[Stage]:
+        """The figure, painted by a walk around it."""
         from bozzetto.recipes.person import sitter
         from bozzetto.texture.canvas import standing_still
 
@@ -109,11 +118,9 @@ class Digitize:
                     partial(standing_still, who.shot.canvas.mesh, fused.texture) if self.static
                     else partial(who.painted, fused)
                 )  # fmt: skip
-            yield moment.stage, moment, avatar and cache(avatar)
+            yield Stage(moment.stage, moment, avatar and cache(avatar))
 
-    def _joined(
-        self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure"
-    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+    def _joined(self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure") -> Iterator[Stage]:
         """The same where other photos of the person join the walk."""
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import Mine, paint, placed
@@ -128,19 +135,17 @@ class Digitize:
             try:
                 each = placed(one, fit_person(one.photo), figure)
             except UserError as refusal:
-                yield f"{one.name} is not used: {refusal}", None, None
+                yield Stage(f"{one.name} is not used: {refusal}")
                 continue
             if each.why_not is None:
                 found.append(each)
             else:
-                yield f"{one.name} is not used: {each.why_not}", None, None
+                yield Stage(f"{one.name} is not used: {each.why_not}")
         steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, self._painter())
-        painted = yield from mapped(steps, lambda said: (*said, None))
-        yield "texture", None, lambda: painted.still if self.static else painted.avatar
+        painted = yield from mapped(steps, lambda said: Stage(*said))
+        yield Stage("texture", None, lambda: painted.still if self.static else painted.avatar)
 
-    def _shaped(
-        self, photo: "Photo", fitted: "Fitted", figure: "Figure"
-    ) -> "Iterator[tuple[str, Moment | None, Callable[[], Avatar] | None]]":
+    def _shaped(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> Iterator[Stage]:
         """The same on a shape of the user's own."""
         from bozzetto.adopt.mesh import read_mesh
         from bozzetto.recipes.person import face_of, sitter
@@ -150,16 +155,16 @@ class Digitize:
 
         assert self.shape is not None
         placed = place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
-        yield f"placing {self.shape.name}: outlines agree by {100 * placed.overlap:.0f} %", None, None
+        yield Stage(f"placing {self.shape.name}: outlines agree by {100 * placed.overlap:.0f} %")
         body = None
         if not self.static:
             try:
                 body = body_of(placed)
             except UserError:
-                yield f"no rig: {self.shape.name} stands in no A- or T-pose", None, None
+                yield Stage(f"no rig: {self.shape.name} stands in no A- or T-pose")
         guide, caption = guide_of(placed, sitter(photo, fitted, figure)), told(fitted.spec)
         for moment, avatar in paint(placed, body, photo, caption, face_of(photo), guide, self.walk, self._painter()):
-            yield moment.stage, moment, avatar and cache(avatar)
+            yield Stage(moment.stage, moment, avatar and cache(avatar))
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

@@ -22,7 +22,7 @@ from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
+from bozzetto.body.bind import bind_t_pose, moved_joints, pose_transforms, skin
 from bozzetto.body.landmarks import contour_vertices, dominant_joint
 from bozzetto.body.model import Body, load_body
 from bozzetto.body.person import shape_person
@@ -208,7 +208,7 @@ def posed_body(
     rest = bind.place(shaped.vertices, model.skin_weights, model.skin_joints)
     transforms = pose_transforms(model.skeleton(bind.joints), rotations(posture))
     body = skin(rest, model.skin_weights, model.skin_joints, transforms)
-    joints = np.einsum("jab,jb->ja", transforms[:, :, :3], bind.joints) + transforms[:, :, 3]
+    joints = moved_joints(bind.joints, transforms)
     lift = np.array([0, -body[: model.parts["body"].stop, 1].min(), 0], np.float32)
     return body + lift, (joints + lift).astype(np.float32)
 
