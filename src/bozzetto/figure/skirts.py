@@ -369,7 +369,7 @@ def _limbs(kind: str, variant: int, detail: Detail) -> Limbs:
         own = (share / share.sum(1, keepdims=True)) @ (weights[level] * (1 - high[r]) + spanning[level] * high[r])
         rows.append(own + own[:, _mirrored_joints()])
     below = np.stack(rows)
-    used = rim_weights.any(0) | below.any((0, 1))
+    used = np.asarray(rim_weights.any(0) | below.any((0, 1)))
     used[[_joint_names().index(name) for name in ("root", *_LEGS)]] = True
     joints = np.flatnonzero(used)
     return Limbs(joints, rim_weights[:, joints], below[..., joints])
