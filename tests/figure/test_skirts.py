@@ -39,11 +39,41 @@ def test_a_coat_reaches_beyond_what_it_covers_and_not_beyond_its_opening_and_hem
     assert reach[0] > 0.03 > reach[1]
 
 
+def _legs(thick: float) -> tuple[shells.Fit, np.ndarray, np.ndarray]:
+    """Legs with their insides nearer to each other than the mean person's, a long skirt round them, its weights."""
+    here = shells.chart("low")
+    points = here.rest.copy()
+    inner = np.exp(-((here.rest[:, 0] / 0.1) ** 2)) * (here.height < shells.CROTCH) * (here.arm == 0)
+    points[:, 0] -= thick * inner * np.sign(points[:, 0])
+    fit = shells.Fit(here, points, np.zeros_like(points), np.zeros(len(points)), 1.0)
+    plan = tailoring.design("long skirt", 1, "low")
+    level, turn = skirts.hanging_places(plan, "low").transpose(2, 0, 1)
+    rings = np.stack([0.2 * np.sin(turn), level, shells.SIDE_Z + 0.2 * np.cos(turn)], 2)
+    weights, joints = skirts.fall_weights(fit, ("long skirt", 1), "low", rings)
+    return fit, rings[1:].reshape(-1, 3), (weights * skirts._sides()[joints]).sum(1)
+
+
+def test_the_web_of_a_skirt_is_as_wide_as_there_is_no_leg():
+    """The nearer somebody's legs are to each other, the narrower: else a thigh comes out of it when it is raised."""
+    levels = np.array([-0.2, -0.35, -0.5])
+    (wide, rings, left), (narrow, _, nearer) = _legs(0.0), _legs(0.03)
+    gaps = skirts.between_legs(wide, levels), skirts.between_legs(narrow, levels)
+    assert (gaps[0] > gaps[1] + 0.005).all() and (np.diff(gaps[0]) > 0).all()
+    beside = (np.abs(rings[:, 0]) > 0.01) & (np.abs(rings[:, 0]) < 0.06) & (np.abs(rings[:, 1] + 0.4) < 0.1)
+    assert beside.sum() > 3
+    assert (np.abs(nearer) >= np.abs(left) - 1e-6)[beside].all()
+    assert np.abs(nearer)[beside].mean() > np.abs(left)[beside].mean() + 0.03
+    assert (left * rings[:, 0] > -1e-6).all()
+
+
 @pytest.mark.parametrize("kind", ["coat", "robe"])
 def test_the_edge_of_a_coat_bends_evenly(kind):
     """No joint's share jumps from one ring to the next, where an edge would step when a leg moves aside."""
-    plan = tailoring.design(kind, 1, "full")
-    weights, joints = skirts.fall_weights(kind, 1, "full")
+    plan, here = tailoring.design(kind, 1, "full"), shells.chart("full")
+    fit = shells.Fit(here, here.rest, np.zeros_like(here.rest), np.zeros(len(here.rest)), 1.0)
+    level, turn = skirts.hanging_places(plan, "full").transpose(2, 0, 1)
+    rings = np.stack([0.2 * np.sin(turn), level, shells.SIDE_Z + 0.2 * np.cos(turn)], 2)
+    weights, joints = skirts.fall_weights(fit, (kind, 1), "full", rings)
     dense = np.zeros((len(weights), 200))
     np.put_along_axis(dense, joints, weights, 1)
     edge = dense.reshape(-1, len(plan.shell.cut), 200)[:, 0]

@@ -309,7 +309,7 @@ class _Wardrobe:
         detail, shell = self.person.detail, plan.shell
         faces, _, _, grid = fall_mesh(kind, variant, detail)
         k = rings.shape[1]
-        weights, joints = fall_weights(kind, variant, detail)
+        weights, joints = fall_weights(self.fit, (kind, variant), detail, rings)
         weights = np.concatenate([shell.weights[shell.cut][None], weights.reshape(-1, k, 4)])
         joints = np.concatenate([shell.joints[shell.cut][None], joints.reshape(-1, k, 4)])
         places = hanging_places(plan, detail)

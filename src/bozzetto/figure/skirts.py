@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -18,6 +19,7 @@ from bozzetto.figure.shells import (
     BACK,
     CROTCH,
     FRONT,
+    KNEE,
     SIDE_Z,
     Chart,
     Fit,
@@ -329,17 +331,23 @@ def _hanging_weights(detail: Detail) -> Float[ndarray, "n j"]:
     return out
 
 
-@kept(lambda kind, variant, detail: f"fall-weights-{kind}-{variant}-{detail}".replace(" ", "_"))
-def fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
-    """Skin weights of a skirt's rings, rim excluded: those of the body underneath, front and back alike.
+class Limbs(NamedTuple):
+    """What a skirt's rings follow of the body underneath, whichever leg's it is."""
 
-    Across the middle both legs share it, over a width that grows towards the hem, so that a stride does not tear it.
-    """
+    joints: Int[ndarray, "j"]
+    rim: Float[ndarray, "k j"]
+    below: Float[ndarray, "r k j"]
+    """The rim excluded; what is one leg's counts for both."""
+
+
+@kept(lambda kind, variant, detail: f"limbs-{kind}-{variant}-{detail}".replace(" ", "_"))
+def _limbs(kind: str, variant: int, detail: Detail) -> Limbs:
+    """On the mean person, front and back alike."""
     plan, here = design(kind, variant, detail), chart(detail)
     assert plan.fall is not None
     shell = plan.shell
-    dense_rim = np.zeros((len(shell.cut), len(_joint_names())))
-    np.put_along_axis(dense_rim, shell.joints[shell.cut], shell.weights[shell.cut], 1)
+    rim_weights = np.zeros((len(shell.cut), len(_joint_names())))
+    np.put_along_axis(rim_weights, shell.joints[shell.cut], shell.weights[shell.cut], 1)
     rim = shell.rest[shell.cut]
     levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
     near = np.flatnonzero((here.arm == 0) & (here.height < 0.3))
@@ -349,23 +357,9 @@ def fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray
     turn = np.arange(64) / 64 * 2 * np.pi
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
     reach = _hull(reach, angle, turn)
-    wide = _fallen(plan.fall, np.hypot(rim[:, 0], rim[:, 2] - SIDE_Z), reach + plan.fall.gap, angle, step)
     weights, spanning = _hanging_weights(detail)[near], loose_weights(here)[near]
-    names, mirrored = _joint_names(), _mirrored_joints()
-    root = names.index("root")
-    limbs = [(names.index(f"upperleg01.{side}"), names.index(f"lowerleg01.{side}")) for side in "LR"]
     soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
-    # Before, where thighs rise, the web between the legs starts at their insides; behind it may be wider.
-    heights, wides = (-0.75, -0.36, -0.17, -0.04), ((0.28, 0.16, 0.075, 0.06), (0.36, 0.24, 0.16, 0.13))
-    before, behind = (np.interp(levels, heights, each) for each in wides)
-    begin = smooth_step((levels[0] - levels) / 0.02)
     high = smooth_step((levels + 0.06) / 0.08)  # round the hips it goes with whatever is worn over it
-    deep = 0.18 * smooth_step((-0.06 - levels) / 0.12) * smooth_step((levels + 0.42) / 0.12)
-    # A front that opens goes with either leg.
-    around = (angle + np.pi) % (2 * np.pi) - np.pi
-    opened = smooth_step((1.5 - np.abs(around)) / 0.6) * (not shell.closed)
-    middle = smooth_step((0.75 - np.abs(around)) / 0.4)
-    apart = (smooth_step((levels[0] - levels) / 0.18)[:, None] * opened)[..., None]
     rows = []
     for r in range(1, len(levels)):
         at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
@@ -373,27 +367,80 @@ def fall_weights(kind: str, variant: int, detail: Detail) -> tuple[Float[ndarray
         away = cdist(at, under[level], "sqeuclidean")
         share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft[r] ** 2))
         own = (share / share.sum(1, keepdims=True)) @ (weights[level] * (1 - high[r]) + spanning[level] * high[r])
-        both = own + own[:, mirrored]
-        across = np.where(at[:, 2] > SIDE_Z, before[r], behind[r])
-        left = np.clip(0.5 + wide[r] * np.sin(angle) / across, 0, 1)[:, None]
-        left += apart[r] * (np.where(around > 0, 1.0, 0.0)[:, None] - left)
-        mine = np.where(_sides()[None] > 0, left, np.where(_sides()[None] < 0, 1 - left, 0.5))
-        own = both * mine
-        # In front between the thighs it sags when they rise.
-        sag = deep[r] * (1 - smooth_step(np.abs(at[:, 0]) / 0.08)) * (at[:, 2] > SIDE_Z)
-        own = own * (1 - sag[:, None])
-        own[:, root] += sag
-        for thigh, shin in limbs:  # which keeps it to few joints there
-            bent = own[:, shin] * np.minimum(sag / 0.1, 1)
-            own[:, thigh] += bent
-            own[:, shin] -= bent
-        rows.append(dense_rim * (1 - begin[r]) + own * begin[r])
-    dense = np.stack([dense_rim, *rows])
+        rows.append(own + own[:, _mirrored_joints()])
+    below = np.stack(rows)
+    used = np.asarray(rim_weights.any(0) | below.any((0, 1)))
+    used[[_joint_names().index(name) for name in ("root", *_LEGS)]] = True
+    joints = np.flatnonzero(used)
+    return Limbs(joints, rim_weights[:, joints], below[..., joints])
+
+
+def between_legs(fit: Fit, levels: Float[ndarray, "r"]) -> Float[ndarray, "r"]:
+    """Half the width of the gap between somebody's legs, by height on the mean person; zero above them."""
+    here = fit.chart
+    legs = np.flatnonzero((here.arm == 0) & (here.height < CROTCH + 0.02))
+    far = np.abs(here.height[legs][:, None] - levels) / 0.02
+    inner = (np.abs(fit.points[legs, 0])[:, None] + 0.5 * np.maximum(far - 1, 0)).min(0)
+    return ndimage.gaussian_filter1d(np.where(levels > CROTCH, 0, inner), 1.5, mode="nearest")
+
+
+def fall_weights(
+    fit: Fit, cut_as: tuple[str, int], detail: Detail, rings: Float[ndarray, "r k 3"]
+) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
+    """Skin weights of a skirt's rings, rim excluded: those of the body underneath.
+
+    Across the middle both legs share it, over little more than the gap between this person's legs: a narrower web
+    tears in a stride, and out of a wider one comes the leg.
+    """
+    plan, limbs = design(*cut_as, detail), _limbs(*cut_as, detail)
+    assert plan.fall is not None
+    shell = plan.shell
+    rim = shell.rest[shell.cut]
+    levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
+    angle = turns(rim, SIDE_Z, detail)
+    around = (angle + np.pi) % (2 * np.pi) - np.pi
+    before = np.abs(around) < np.pi / 2
+    # The longer the way from the hip, the less of it cloth may stay behind its leg.
+    gap = between_legs(fit, levels) / np.clip(1 - 2 * _LAG / np.maximum(_HIP - levels, 0.02), 0.74, 1)
+    half = np.maximum(gap[:, None], np.where(before, 0.03, 0.055) * fit.scale)
+    across = rings[..., 0] / half
+    beside = np.minimum(np.abs(across), 1.15)
+    own_side = np.where(beside < 0.85, beside, 1 - (1.15 - beside) ** 2 / 0.6)  # it bends where the web ends
+    left = 0.5 + 0.5 * np.sign(across) * own_side
+    # A front that opens goes with either leg.
+    opened = smooth_step((1.5 - np.abs(around)) / 0.6) * (not shell.closed)
+    apart = smooth_step((levels[0] - levels) / 0.18)[:, None] * opened
+    left = (left + apart * (np.where(around > 0, 1.0, 0.0) - left))[..., None]
+    side = _sides()[limbs.joints]
+    own = limbs.below * np.where(side > 0, left, np.where(side < 0, 1 - left, 0.5))[1:]
+    root, *legs = np.searchsorted(limbs.joints, [_joint_names().index(name) for name in ("root", *_LEGS)])
+    # Before, between the thighs, it sags when they rise, with the thighs alone: which keeps it to few joints there.
+    deep = 0.18 * smooth_step((-0.06 - levels) / 0.12) * smooth_step((levels + 0.42) / 0.12)
+    sag = (deep[:, None] * (1 - smooth_step(np.abs(across))) * before)[1:]
+    own *= 1 - sag[..., None]
+    own[..., root] += sag
+    # Behind, at the knee, it goes partly with a shin that folds up against it.
+    folded = 0.3 * np.exp(-(((levels[1:, None] - KNEE) / 0.1) ** 2)) * smooth_step((0.3 - np.cos(angle)) / 0.6)
+    for thigh, shin in (legs[:2], legs[2:]):
+        bent = own[..., thigh] * folded - own[..., shin] * np.minimum(sag / 0.1, 1)
+        own[..., thigh] -= bent
+        own[..., shin] += bent
+    begin = smooth_step((levels[0] - levels) / 0.02)[1:, None, None]
+    dense = np.concatenate([limbs.rim[None], limbs.rim * (1 - begin) + own * begin])
     # In the middle of the front it passes over what belly and thighs have each of their own: edges run down straight.
+    middle = smooth_step((0.75 - np.abs(around)) / 0.4)
     for _ in range(16 if detail == "full" else 4):
         even = (dense[:-2] + 2 * dense[1:-1] + dense[2:]) / 4
         dense[1:-1] += middle[None, :, None] * (even - dense[1:-1])
-    return steady_four(np.concatenate(dense[1:]).astype(np.float32))
+    weights, joints = steady_four(np.concatenate(dense[1:]).astype(np.float32))
+    return weights, limbs.joints[joints]
+
+
+_LEGS = ("upperleg01.L", "lowerleg01.L", "upperleg01.R", "lowerleg01.R")
+_HIP = -0.03
+"""Height of the mean person's hip joints."""
+_LAG = 0.04
+"""How far a skirt may stay behind a leg that is raised; metres."""
 
 
 @cache
