@@ -347,7 +347,7 @@ def _error(quadrics, points):
     return total
 
 
-@inner
+@kernel
 def _cheapest(poses, quadrics, faces, first, adjacent, fixed, cost):
     """What each vertex's cheapest collapse would cost, allowed or not."""
     for u in range(len(poses)):

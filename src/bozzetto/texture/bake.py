@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 
 from bozzetto.geometry import vertex_normals
-from bozzetto.kernels import inner, kernel, near_kernel
+from bozzetto.kernels import kernel, near_kernel
 from bozzetto.render.raster import Fragments, camera_matrices, in_bands, rasterize
 from bozzetto.types import Cameras, Mesh, linear_to_srgb, srgb_to_linear
 
@@ -86,7 +86,7 @@ def texels_of(mesh: Mesh, size: int) -> Texels:
     return Texels(covered, position, normal)
 
 
-@inner
+@kernel
 def _mix(faces, face, share, vertices, normals, low, high, position, normal):
     for n in range(low, high):
         i, j, k = faces[face[n]]
@@ -238,7 +238,7 @@ def _painted(texels: Texels, total: Float32[ndarray, "n 4"], weight: Float32[nda
     return Baked(texture, confidence, texels.covered)
 
 
-@inner
+@kernel
 def _encode(total, rows, columns, table, low, high, out):
     for n in range(low, high):
         if total[n, 3] > 0.0:
@@ -248,7 +248,7 @@ def _encode(total, rows, columns, table, low, high, out):
                 out[rows[n], columns[n], k] = table[i] + (table[i + 1] - table[i]) * (at - i)
 
 
-@inner
+@kernel
 def _decode(pictures, table, out):
     for b in range(pictures.shape[0]):
         for row in range(pictures.shape[1]):
