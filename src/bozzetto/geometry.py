@@ -1,9 +1,10 @@
 """What every part asks of triangles."""
 
-import numba
 import numpy as np
 from jaxtyping import Float, Float32, Int
 from numpy import ndarray
+
+from bozzetto.kernels import kernel
 
 
 def vertex_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float32[ndarray, "v 3"]:
@@ -19,7 +20,7 @@ def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
     return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _vertex_normals(vertices, faces, normals):
     for f in range(len(faces)):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]

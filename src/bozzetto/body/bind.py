@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
+from bozzetto.kernels import fast_kernel
 from bozzetto.types import Skeleton
 
 Pose: TypeAlias = Mapping[str, tuple[float, float, float, float]]
@@ -64,7 +64,7 @@ def pose_transforms(
     )
 
 
-@numba.njit(cache=True, fastmath=True, parallel=False)
+@fast_kernel
 def _skin(points, weights, joints, transforms, out):
     for v in range(points.shape[0]):
         x, y, z = points[v, 0], points[v, 1], points[v, 2]
@@ -73,8 +73,9 @@ def _skin(points, weights, joints, transforms, out):
             for k in range(weights.shape[1]):
                 w = weights[v, k]
                 if w > 0:
-                    m = transforms[joints[v, k], a]
-                    total += w * (m[0] * x + m[1] * y + m[2] * z + m[3])
+                    j = joints[v, k]
+                    moved = transforms[j, a, 0] * x + transforms[j, a, 1] * y + transforms[j, a, 2] * z
+                    total += w * (moved + transforms[j, a, 3])
             out[v, a] = total
 
 
@@ -96,30 +97,24 @@ def skin(
     return out
 
 
-@numba.njit(cache=True, fastmath=True)
-def _unskin(points, weights, joints, transforms, out):
-    m = np.empty((3, 4))
+@fast_kernel
+def _unskin(points, weights, joints, transforms, m, out):
     for v in range(points.shape[0]):
-        for a in range(3):
-            for b in range(4):
-                m[a, b] = 0.0
-        for k in range(weights.shape[1]):
-            w = weights[v, k]
-            if w > 0:
-                for a in range(3):
-                    for b in range(4):
-                        m[a, b] += w * transforms[joints[v, k], a, b]
+        for row in range(3):
+            for column in range(4):
+                total = 0.0
+                for k in range(weights.shape[1]):
+                    total += weights[v, k] * transforms[joints[v, k], row, column]
+                m[row, column] = total
         x, y, z = points[v, 0] - m[0, 3], points[v, 1] - m[1, 3], points[v, 2] - m[2, 3]
-        ca = m[1, 1] * m[2, 2] - m[1, 2] * m[2, 1]
-        cb = m[1, 2] * m[2, 0] - m[1, 0] * m[2, 2]
-        cc = m[1, 0] * m[2, 1] - m[1, 1] * m[2, 0]
-        inverse = 1.0 / (m[0, 0] * ca + m[0, 1] * cb + m[0, 2] * cc)
-        da, db = m[0, 2] * m[2, 1] - m[0, 1] * m[2, 2], m[0, 1] * m[1, 2] - m[0, 2] * m[1, 1]
-        ea, eb = m[0, 0] * m[2, 2] - m[0, 2] * m[2, 0], m[0, 2] * m[1, 0] - m[0, 0] * m[1, 2]
-        fa, fb = m[0, 1] * m[2, 0] - m[0, 0] * m[2, 1], m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
-        out[v, 0] = (ca * x + da * y + db * z) * inverse
-        out[v, 1] = (cb * x + ea * y + eb * z) * inverse
-        out[v, 2] = (cc * x + fa * y + fb * z) * inverse
+        a, b, c = m[0, 0], m[0, 1], m[0, 2]
+        d, e, f = m[1, 0], m[1, 1], m[1, 2]
+        g, h, i = m[2, 0], m[2, 1], m[2, 2]
+        ca, cb, cc = e * i - f * h, f * g - d * i, d * h - e * g
+        inverse = 1.0 / (a * ca + b * cb + c * cc)
+        out[v, 0] = (ca * x + (c * h - b * i) * y + (b * f - c * e) * z) * inverse
+        out[v, 1] = (cb * x + (a * i - c * g) * y + (c * d - a * f) * z) * inverse
+        out[v, 2] = (cc * x + (b * g - a * h) * y + (a * e - b * d) * z) * inverse
 
 
 def unskin(
@@ -135,6 +130,7 @@ def unskin(
         np.ascontiguousarray(weights, np.float32),
         np.ascontiguousarray(joints, np.int64),
         np.ascontiguousarray(transforms, np.float32),
+        np.empty((3, 4)),
         out,
     )
     return out

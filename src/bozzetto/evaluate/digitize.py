@@ -33,6 +33,7 @@ from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import Stance, random, stand
 from bozzetto.figure.people import random_spec
 from bozzetto.files import atomic_path
+from bozzetto.kernels import kernel
 from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load
 from bozzetto.recipes.human_sgd import TURNS, HumanSGD, view_word
@@ -42,7 +43,7 @@ from bozzetto.render.cameras import frame
 from bozzetto.render.light import Light, ambient, random_light
 from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.pictures import contact_sheet
-from bozzetto.render.raster import camera_matrices, kernel, rasterize
+from bozzetto.render.raster import camera_matrices, rasterize
 from bozzetto.render.scene import Scene, scene_from_layers
 from bozzetto.texture.bake import texels_of
 from bozzetto.texture.canvas import Canvas, canvas_of_mesh, codes

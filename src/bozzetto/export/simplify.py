@@ -12,13 +12,14 @@ heap; the poses stand for all joints and all expressions (their principal mixtur
 
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from numpy import ndarray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+
+from bozzetto.kernels import inner, kernel
 
 from ..geometry import vertex_normals
 from ..types import Avatar, Layer, Mesh, Skeleton, SparseOffsets, UserError
@@ -48,8 +49,6 @@ _CARDS = 32
 """A layer with at least so many cards may lose some of them whole."""
 _LOOKED_AT = 0.2
 """The cheapest share of the vertices, of which a pass takes those that do not touch."""
-
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,12 +309,12 @@ def _add_planes(poses, faces, wedges, shared, beside, importance, outline, quadr
                         _add_plane(quadrics[v, k], wall, poses[u, k], weight * outline * size * size)
 
 
-@kernel
+@inner
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@kernel
+@inner
 def _add_plane(quadric, normal, point, weight):
     """Adds weight (n . (x - p))^2 as a polynomial in x: xx xy xz yy yz zz, x y z, 1. Garland and Heckbert, 5."""
     x, y, z = normal[0], normal[1], normal[2]
@@ -332,7 +331,7 @@ def _add_plane(quadric, normal, point, weight):
     quadric[9] += weight * d * d
 
 
-@kernel
+@inner
 def _error(quadrics, points):
     """What all poses say of moving there."""
     total = 0.0
@@ -434,7 +433,7 @@ def _collapse(
             break
 
 
-@kernel
+@inner
 def _wedge_map(faces, wedges, own, u, v, map_from, map_to):
     """Which wedge of v takes the place of each of u's, as the faces at their edge say; 0 if that is not one each."""
     mapped = 0
@@ -468,7 +467,7 @@ def _wedge_map(faces, wedges, own, u, v, map_from, map_to):
     return mapped
 
 
-@kernel
+@inner
 def _keeps_topology(faces, own, around, ring, u, v, border):
     """Whether the surface stays a surface with the same holes and pieces: the link condition."""
     shared, beyond = 0, len(around)
@@ -511,7 +510,7 @@ def _keeps_topology(faces, own, around, ring, u, v, border):
     return True
 
 
-@kernel
+@inner
 def _keeps_sides(poses, faces, wedges, uvs, own, u, v, map_from, map_to):
     """Whether every face that moves still looks the same way, on the body (within 75 degrees) and in its texture."""
     before, after = np.empty(3), np.empty(3)

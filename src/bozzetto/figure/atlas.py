@@ -6,7 +6,6 @@ Also what every texel knows of the mean person: where it lies, which way it look
 from dataclasses import dataclass
 from functools import cache
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
@@ -14,6 +13,7 @@ from numpy import ndarray
 from bozzetto.body.model import Body
 from bozzetto.geometry import vertex_normals
 from bozzetto.kept import kept
+from bozzetto.kernels import kernel
 
 _ISLANDS = (
     # MakeHuman's box (u0, v0, u1, v1), then the box here.
@@ -141,7 +141,7 @@ def skin_atlas(body: Body, size: int) -> Atlas:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rasterise(corners, owner, shares):
     """For each pixel centre the triangle that covers it and its barycentric coordinates."""
     size = owner.shape[0]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
@@ -28,6 +27,7 @@ from bozzetto.figure.shells import (
     smooth_step,
 )
 from bozzetto.figure.spec import Garment
+from bozzetto.kernels import fast_kernel
 from bozzetto.types import Material
 
 Weave: TypeAlias = Literal["jersey", "poplin", "denim", "twill", "knit", "wool", "leather", "smooth"]
@@ -162,7 +162,8 @@ def draw(sheet: Sheet, make: Make, relief: bool) -> Drawing:
     tile = _weave(make.weave) if relief else np.zeros((1, 1, 3), np.float32)
     shade = np.empty((size, size), np.float32)
     normal = np.empty((size, size, 3) if relief else (0, 0, 3), np.uint8)
-    _finish(folds, lines, tone, thread, tile, np.float32(sheet.metres / size), shade, normal)
+    coarse = np.zeros((3, len(folds)), np.float32)
+    _finish(folds, lines, tone, thread, tile, np.float32(sheet.metres / size), *coarse, shade, normal)
     if fade is not None:
         fade *= np.clip(1 + 4 * (shade - 1), 0.3, 1.8)
     for place in sheet.places:
@@ -313,7 +314,7 @@ def _fine(c: _Crumple, panel: int, low: float, make: Make) -> None:
         c.heap(44, 0.0, ANKLE + 0.055, 0.267, 0.040, 0.0, 0.22, 0.025, 0.0060, 2.2)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _packets(field, u0, v0, pixel, packets):
     """Adds plane waves under oriented Gaussians, complex, so that neighbours join or fork as folds do.
 
@@ -321,7 +322,9 @@ def _packets(field, u0, v0, pixel, packets):
     """
     h, w = field.shape[0], field.shape[1]
     for k in range(len(packets)):
-        x, y, angle, wave, height, length, phase = packets[k]
+        x, y, angle = packets[k, 0], packets[k, 1], packets[k, 2]
+        wave, height = packets[k, 3], packets[k, 4]
+        length, phase = packets[k, 5], packets[k, 6]
         c, s = np.cos(angle), np.sin(angle)
         across, along = 0.55 * wave, 0.55 * wave * length
         a = 0.5 * (c * c / along**2 + s * s / across**2)
@@ -351,7 +354,7 @@ def _packets(field, u0, v0, pixel, packets):
                 ti *= second
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _ridges(field, sharp, out):
     """Adds the real heights of complex waves, in place: ridges narrower than valleys where sharp."""
     for i in range(out.shape[0]):
@@ -618,13 +621,12 @@ _STEEP = 0.5
 """The slope that folds come near to but not beyond."""
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _finish(folds, lines, tone, thread, tile, pixel, shade, normal):
+@fast_kernel
+def _finish(folds, lines, tone, thread, tile, pixel, high, across, down, shade, normal):
     """Shade, and a normal map where there is room for one, of folds at half size, sewing and weave."""
     size, half, period = shade.shape[0], folds.shape[0], tile.shape[0]
     relief = normal.shape[0] > 0
     # Heights and slopes at the coarse pixels, then mixed: smooth, where slopes of mixed heights would show facets.
-    high, across, down = np.zeros(half, np.float32), np.zeros(half, np.float32), np.zeros(half, np.float32)
     per_coarse, per_fine = np.float32(0.25) / pixel, np.float32(0.5) / pixel
     for i in range(size):
         a = min(max((i - 1) // 2, 1), half - 3)
@@ -774,7 +776,7 @@ def _stamp(image: Float[ndarray, "n n"], x: ndarray, y: ndarray) -> Float[ndarra
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _look_up(image, x, y, out):
     n = image.shape[0]
     for i in range(out.shape[0]):
@@ -962,7 +964,7 @@ def cloth(
     return Material(albedo, drawing.normal, _ROUGHNESS[make.weave], double_sided=double_sided)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _dye(first, second, share, shade, fade, thread, inks, out):
     """The albedo: two colours mixed, shaded, faded towards white, and sewn."""
     mixed, worn = share.shape[0] > 1, fade.shape[0] > 1

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
@@ -12,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from bozzetto.figure.lap import lap, on_lap
 from bozzetto.geometry import vertex_normals
+from bozzetto.kernels import kernel
 from bozzetto.types import Avatar
 
 _LOOSE = ("underwear", "top", "bottom", "dress", "outer", "belt", "apron", "hair")
@@ -112,7 +112,8 @@ def _pushed(
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
     need = np.zeros(count)
     reach = 3 * deep[within] + _NEAR
-    push = _way_out(posed[within], outward[patch[within]].astype(np.float32), reach, below.here, below.facing)
+    push = np.zeros(len(reach))
+    _way_out(posed[within], outward[patch[within]].astype(np.float32), reach, below.here, below.facing, push)
     push = np.minimum(push, _BURIED) * np.clip((_BURIED - deep[within]) / (0.5 * _BURIED), 0, 1)
     np.maximum.at(need, patch[within], push)
     moved = need
@@ -124,13 +125,12 @@ def _pushed(
     return posed + shift[patch].astype(np.float32)
 
 
-@numba.njit(cache=True)
-def _way_out(points, directions, reach, below, facing):
-    """How far each point must go to be outside of all that faces its way, metres."""
-    out = np.zeros(len(points))
+@kernel
+def _way_out(points, directions, reach, below, facing, out):
+    """How far each point must go to be outside of all that faces its way, metres; at least what `out` says."""
     for p in range(len(points)):
-        x, y, z = points[p]
-        a, b, c = directions[p]
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        a, b, c = directions[p, 0], directions[p, 1], directions[p, 2]
         for q in range(len(below)):
             dx, dy, dz = below[q, 0] - x, below[q, 1] - y, below[q, 2] - z
             along = dx * a + dy * b + dz * c
@@ -140,4 +140,3 @@ def _way_out(points, directions, reach, below, facing):
                 continue
             if facing[q, 0] * a + facing[q, 1] * b + facing[q, 2] * c > 0.2:
                 out[p] = along + _GAP
-    return out

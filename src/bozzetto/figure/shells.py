@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import igl
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
@@ -20,8 +19,9 @@ from scipy.spatial import cKDTree
 
 from bozzetto.body.model import load_body
 from bozzetto.figure.piece import Detail, Person, top_four
-from bozzetto.geometry import edges_of
+from bozzetto.geometry import edges_of, vertex_normals
 from bozzetto.kept import kept
+from bozzetto.kernels import kernel
 
 FRONT, BACK, SLEEVE, LEG_LEFT, LEG_RIGHT = range(5)
 SIDE_Z = 0.012
@@ -309,7 +309,7 @@ def chart(detail: Detail) -> Chart:
     skin = body.template.numpy()[: body.parts["body"].stop]
     distance, nearest = cKDTree(rest).query(skin)
     offset = skin - rest[nearest]
-    outward = _normals(rest, faces)[nearest]
+    outward = vertex_normals(rest, faces).astype(np.float64)[nearest]
     aside = np.linalg.norm(offset - (offset * outward).sum(1, keepdims=True) * outward, axis=1)
     near = np.flatnonzero((distance < 0.045) & (aside < (0.014 if detail == "full" else 0.024)))
     torso = np.flatnonzero((arm < 0.02) & (rest[:, 1] < 0.45) & (rest[:, 1] > -0.16))
@@ -397,29 +397,9 @@ class Fit:
         return np.interp(y, canonical, here) + (np.minimum(low, 0) + np.maximum(high, 0)) * self.scale
 
 
-@numba.njit(cache=True, nogil=True)
-def _normals(points, faces):
-    out = np.zeros_like(points)
-    for f in range(len(faces)):
-        i, j, k = faces[f]
-        ux, uy, uz = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]
-        vx, vy, vz = points[k, 0] - points[i, 0], points[k, 1] - points[i, 1], points[k, 2] - points[i, 2]
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for v in (i, j, k):
-            out[v, 0] += nx
-            out[v, 1] += ny
-            out[v, 2] += nz
-    for v in range(len(out)):
-        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-20
-        for a in range(3):  # of a whole row at once, numba compiles for seconds
-            out[v, a] /= length
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiffness, chosen):
-    """Heights whose surface is smooth: chosen vertices go part of the way to their neighbours' mean, along normals."""
-    new = np.empty_like(heights)
+@kernel
+def _relax(indptr, indices, heights, new, least, most, points, normals, rounds, stiffness, chosen):
+    """Makes a surface smooth: chosen heights go part of the way to their neighbours' mean, along normals."""
     for _ in range(rounds):
         for v in chosen:
             a, b = indptr[v], indptr[v + 1]
@@ -439,30 +419,14 @@ def _relax(indptr, indices, heights, least, most, points, normals, rounds, stiff
             new[v] = max(min(h, most[v]), least[v])
         for v in chosen:
             heights[v] = new[v]
-    return heights
 
 
 def chart_normals(here: Chart) -> Float[ndarray, "n 3"]:
     """Of the mean person."""
-    return np.asarray(_normals(here.rest, here.faces))
+    return vertex_normals(here.rest, here.faces).astype(np.float64)
 
 
 _UNSEEN = -1.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _protrusion(skin, body, where, points, normals):
-    out = np.full(len(points), _UNSEEN)
-    for i in range(len(body)):
-        v, c = body[i], where[i]
-        d = (
-            (skin[v, 0] - points[c, 0]) * normals[c, 0]
-            + (skin[v, 1] - points[c, 1]) * normals[c, 1]
-            + (skin[v, 2] - points[c, 2]) * normals[c, 2]
-        )
-        if d > out[c]:
-            out[c] = d
-    return out
 
 
 _LOOSE = 0.012
@@ -474,12 +438,14 @@ def fit_chart(person: Person) -> Fit:
     here = chart(person.detail)
     part = person.body.parts["tights"]
     points = here.base @ person.vertices[part.start : part.stop].astype(np.float64)
-    normals = _normals(points, here.faces)
+    normals = vertex_normals(points, here.faces).astype(np.float64)
     for _ in range(4 if person.detail == "full" else 1):
         normals = here.mean @ normals + normals
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     normals = _fanned(here, normals)
-    skin = _protrusion(person.vertices.astype(np.float64), *here.below, points, normals)
+    body, where = here.below
+    skin = np.full(len(points), _UNSEEN)
+    np.maximum.at(skin, where, ((person.vertices[body] - points[where]) * normals[where]).sum(1))
     for _ in range(3):  # where no vertex of the body lies near, the neighbours tell
         unseen = skin <= _UNSEEN
         seen = 1.0 - unseen
@@ -528,7 +494,9 @@ def relax(
     mean = fit.chart.mean
     chosen = np.arange(len(heights)) if chosen is None else chosen
     heights = np.maximum(heights, least)
-    return _relax(mean.indptr, mean.indices, heights, least, most, fit.points, fit.normals, rounds, stiffness, chosen)
+    new = np.empty_like(heights)
+    _relax(mean.indptr, mean.indices, heights, new, least, most, fit.points, fit.normals, rounds, stiffness, chosen)
+    return heights
 
 
 def hang(fit: Fit, grid: int, slip: float | Float[ndarray, "r"]) -> Float[ndarray, "n"]:

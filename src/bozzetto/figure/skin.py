@@ -6,7 +6,6 @@ Every mask says where something is (flush, lips, a nail, a freckle); a person sa
 from dataclasses import dataclass
 from functools import cache
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int16, UInt8
 from numpy import ndarray
@@ -18,6 +17,7 @@ from bozzetto.figure.face_hair import brow_colour, is_natural
 from bozzetto.figure.piece import MOVES, Person, Piece
 from bozzetto.figure.spec import Expression, FaceSpec
 from bozzetto.kept import kept
+from bozzetto.kernels import fast_kernel, inner, kernel
 from bozzetto.types import Material
 
 SIZES = {"full": 1024, "low": 256}
@@ -207,7 +207,7 @@ def _layers(person: Person, plain: Float[ndarray, "3"]) -> tuple[Float[ndarray, 
     return colours, np.array([paints[name][1] for name in _MASKS], np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _mix_layers(layers, plain, colours, strengths, out):
     for n in range(len(layers)):
         r, g, b = plain[0], plain[1], plain[2]
@@ -576,7 +576,7 @@ def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _encode_slope(pores, wrinkles, grain, old, out):
     """Slopes as a tangent-space normal map, +y up."""
     for i in range(out.shape[0]):
@@ -642,7 +642,7 @@ def _graph(curve: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n"], Float[nda
     return curve[order, 0], curve[order, 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _curve_distance(points, curve, limit):
     out = np.empty(len(points), np.float32)
     x0, x1 = curve[:, 0].min() - limit, curve[:, 0].max() + limit
@@ -669,7 +669,7 @@ def _to_curve(points: Float[ndarray, "m 2"], curve: Float[ndarray, "n 2"], limit
     return _curve_distance(np.ascontiguousarray(points, np.float64), curve, limit)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _crossings(points, polygon):
     out = np.zeros(len(points), np.bool_)
     x0, x1 = polygon[:, 0].min(), polygon[:, 0].max()
@@ -695,7 +695,7 @@ def _inside(points: Float[ndarray, "m 2"], polygon: Float[ndarray, "n 2"]) -> Bo
     return _crossings(np.ascontiguousarray(points, np.float64), polygon)
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _hash(x, y, z, seed):
     """A number in [0, 1) for each lattice point."""
     h = (x * 374761393 + y * 668265263 + z * 2147483647 + seed * 974711) & 0xFFFFFFFF
@@ -704,7 +704,7 @@ def _hash(x, y, z, seed):
     return ((h ^ (h >> 15)) & 0xFFFFFF) / 16777216.0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _value_noise(points, frequency, seed):
     out = np.empty(len(points), np.float32)
     for i in range(len(points)):
@@ -727,7 +727,7 @@ def _noise(points: Float[ndarray, "n 3"], frequency: float, seed: int) -> Float[
     return _value_noise(np.ascontiguousarray(points, np.float64), frequency, seed)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _spot_field(points, spacing, radius, seed):
     out = np.zeros(len(points), np.float32)
     for i in range(len(points)):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
@@ -34,20 +33,15 @@ from bozzetto.geometry import edges_of
 from bozzetto.kept import kept
 
 
-@numba.njit(cache=True, nogil=True)
-def _support(points, rows, first, step, cx, cz, cosines, sines):
+def _support(
+    points: Float[ndarray, "n 3"], rows: int, first: float, step: float, cx: float, cz: float,
+    cosines: Float[ndarray, "d"], sines: Float[ndarray, "d"],
+) -> Float[ndarray, "r d"]:  # fmt: skip
     """Support of the points of each slab of height, by direction."""
-    out = np.full((rows, len(cosines)), -1e9)
-    for p in range(len(points)):
-        at = (first - points[p, 1]) / step
-        low, high = int(np.floor(at - 0.25)), int(np.ceil(at + 0.25))
-        x, z = points[p, 0] - cx, points[p, 2] - cz
-        for r in range(max(low, 0), min(high, rows - 1) + 1):
-            for j in range(len(cosines)):
-                s = x * sines[j] + z * cosines[j]
-                if s > out[r, j]:
-                    out[r, j] = s
-    return out
+    at = (first - points[:, 1]) / step
+    low, high = np.floor(at - 0.25), np.ceil(at + 0.25)
+    reach = np.outer(points[:, 0] - cx, sines) + np.outer(points[:, 2] - cz, cosines)
+    return np.stack([reach[(low <= r) & (r <= high)].max(0, initial=-1e9) for r in range(rows)])
 
 
 @cache

@@ -5,12 +5,12 @@ All lengths are those of an average adult head; ``Frame`` carries them to a pers
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int, Num, UInt8
 from numpy import ndarray
 
 from bozzetto.kept import kept
+from bozzetto.kernels import fast_inner, fast_kernel
 from bozzetto.types import Material
 
 COLUMNS = 16
@@ -75,14 +75,14 @@ def surface(
     size = np.ceil((high - low) / cell).astype(np.int64) + 1
     nearest = np.full(tuple(size), -1, np.int32)
     points, normals = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(normals, np.float32)
-    _spread(points, low.astype(np.float32), np.float32(cell), nearest, sweeps)
+    best = np.full(nearest.shape, 1e9, np.float32)
+    _spread(points, low.astype(np.float32), np.float32(cell), nearest, best, sweeps)
     return Surface(points, normals, low.astype(np.float32), cell, nearest)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _spread(points, origin, cell, nearest, sweeps):
+@fast_kernel
+def _spread(points, origin, cell, nearest, best, sweeps):
     nx, ny, nz = nearest.shape
-    best = np.full(nearest.shape, np.float32(1e9))
     for n in range(len(points)):
         i = round((points[n, 0] - origin[0]) / cell)
         j = round((points[n, 1] - origin[1]) / cell)
@@ -121,7 +121,7 @@ def _spread(points, origin, cell, nearest, sweeps):
                                 best[i, j, k], nearest[i, j, k] = far, n
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_inner
 def _sample(x, y, z, points, normals, origin, cell, nearest):
     """Signed distance and outward direction."""
     sx, sy, sz = nearest.shape
@@ -142,20 +142,21 @@ def _sample(x, y, z, points, normals, origin, cell, nearest):
     return far, nx / size, ny / size, nz / size
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _distances(at, points, normals, origin, cell, nearest):
-    out = np.empty((len(at), 4), np.float32)
+@fast_kernel
+def _distances(at, points, normals, origin, cell, nearest, out):
     for n in range(len(at)):
         far, x, y, z = _sample(at[n, 0], at[n, 1], at[n, 2], points, normals, origin, cell, nearest)
-        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = far, x, y, z
-    return out
+        out[n, 0] = far
+        out[n, 1] = x
+        out[n, 2] = y
+        out[n, 3] = z
 
 
 def distances(field: Surface, at: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n 3"]]:
     """Signed distances of points, and the directions away from the surface."""
-    found = _distances(
-        np.ascontiguousarray(at, np.float32), field.points, field.normals, field.origin, field.cell, field.nearest
-    )
+    found = np.empty((len(at), 4), np.float32)
+    at = np.ascontiguousarray(at, np.float64)
+    _distances(at, field.points, field.normals, field.origin, field.cell, field.nearest, found)
     return found[:, 0], found[:, 1:]
 
 
@@ -251,14 +252,14 @@ def grow(
     _grow(
         seeds.roots, seeds.normals, seeds.combs, seeds.how,
         field.points, field.normals, field.origin, field.cell, field.nearest,
-        ears.middle, ears.to_circle, ears.from_x, steps, lines,
+        ears.middle, ears.to_circle, ears.from_x, steps, np.empty((steps + 1, 3)), np.empty(steps + 1), lines,
     )  # fmt: skip
-    away = np.empty_like(lines)
-    _dress(seeds.how, field.points, field.normals, field.origin, field.cell, field.nearest, lines, away)
+    away, longs = np.empty_like(lines), np.empty(points)
+    _dress(seeds.how, field.points, field.normals, field.origin, field.cell, field.nearest, 3, longs, lines, away)
     return lines, away
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_inner
 def _outline(y, z):
     """Half the width that hair leaves free in front of the face, here."""
     if z < 0.085 or y > 0.712:
@@ -266,14 +267,16 @@ def _outline(y, z):
     return (0.060 + 0.25 * max(z - 0.11, 0.0)) * min((0.712 - y) / 0.028, 1.0)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ear, to_circle, ear_x, steps, lines):
-    path = np.empty((steps + 1, 3))
-    arc = np.empty(steps + 1)
+@fast_kernel
+def _grow(
+    roots, normals, combs, how, points, around, origin, cell, nearest, ear, to_circle, ear_x, steps, path, arc, lines
+):
     count = lines.shape[1]
     for s in range(len(roots)):
-        length, lift, gravity, comb, fade, hug = how[s, 0], how[s, 1], how[s, 2], how[s, 3], how[s, 4], how[s, 5]
-        height, cut, aimed, turn, drift, veil = how[s, 6], how[s, 7], how[s, 8], how[s, 9], how[s, 10], how[s, 11]
+        length, lift, gravity = how[s, 0], how[s, 1], how[s, 2]
+        comb, fade, hug = how[s, 3], how[s, 4], how[s, 5]
+        height, cut, aimed = how[s, 6], how[s, 7], how[s, 8]
+        turn, drift, veil = how[s, 9], how[s, 10], how[s, 11]
         phase, ceiling = how[s, 14], how[s, 21]
         x, y, z = roots[s, 0], roots[s, 1], roots[s, 2]
         cx, cy, cz = combs[s, 0], combs[s, 1], combs[s, 2]
@@ -288,7 +291,8 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ear
         dx, dy, dz = dx / size, dy / size, dz / size
         step = length / steps
         rate = turn * step / 0.012
-        path[0, 0], path[0, 1], path[0, 2], arc[0] = x, y, z, 0.0
+        path[0, 0], path[0, 1], path[0, 2] = x, y, z
+        arc[0] = 0.0
         last = steps
         for m in range(1, steps + 1):
             x, y, z = x + dx * step, y + dy * step, z + dz * step
@@ -410,8 +414,8 @@ def _grow(roots, normals, combs, how, points, around, origin, cell, nearest, ear
                 lines[s, k, a] = path[at, a] + share * (path[at + 1, a] - path[at, a])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _relax(line, passes):
+@fast_inner
+def _relax(line, longs, passes):
     """Evens out the kinks of what hangs below the chin, each piece keeping its length."""
     count = len(line)
     if line[count - 1, 1] > 0.565:
@@ -419,7 +423,6 @@ def _relax(line, passes):
     first = 2
     while first < count and line[first, 1] > 0.65:
         first += 1
-    longs = np.empty(count)
     for k in range(1, count):
         longs[k] = np.sqrt(
             (line[k, 0] - line[k - 1, 0]) ** 2 + (line[k, 1] - line[k - 1, 1]) ** 2 + (line[k, 2] - line[k - 1, 2]) ** 2
@@ -439,8 +442,8 @@ def _relax(line, passes):
         )
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _dress(how, points, around, origin, cell, nearest, lines, away):
+@fast_kernel
+def _dress(how, points, around, origin, cell, nearest, passes, longs, lines, away):
     """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
     count = lines.shape[1]
     for s in range(len(lines)):
@@ -457,13 +460,13 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):
                 for a in range(3):
                     lines[s, k, a] += share * (lines[leader, k, a] - lines[s, k, a])
     for s in range(len(lines)):
-        _relax(lines[s], 3)
+        _relax(lines[s], longs, passes)
     for s in range(len(lines)):
         curl, pitch, phase, ceiling = how[s, 12], how[s, 13], how[s, 14], how[s, 21]
         arc = 0.0
-        px, py, pz = lines[s, 0, 0], lines[s, 0, 1], lines[s, 0, 2]
+        px, py, pz = np.float64(lines[s, 0, 0]), np.float64(lines[s, 0, 1]), np.float64(lines[s, 0, 2])
         for k in range(count):
-            x, y, z = lines[s, k, 0], lines[s, k, 1], lines[s, k, 2]
+            x, y, z = np.float64(lines[s, k, 0]), np.float64(lines[s, k, 1]), np.float64(lines[s, k, 2])
             arc += np.sqrt((x - px) ** 2 + (y - py) ** 2 + (z - pz) ** 2)
             far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
             tx, ty, tz = x - px, y - py, z - pz
@@ -488,7 +491,7 @@ def _dress(how, points, around, origin, cell, nearest, lines, away):
             lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z
             away[s, k, 0], away[s, k, 1], away[s, k, 2] = nx, ny, nz
         if curl < 0.006:
-            _relax(lines[s], 2)
+            _relax(lines[s], longs, passes - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -546,7 +549,7 @@ def ribbons(
     return Geometry(vertices.reshape(-1, 3), faces, uv.reshape(-1, 2)[faces])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@fast_kernel
 def _ribbons(lines, away, width, tilt, blunt, out):
     count, points = out.shape[:2]
     for s in range(count):

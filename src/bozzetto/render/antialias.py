@@ -18,7 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bozzetto.render.surface import _array, kernel, smooth_normals
+from bozzetto.kernels import near_inner, near_kernel
+from bozzetto.render.surface import _array, smooth_normals
 from bozzetto.types import Cameras
 
 _NEAR = 0.01
@@ -46,7 +47,7 @@ def mesh_edges(faces: Int[Tensor, "f 3"]) -> Edges:
     return Edges(*(torch.from_numpy(each[:count].copy()) for each in (ends, sides, tips)))
 
 
-@kernel
+@near_inner
 def edge_slot(a, b, slots, ends):
     """Where an edge's number stands in a table of open addresses, or would; ``ends`` holds those numbered so far."""
     mask = len(slots) - 1
@@ -56,7 +57,7 @@ def edge_slot(a, b, slots, ends):
     return slot
 
 
-@kernel
+@near_kernel
 def _find_edges(faces, slots, ends, sides, tips):
     count = 0
     for f in range(len(faces)):
@@ -244,7 +245,7 @@ class _Antialias(torch.autograd.Function):
         return torch.from_numpy(to_picture), torch.from_numpy(to_vertices.astype(np.float32)), None, None, None, None
 
 
-@kernel
+@near_kernel
 def _project(vertices, matrix, lens, screen):
     for n in range(len(vertices)):
         x, y, z = np.float64(vertices[n, 0]), np.float64(vertices[n, 1]), np.float64(vertices[n, 2])
@@ -257,7 +258,7 @@ def _project(vertices, matrix, lens, screen):
         screen[n, 2] = cz
 
 
-@kernel
+@near_kernel
 def _project_back(screen, matrix, lens, moved, out):
     for n in range(len(moved)):
         du, dv = moved[n, 0], moved[n, 1]
@@ -272,7 +273,7 @@ def _project_back(screen, matrix, lens, moved, out):
             out[n, axis] += matrix[0, axis] * cx + matrix[1, axis] * cy + matrix[2, axis] * cz
 
 
-@kernel
+@near_inner
 def _is_front(screen, faces, f):
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     ux, uy = screen[b, 0] - screen[a, 0], screen[b, 1] - screen[a, 1]
@@ -280,7 +281,7 @@ def _is_front(screen, faces, f):
     return ux * vy - vx * uy < 0
 
 
-@kernel
+@near_kernel
 def _find(screen, normals, matrix, lens, faces, ends, sides, tips, far, best, deciding):
     """For each pair of pixels and each way in, the edge that cuts it farthest out, and where."""
     height, width = far.shape
@@ -341,7 +342,7 @@ def _find(screen, normals, matrix, lens, faces, ends, sides, tips, far, best, de
                 deciding[axis, right_in, row, column] = e
 
 
-@kernel
+@near_inner
 def _pair(axis, right_in, row, column):
     """The inner pixel and the outer one."""
     row_2, column_2 = (row, column + 1) if axis == 0 else (row + 1, column)
@@ -350,7 +351,7 @@ def _pair(axis, right_in, row, column):
     return row, column, row_2, column_2
 
 
-@kernel
+@near_kernel
 def _apply(picture, best, deciding, out):
     height, width, channels = picture.shape
     for axis in range(2):
@@ -366,7 +367,7 @@ def _apply(picture, best, deciding, out):
                         out[rt, ct, k] += (s - 0.5) * (picture[ri, ci, k] - picture[ro, co, k])
 
 
-@kernel
+@near_kernel
 def _apply_back(picture, screen, ends, deciding, slope, to_picture, moved):
     height, width, channels = picture.shape
     for axis in range(2):

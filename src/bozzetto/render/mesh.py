@@ -6,19 +6,16 @@ scene's own ambient occlusion and key shadow where `with_shadows` put them. Skin
 
 from typing import Literal, NamedTuple
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
+from bozzetto.kernels import fast_inner, fast_kernel, inner, kernel
 from bozzetto.render.light import Light
-from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, kernel, locate, project
+from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, locate, project
 from bozzetto.render.scene import SRGB_TO_LINEAR, UNIT, Scene, Surfaces
 from bozzetto.types import Cameras, RenderOutput, linear_to_srgb
-
-shading = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-"""`kernel` where the last bit of a colour does not matter; nothing here is infinite."""
 
 
 class _Lamps(NamedTuple):
@@ -141,7 +138,7 @@ def _lamps(light: Light | None) -> _Lamps:
     )
 
 
-@shading
+@fast_kernel
 def _shade(
     vertices, faces, uvs, layers, normals, sky, key, surfaces: Surfaces,
     lamps: _Lamps, lit, eye, pixel, face, barycentrics, depth, supersample, background, low, high,
@@ -261,7 +258,7 @@ def _shade(
             out_layer[row, column] = _commonest(face, layers, row, column, supersample)
 
 
-@shading
+@fast_inner
 def _unit(x, y, z):
     length = np.sqrt(np.float64(x) * x + np.float64(y) * y + np.float64(z) * z)
     if length < 1e-30:
@@ -269,7 +266,7 @@ def _unit(x, y, z):
     return x / length, y / length, z / length
 
 
-@kernel
+@inner
 def _commonest(face, layers, row, column, size):
     """The layer that most of a pixel's sub-pixels show; the first of several, -1 where all are empty."""
     best, most, all_ = -1, 0, size * size
@@ -289,7 +286,7 @@ def _commonest(face, layers, row, column, size):
     return best
 
 
-@shading
+@fast_inner
 def _sample(texels, textures, texture, u, v, footprint, decode):
     """The texture's four channels, decoded: bilinear in the two mip levels around the footprint."""
     width, height, levels = textures[texture, 0], textures[texture, 1], textures[texture, 2]
@@ -309,7 +306,7 @@ def _sample(texels, textures, texture, u, v, footprint, decode):
     return r, g, b, a
 
 
-@shading
+@fast_inner
 def _bilinear(texels, offset, width, height, u, v, decode):
     x, y = u * width - 0.5, v * height - 0.5
     x0, y0 = np.int64(np.floor(x)), np.int64(np.floor(y))
@@ -336,7 +333,7 @@ def _bilinear(texels, offset, width, height, u, v, decode):
     )
 
 
-@shading
+@fast_inner
 def _sky(above, level, below, up, blur):
     """Radiance from a direction whose height is `up`, blurred from a mirror's (0) to a matt wall's (1)."""
     t = min(abs(up) / 0.7, 1.0)
@@ -346,7 +343,7 @@ def _sky(above, level, below, up, blur):
     return sharp + (matt - sharp) * blur
 
 
-@shading
+@fast_inner
 def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, open_sky, open_key, lamps):
     """Outgoing light of one point.
 
@@ -411,7 +408,7 @@ def _lit(red, green, blue, roughness, metallic, skin, nx, ny, nz, vx, vy, vz, op
     return out_red, out_green, out_blue
 
 
-@shading
+@fast_inner
 def _bounced(visible, albedo):
     """Occlusion once light has bounced between walls of this albedo: bright creases fill up (Jimenez 2016)."""
     a, b, c = 2.0404 * albedo - 0.3324, 0.6417 - 4.7951 * albedo, 2.7552 * albedo + 0.6903

@@ -10,11 +10,12 @@ from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from bozzetto.kernels import kernel
 from bozzetto.render.cameras import frame, perspective
 from bozzetto.render.film import write_film
 from bozzetto.render.light import Light, studio
 from bozzetto.render.mesh import render_mesh, tone_mapped
-from bozzetto.render.raster import kernel, rasterize
+from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import Scene
 from bozzetto.render.visibility import sky_visibility, turning_visibility, with_shadows
 from bozzetto.types import Cameras

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.kernels import inner, kernel
 from bozzetto.types import Cameras
 
 NEAR = 0.01
@@ -28,8 +28,6 @@ LIMIT_PIXELS = 1 << 17
 """A triangle with a corner farther out than this is left out: edge functions must fit 64 bits."""
 DOUBLE_SIDED, CUTOUT = 1, 2
 """Bits of a layer's flags."""
-
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,7 +296,7 @@ def _draw(faces, fixed, closeness, weight, layer, flags, uvs, texels, textures, 
             row_c += down_c << 12
 
 
-@kernel
+@inner
 def _span(value, across, left, start, stop):
     """Narrows a row to where one edge function may be positive: a pixel too wide, for the exact test follows."""
     if across > 0:
@@ -308,7 +306,7 @@ def _span(value, across, left, start, stop):
     return (start, stop) if value >= 0 else (start, start - 1)
 
 
-@kernel
+@inner
 def _alpha(texels, textures, texture, u, v):
     width, height, offset = textures[texture, 0], textures[texture, 1], textures[texture, 3]
     x, y = (u - np.floor(u)) * width - 0.5, (v - np.floor(v)) * height - 0.5

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from bozzetto.geometry import vertex_normals
-from bozzetto.render.raster import CUTOUT, DOUBLE_SIDED, Coverage, checked_mesh, kernel
+from bozzetto.kernels import kernel
+from bozzetto.render.raster import CUTOUT, DOUBLE_SIDED, Coverage, checked_mesh
 from bozzetto.types import Layer, Material, srgb_to_linear
 
 LEVELS = 14
@@ -215,12 +216,15 @@ def _halve(fine, coarse, decode, encode):
         for x in range(coarse.shape[1]):
             x0 = min(2 * x, columns - 1)
             x1 = min(2 * x + 1, columns - 1)
-            a, b, c, d = fine[y0, x0], fine[y0, x1], fine[y1, x0], fine[y1, x1]
-            wa, wb, wc, wd = a[3] + 1e-3, b[3] + 1e-3, c[3] + 1e-3, d[3] + 1e-3
+            wa, wb = fine[y0, x0, 3] + 1e-3, fine[y0, x1, 3] + 1e-3
+            wc, wd = fine[y1, x0, 3] + 1e-3, fine[y1, x1, 3] + 1e-3
             if decode[128] > 0.4:  # linear data carry roughness, not coverage, in the fourth channel
-                wa, wb, wc, wd = 1.0, 1.0, 1.0, 1.0
+                wa = wb = wc = wd = 1.0
             total = wa + wb + wc + wd
             for k in range(3):
-                mean = (decode[a[k]] * wa + decode[b[k]] * wb + decode[c[k]] * wc + decode[d[k]] * wd) / total
+                upper = decode[fine[y0, x0, k]] * wa + decode[fine[y0, x1, k]] * wb
+                lower = decode[fine[y1, x0, k]] * wc + decode[fine[y1, x1, k]] * wd
+                mean = (upper + lower) / total
                 coarse[y, x, k] = encode[np.int64(mean * 16383.0 + 0.5)]
-            coarse[y, x, 3] = np.uint8((np.float64(a[3]) + b[3] + c[3] + d[3]) * 0.25 + 0.5)
+            alpha = np.float64(fine[y0, x0, 3]) + fine[y0, x1, 3] + fine[y1, x0, 3] + fine[y1, x1, 3]
+            coarse[y, x, 3] = np.uint8(alpha * 0.25 + 0.5)

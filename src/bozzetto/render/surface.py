@@ -15,17 +15,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.kernels import near_inner, near_kernel
 from bozzetto.render import gpu
 from bozzetto.types import Cameras
-
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 
 
 def interpolate(
@@ -246,7 +244,7 @@ def _array(tensor: Tensor) -> ndarray:
     return np.require(tensor.detach().cpu().numpy(), kind, ["C"])
 
 
-@kernel
+@near_inner
 def _corner(vertices, index, matrix):
     x, y, z = np.float64(vertices[index, 0]), np.float64(vertices[index, 1]), np.float64(vertices[index, 2])
     return (
@@ -256,23 +254,23 @@ def _corner(vertices, index, matrix):
     )
 
 
-@kernel
+@near_inner
 def _cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@kernel
+@near_inner
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@kernel
+@near_inner
 def _ray(lens, row, column):
     y = (row + 0.5 - lens[1, 2]) / lens[1, 1]
     return (column + 0.5 - lens[0, 2] - lens[0, 1] * y) / lens[0, 0], y, 1.0
 
 
-@kernel
+@near_kernel
 def _blend(vertices, faces, matrices, lenses, seen, attributes, corners, low, high, out):
     height, width = seen.shape[1], seen.shape[2]
     channels = attributes.shape[1]
@@ -296,7 +294,7 @@ def _blend(vertices, faces, matrices, lenses, seen, attributes, corners, low, hi
                 out[view, row, column, k] = blended * total
 
 
-@kernel
+@near_kernel
 def _blend_back(
     vertices,
     faces,
@@ -354,7 +352,7 @@ def _blend_back(
                     to_vertices[0, faces[f, 2], axis] += m[a, axis] * d2
 
 
-@kernel
+@near_inner
 def _texel(size, at):
     """The texel left of a coordinate, the one right of it, and how far it lies between them."""
     place = at * size - 0.5
@@ -363,7 +361,7 @@ def _texel(size, at):
     return first, (first + 1) % size, place - left
 
 
-@kernel
+@near_kernel
 def _sample(image, uvs, low, high, out):
     height, width, channels = image.shape
     for n in range(low, high):
@@ -375,7 +373,7 @@ def _sample(image, uvs, low, high, out):
             out[n, k] = upper * (1 - fy) + lower * fy
 
 
-@kernel
+@near_kernel
 def _sample_back(image, uvs, slope, low, high, to_image, to_uvs, paint, move):
     height, width, channels = image.shape
     for n in range(low, high):
@@ -398,7 +396,7 @@ def _sample_back(image, uvs, slope, low, high, to_image, to_uvs, paint, move):
             to_uvs[n, 1] = dv * height
 
 
-@kernel
+@near_inner
 def _difference(vertices, a, b):
     return (
         np.float64(vertices[b, 0]) - vertices[a, 0],
@@ -407,7 +405,7 @@ def _difference(vertices, a, b):
     )
 
 
-@kernel
+@near_kernel
 def _add_normals(vertices, faces, total):
     for f in range(len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -418,7 +416,7 @@ def _add_normals(vertices, faces, total):
             total[k, axis] += normal[axis]
 
 
-@kernel
+@near_kernel
 def _add_normals_back(vertices, faces, slope, out):
     for f in range(len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
+from bozzetto.kernels import kernel
 from bozzetto.render.cameras import view_directions
 from bozzetto.render.light import Lamp, Light
-from bozzetto.render.raster import DOUBLE_SIDED, Coverage, draw, kernel, project
+from bozzetto.render.raster import DOUBLE_SIDED, Coverage, draw, project
 from bozzetto.render.scene import Scene
 
 BIAS = 0.006
@@ -144,11 +145,12 @@ def _axes(forward: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[ndar
 
 
 def _smoothed(values: Float[ndarray, "v"], scene: Scene, rounds: int) -> Float32[ndarray, "v"]:
-    smooth = np.ascontiguousarray(values, np.float32)
+    smooth, corners = np.ascontiguousarray(values, np.float32), scene.faces.ravel()
+    count = np.bincount(corners, minlength=len(smooth))
     for _ in range(rounds):
-        total, count = np.zeros_like(smooth), np.zeros_like(smooth)
-        _spread(scene.faces, smooth, total, count)
-        smooth = (smooth + total) / (1 + count)
+        of = smooth[scene.faces]
+        total = np.bincount(corners, ((of.sum(1, keepdims=True) - of) / 2).ravel(), len(smooth))
+        smooth = ((smooth + total) / (1 + count)).astype(np.float32)
     return smooth
 
 
@@ -182,15 +184,3 @@ def _look_up(points, normals, view, lens, nearest, farthest, texel, seen):
                 if hidden:
                     shade += (fy if i else 1 - fy) * (fx if j else 1 - fx)
         seen[v] = 1.0 - shade
-
-
-@kernel
-def _spread(faces, values, total, count):
-    for f in range(len(faces)):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        total[a] += 0.5 * (values[b] + values[c])
-        total[b] += 0.5 * (values[c] + values[a])
-        total[c] += 0.5 * (values[a] + values[b])
-        count[a] += 1.0
-        count[b] += 1.0
-        count[c] += 1.0

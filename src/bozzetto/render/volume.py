@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from bozzetto.render.surface import _array, kernel
+from bozzetto.kernels import near_kernel
+from bozzetto.render.surface import _array
 from bozzetto.types import Cameras
 
 _OPAQUE = 1 - 1e-6
@@ -174,7 +175,7 @@ class _Weights(torch.autograd.Function):
         return torch.from_numpy(to_alpha), None
 
 
-@kernel
+@near_kernel
 def _march(origins, directions, first, cells, low, high, scale, length, starts, distance, write):
     nx, ny, nz = cells.shape[0], cells.shape[1], cells.shape[2]
     for r in range(len(origins)):
@@ -212,7 +213,7 @@ def _march(origins, directions, first, cells, low, high, scale, length, starts, 
             starts[r + 1] = found
 
 
-@kernel
+@near_kernel
 def _through(alpha, starts, out):
     for r in range(len(starts) - 1):
         left = 1.0
@@ -222,7 +223,7 @@ def _through(alpha, starts, out):
             left *= 1.0 - a
 
 
-@kernel
+@near_kernel
 def _through_back(alpha, starts, out, slope, to_alpha):
     for r in range(len(starts) - 1):
         behind = 0.0  # what all farther sections bring the loss

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bozzetto.render.surface import _array, kernel, threads
+from bozzetto.kernels import near_inner, near_kernel
+from bozzetto.render.surface import _array, threads
 
 _PRIMES = (1, 2654435761, 805459861)
 _FEATURES = 2
@@ -167,7 +168,7 @@ def each_level(work: Any, levels: int) -> None:
         list(pool.map(work, range(levels)))
 
 
-@kernel
+@near_inner
 def _along(value, size, prime):
     """Of a coordinate on one level: what its two corners add to a row, the share of each, and if it is in the cube."""
     at = min(max(np.float32(0), value), np.float32(1)) * np.float32(size)  # zero, too, for what is no number
@@ -176,7 +177,7 @@ def _along(value, size, prime):
     return cell * prime, (cell + 1) * prime, np.float32(1) - share, share, 0.0 <= value <= 1.0
 
 
-@kernel
+@near_inner
 def _strides(size, rows):
     """What a step along each axis adds to a row, and the mask of the hash; no mask where every corner has its row."""
     corners = size + 1
@@ -185,12 +186,12 @@ def _strides(size, rows):
     return 1, 2654435761, 805459861, rows - 1
 
 
-@kernel
+@near_inner
 def _row(x, y, z, mask):
     return (x ^ y ^ z) & mask if mask else x + y + z
 
 
-@kernel
+@near_kernel
 def _look(points, table, sizes, level, out):
     px, py, pz, mask = _strides(sizes[level], table.shape[1])
     size, first = sizes[level], level * _FEATURES
@@ -208,7 +209,7 @@ def _look(points, table, sizes, level, out):
         out[n, first], out[n, first + 1] = one, two
 
 
-@kernel
+@near_kernel
 def _look_back(points, sizes, level, slope, to_table):
     px, py, pz, mask = _strides(sizes[level], to_table.shape[1])
     size, first = sizes[level], level * _FEATURES
@@ -225,7 +226,7 @@ def _look_back(points, sizes, level, slope, to_table):
                     to_table[level, row, 1] += weight * two
 
 
-@kernel
+@near_kernel
 def _steepness(points, table, sizes, level, slope, out):
     """The gradient by the point of the features times their slopes."""
     px, py, pz, mask = _strides(sizes[level], table.shape[1])
@@ -250,7 +251,7 @@ def _steepness(points, table, sizes, level, slope, out):
         out[level, n, 2] = dz * plus if in_z else np.float32(0)
 
 
-@kernel
+@near_kernel
 def _steepness_back(points, table, sizes, level, slope, turn, to_table, to_slope):
     """What a change of the gradient along ``turn`` asks of the table and of the slopes."""
     px, py, pz, mask = _strides(sizes[level], table.shape[1])

@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.kernels import near_inner, near_kernel
 from bozzetto.render.antialias import edge_slot
-from bozzetto.render.surface import kernel
 
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """The six edges of a tetrahedron, as corners."""
@@ -167,14 +167,14 @@ def _check(positions: Float[Tensor, "v 3"], sdf: Float[Tensor, "v"], tetrahedra:
         raise ValueError("marching_tetrahedra needs distances that are numbers; some are not finite.")
 
 
-@kernel
+@near_inner
 def _case(inside, tetrahedra, t):
     one, two = inside[tetrahedra[t, 0]], inside[tetrahedra[t, 1]]
     three, four = inside[tetrahedra[t, 2]], inside[tetrahedra[t, 3]]
     return one + 2 * two + 4 * three + 8 * four
 
 
-@kernel
+@near_kernel
 def _cut_tetrahedra(inside, tetrahedra, cut):
     """Writes which tetrahedra have corners on both sides, and says how many."""
     count = 0
@@ -185,7 +185,7 @@ def _cut_tetrahedra(inside, tetrahedra, cut):
     return count
 
 
-@kernel
+@near_kernel
 def _number_edges(inside, tetrahedra, cut, table, triangles, edges, slots, ends, faces):
     count, found = 0, 0
     for row in range(len(cut)):

@@ -10,17 +10,15 @@ outline are not read, since they hold background.
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 
 from bozzetto.geometry import vertex_normals
-from bozzetto.render.raster import Fragments, camera_matrices, in_bands, kernel, rasterize
+from bozzetto.kernels import kernel, near_kernel
+from bozzetto.render.raster import Fragments, camera_matrices, in_bands, rasterize
 from bozzetto.types import Cameras, Mesh, linear_to_srgb, srgb_to_linear
-
-shading = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 
 
 @dataclass(frozen=True)
@@ -333,14 +331,14 @@ def _tables(blend: Blend) -> tuple[Float32[ndarray, "k"], Float32[ndarray, "k"]]
     return np.exp(-blend.alpha * angle).astype(np.float32), (at**blend.beta).astype(np.float32)
 
 
-@shading
+@near_kernel
 def _look_up(table, at):
     place = at * np.float32(_STEPS)
     i = np.int64(place)
     return table[i] + (table[i + 1] - table[i]) * (place - np.float32(i))
 
 
-@shading
+@near_kernel
 def _gather(position, normal, light, depth, away, m, lens, angles, shares, numbers, low, high, total, most):
     """Adds what one view sees of texels low..high, times its weight, and the weight; notes the largest weight."""
     feather, rim, steepest, slack = numbers

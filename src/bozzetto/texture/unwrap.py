@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import sparse
 
-from bozzetto.render.raster import kernel, rasterize
+from bozzetto.kernels import kernel
+from bozzetto.render.raster import rasterize
 from bozzetto.types import Cameras, Mesh
 
 _AXES = np.concatenate([np.eye(3), -np.eye(3)])
