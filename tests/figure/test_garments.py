@@ -198,16 +198,17 @@ def test_a_stride_does_not_tear_a_skirt(kind):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_before_a_leg_a_skirt_follows_hardly_more_than_that_leg(seed):
-    """However wide the skirt: else a shin comes out of it in a stride."""
+    """However wide the skirt: else a shin comes out of it in a stride. Between knee and hip the web takes a little."""
     person = _person(seed=seed, dress=Garment("long dress", RED))
     piece = next(p for p in garments.garment_pieces(person) if p.name == "dress")
     ankle, knee, hip = (person.joint(f"{name}.L") for name in ("foot", "lowerleg01", "upperleg01"))
     x, y, z = piece.vertices.T
     middle = np.interp(y, [ankle[1], knee[1], hip[1]], [ankle[0], knee[0], hip[0]])
-    before = (np.abs(x - middle) < 0.02) & (z > 0.05) & (y < hip[1] - 0.15)
-    assert before.sum() > 10
-    other = piece.skin_weights * (skirts._sides()[piece.skin_joints] < 0)
-    assert other[before].sum(1).max() < 0.06
+    other = (piece.skin_weights * (skirts._sides()[piece.skin_joints] < 0)).sum(1)
+    for low, high, most in ((ankle[1], knee[1], 0.03), (knee[1], hip[1] - 0.15, 0.06)):
+        before = (np.abs(x - middle) < 0.02) & (z > 0.05) & (y > low) & (y < high)
+        assert before.sum() > 5
+        assert other[before].max() < most
 
 
 @pytest.mark.parametrize("name", ["dress", "bottom"])

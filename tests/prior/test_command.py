@@ -65,7 +65,7 @@ def test_unknown_words_and_a_long_prompt_are_named(ask, capsys):
         ({"prompt": "  "}, "empty"),
         ({"steps": 0}, "--steps must be at least 1"),
         ({"count": -1}, "--count"),
-        ({"size": 60}, "Try --size 64"),
+        ({"size": 62}, "Try --size 64"),
         ({"control": ("depth=a.png",)}, "NAME=FILE"),
         ({"control": ("normal",)}, "NAME=FILE"),
         ({"control": ("normal=nowhere.png",)}, "no picture nowhere.png"),

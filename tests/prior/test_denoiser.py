@@ -12,8 +12,9 @@ from . import tiny
 KINDS = ["epsilon", "v_prediction", "flow", "sample"]
 
 
-def noisy_like(prior, count=1, size=8):
+def noisy_like(prior, count=1, size=None):
     generator = torch.Generator().manual_seed(1)
+    size = size or 64 // prior.factor
     return torch.randn(count, prior.latent_channels, size, size, generator=generator)
 
 
@@ -89,8 +90,8 @@ def test_the_autoencoders_scale_is_taken_into_account(words):
 
 def test_wrong_sizes_and_names_are_refused(embedded):
     prior = load(embedded)
-    with pytest.raises(ValueError, match="multiples of 8"):
-        prior.encode(torch.rand(1, 60, 64, 3))
+    with pytest.raises(ValueError, match="multiples of 4"):
+        prior.encode(torch.rand(1, 62, 64, 3))
     with pytest.raises(ValueError, match="no control 'depth'"):
         Conditions({"depth": torch.rand(1, 64, 64, 3)})
     with pytest.raises(ValueError, match="2 pictures cannot serve a batch of 3"):
@@ -199,8 +200,9 @@ def test_inpainting_channels(kind, request, tmp_path):
     shown = heard[0]
     torch.testing.assert_close(shown, heard[1])
     torch.testing.assert_close(shown[:, :count], noisy)
-    small = torch.zeros(8, 8)
-    small[2:4, 3:5] = 1
+    places, step = 64 // prior.factor, 8 // prior.factor
+    small = torch.zeros(places, places)
+    small[2 * step : 4 * step, 3 * step : 5 * step] = 1
     assert (shown[:, count] == small).all()
     known = prior.encode(torch.where(mask > 0.5, 0.5, image))
     torch.testing.assert_close(shown[:, count + 1 :], known.expand(2, -1, -1, -1))

@@ -156,7 +156,7 @@ def test_the_seed_decides_and_the_size_is_the_models(embedded):
     assert (one == two).all() and (one - other).abs().max() > 0.01
     assert one.shape == (1, 64, 64, 3)
     assert imagine(prior, ["a man"], steps=1, size=(32, 48)).shape == (1, 32, 48, 3)
-    with pytest.raises(ValueError, match="multiples of 8"):
-        imagine(prior, ["a man"], steps=1, size=60)
+    with pytest.raises(ValueError, match="multiples of 4"):
+        imagine(prior, ["a man"], steps=1, size=62)
     with pytest.raises(ValueError, match="at least one step"):
         imagine(prior, ["a man"], steps=0)

@@ -122,12 +122,20 @@ def sdxl(folder: Path) -> Path:
     return folder
 
 
-def controlnet(folder: Path, base: Path, channels: int = 3, strength: float = 0.1) -> Path:
+def controlnet(
+    folder: Path,
+    base: Path,
+    channels: int = 3,
+    strength: float = 0.1,
+    embedding: tuple[int, ...] = (16, 32, 96, 256),
+) -> Path:
     """A control network of the base's shape; its last convolutions are not zero, as they would be before training."""
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     network = ControlNetModel.from_unet(
-        UNet2DConditionModel.from_pretrained(base / "unet"), conditioning_channels=channels
+        UNet2DConditionModel.from_pretrained(base / "unet"),
+        conditioning_channels=channels,
+        conditioning_embedding_out_channels=embedding,
     )
     with torch.no_grad():
         for part in (
@@ -147,17 +155,17 @@ def embedded(folder: Path) -> Path:
     torch.manual_seed(0)
     tokens = tokenizer(folder / "tokenizer")
     text_encoder(folder / "text_encoder", tokens)
-    model = PatchAutoencoder(16, (8, 8))
+    model = PatchAutoencoder(16, 8)
     model.start_from_components(smooth_pictures(24, 32).movedim(-1, 1) * 2 - 1)
     model.normalise(smooth_pictures(24, 32).movedim(-1, 1) * 2 - 1)
     model.save_pretrained(folder / "vae")
     unet(
-        folder / "unet", 33, out_channels=16, block_out_channels=(8, 16), layers_per_block=1,
+        folder / "unet", 33, sample_size=16, out_channels=16, block_out_channels=(8, 16), layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     )  # fmt: skip
     write_scheduler(folder, _class_name="DDIMScheduler", prediction_type="v_prediction", rescale_betas_zero_snr=True)
-    controlnet(folder / "controlnet", folder, channels=15)
+    controlnet(folder / "controlnet", folder, channels=15, embedding=(8, 8, 16))
     return folder
 
 

@@ -29,7 +29,7 @@ def canvas():
 def perceptual():
     """The embedded family's encoder with random weights."""
     torch.manual_seed(0)
-    model = PatchAutoencoder(8, (24, 32))
+    model = PatchAutoencoder(8, 24)
     for block in model.encoder:
         if hasattr(block, "second"):
             torch.nn.init.normal_(block.second.weight, std=0.05)

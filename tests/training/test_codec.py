@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.prior.autoencoder import FACTOR, PatchAutoencoder
 from bozzetto.training.export import export_model
 
 
@@ -18,17 +18,19 @@ def pictures():
 @pytest.fixture
 def fresh(pictures):
     torch.manual_seed(0)
-    model = PatchAutoencoder(8, (8, 8), (1, 1), (1, 1))
+    model = PatchAutoencoder(8, 8, 1, 1)
     model.start_from_components(pictures)
     return model
 
 
 def test_it_starts_as_principal_components(fresh, pictures):
-    patches = torch.nn.functional.pixel_unshuffle(pictures, 8).movedim(1, -1).reshape(-1, 192).double().numpy()
+    patches = (
+        torch.nn.functional.pixel_unshuffle(pictures, FACTOR).movedim(1, -1).reshape(-1, 3 * FACTOR**2).double().numpy()
+    )
     mean = patches.mean(0)
     _, _, rows = np.linalg.svd(patches - mean, full_matrices=False)
     wanted = (patches - mean) @ rows[:8].T @ rows[:8] + mean
-    again = torch.nn.functional.pixel_unshuffle(fresh(pictures), 8).movedim(1, -1).reshape(-1, 192)
+    again = torch.nn.functional.pixel_unshuffle(fresh(pictures), FACTOR).movedim(1, -1).reshape(-1, 3 * FACTOR**2)
     assert np.allclose(again.detach().numpy(), wanted, atol=1e-4)
 
 

@@ -1,7 +1,8 @@
 """The U-Net's training at toy size: deterministic, resumable, and what it exports is a prior."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from shutil import copy, rmtree
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from bozzetto.prior.load import load
 from bozzetto.prior.score import load_likeness
 from bozzetto.prior.text import TextEncoder
 from bozzetto.training import control as control_module
-from bozzetto.training import diffusion
+from bozzetto.training import diffusion, run
+from bozzetto.training.command import TrainPrior
 from bozzetto.training.control import Control, control_pictures, new_control, train_control, visible_edits
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard
 from bozzetto.training.diffusion import (
@@ -31,9 +33,10 @@ from bozzetto.training.export import export_model, export_towers, read_card, wri
 from bozzetto.training.loop import Pace
 from bozzetto.training.text import END, new_text, tokens, train_tokenizer
 from bozzetto.training.vision import Vision, pixels, pooled, train_vision
+from bozzetto.types import UserError
 
 torch.set_num_threads(1)
-TINY = Base(size=32, channels=(32,), heads=(1,), batch=4, warmup_steps=2, other_colours=0)
+TINY = Base(size=32, channels=(32,), heads=(1,), blind=0, batch=4, warmup_steps=2, other_colours=0)
 WIDTH = 64
 
 
@@ -45,7 +48,7 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def vae():
     torch.manual_seed(0)
-    model = PatchAutoencoder(4, (8, 8), (1, 1), (1, 1))
+    model = PatchAutoencoder(4, 8, 1, 1)
     images = torch.rand(8, 3, 32, 32) * 2 - 1
     model.start_from_components(images)
     model.normalise(images)
@@ -112,12 +115,12 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
     export_model(new_text(tokenizer, WIDTH, 1, 0), export / "text_encoder")
     tokenizer.save_pretrained(export / "tokenizer")
     scheduler().save_pretrained(export / "scheduler")
-    control = new_control(whole.averages["unet"], Control(embedding=(16, 16, 16, 16)))
+    control = new_control(whole.averages["unet"], Control(embedding=(16, 16, 16)))
     export_model(control, export / "controlnet")
     export_model(type(whole.averages["unet"]).from_pretrained(export / "unet"), tmp_path / "again")
     assert str(tmp_path) not in (tmp_path / "again" / "config.json").read_text()
     prior = load(export)
-    assert (prior.native_size, prior.latent_channels, prior.factor) == (32, 4, 8)
+    assert (prior.native_size, prior.latent_channels, prior.factor) == (32, 4, 4)
     assert {"base", "inpaint", "control/normal", "control/source"} <= set(prior.roles)
     assert prior.signal(torch.ones(1))[0].item() == pytest.approx(0, abs=1e-3)
 
@@ -127,7 +130,7 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
     monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
     monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
     unet = diffusion.new_unet(TINY, 4, WIDTH)
-    recipe = Control(embedding=(16, 16, 16, 16), batch=4, warmup_steps=1, together=together, other_colours=0)
+    recipe = Control(embedding=(16, 16, 16), batch=4, warmup_steps=1, together=together, other_colours=0)
     trained = []
 
     def go(folder, samples):
@@ -142,7 +145,7 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
 
     control = new_control(unet, recipe)
     down, middle = control(
-        torch.zeros(1, 9, 4, 4), torch.tensor([3]), torch.zeros(1, 48, 64), torch.ones(1, 15, 32, 32), return_dict=False
+        torch.zeros(1, 9, 8, 8), torch.tensor([3]), torch.zeros(1, 48, 64), torch.ones(1, 15, 32, 32), return_dict=False
     )
     assert not any(part.any() for part in (*down, middle))
     whole = go(tmp_path / "whole", 12)
@@ -245,3 +248,47 @@ def test_a_new_control_network_hears_its_pictures():
     with torch.no_grad():
         heard = control.controlnet_cond_embedding(pictures) - control.controlnet_cond_embedding(0 * pictures)
     assert heard.std() > 0.05
+
+
+def test_together_starts_anew_goes_on_and_refuses_other_architectures(tmp_path, vae, tokenizer, shard, monkeypatch):
+    monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
+    monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
+    monkeypatch.setattr(run, "Base", lambda size, seed: replace(TINY, size=size, seed=seed))
+    small = Control(embedding=(16, 16, 16), batch=4, warmup_steps=1, other_colours=0)
+    monkeypatch.setattr(run, "Control", lambda **changes: replace(small, **changes))
+    for split in ("train", "held"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        copy(shard.path, tmp_path / "data" / f"{split}-00000.safetensors")
+    export, work = tmp_path / "export", tmp_path / "work"
+    options = TrainPrior("together", "0.5s", data=tmp_path / "data", work=work, export=export, threads=1)
+
+    def go(says: str = "", **changes) -> int:
+        told: list[str] = []
+        run.train_prior(replace(options, **changes), told.append)
+        assert any(says in line for line in told)
+        return read_card(export)["together"]["samples"]
+
+    with pytest.raises(UserError, match="comes first"):
+        go()
+    export_model(vae, export / "vae")
+    export_model(new_text(tokenizer, WIDTH, 1, 0), export / "text_encoder")
+    tokenizer.save_pretrained(export / "tokenizer")
+    write_card(export, "base", samples=5, hours=0.1, seed=0, recipe={}, data={}, quality={})
+    first = go()
+    assert load(export).native_size == 64 and "base" not in read_card(export), "its weights are no longer there"
+    assert read_card(export)["together"]["recipe"]["channels"] == list(TINY.channels)
+    with pytest.raises(UserError, match="--resume"):
+        go()
+    second = go(resume=True)
+    assert second > first
+    rmtree(work / "together-64")
+    assert go(f"have seen {second:,} pictures", resume=True) > second
+
+    rmtree(work / "together-64")
+    export_model(diffusion.new_unet(replace(TINY, channels=(64,), heads=(2,)), 4, WIDTH), export / "unet")
+    with pytest.raises(UserError, match="another architecture"):
+        go(resume=True)
+    config = json.loads((export / "vae" / "config.json").read_text())
+    (export / "vae" / "config.json").write_text(json.dumps({**config, "encoder_depth": [1, 1]}))
+    with pytest.raises(UserError, match="is of another architecture"):
+        go()

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from bozzetto.kernels import fast_kernel
+from bozzetto.kernels import fast_kernel, kernel
 from bozzetto.types import Skeleton
 
 Pose: TypeAlias = Mapping[str, tuple[float, float, float, float]]
@@ -97,7 +97,7 @@ def skin(
     return out
 
 
-@fast_kernel
+@kernel
 def _unskin(points, weights, joints, transforms, m, out):
     for v in range(points.shape[0]):
         for row in range(3):
@@ -123,7 +123,11 @@ def unskin(
     joints: Int[ndarray, "v 4"],
     transforms: Float[ndarray, "j 3 4"],
 ) -> Float[ndarray, "v 3"]:
-    """The points that ``skin`` moves to these."""
+    """The points that ``skin`` moves to these.
+
+    Raises:
+        ValueError: A point without weights, or whose joints flatten it: nothing moves there.
+    """
     out = np.empty((len(points), 3), np.float32)
     _unskin(
         np.ascontiguousarray(points, np.float32),
@@ -133,6 +137,10 @@ def unskin(
         np.empty((3, 4)),
         out,
     )
+    if not np.isfinite(out).all():
+        raise ValueError(
+            "Some points have no place before the pose: they have no weights, or their joints flatten them."
+        )
     return out
 
 

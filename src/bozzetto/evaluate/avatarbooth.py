@@ -2,8 +2,10 @@
 
 Twelve prompts, written before any result was seen. Of each exported file, read back and drawn in flat light from the
 front and the back: whether the named colours are where the draft wears the garment they belong to, how far outlines
-agree with the draft's, and how much the words help the prior to explain the pictures. The draft, and the field before
-its first step, stand beside it. Finished rows are kept in DIR, so that the same command goes on where it was stopped.
+agree with the draft's, how much the words help the prior to explain the pictures, and whether the head has a face in
+front and none behind: by the probe of ``evaluate.faces``, which is measured there on people in every light, and needs
+the extra ``photo``. The draft, and the field before its first step, stand beside it. Finished rows are kept in DIR, so
+that the same command goes on where it was stopped.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import ndimage
 
+from bozzetto.evaluate.faces import shows_face
 from bozzetto.evaluate.figures import nearest_share
 from bozzetto.export.glb import write_glb
 from bozzetto.export.read import read_glb
@@ -39,6 +43,8 @@ from bozzetto.subject.words import read_words
 from bozzetto.types import Avatar, Cameras, Subject
 
 SIZE = 256
+BEHIND = (135.0, 157.5, 180.0, 202.5, 225.0)
+"""Degrees from which a head may show no face."""
 RIGHT = 15.0
 """CIEDE2000 up to which a colour counts as the one that was asked for."""
 
@@ -90,6 +96,10 @@ class Row:
     """How much the words lower the prior's error, as a share of its error without words."""
     seconds: float
     """CPU, of all its steps and the character."""
+    front: int = -1
+    """Whether the head has a face, 0 or 1; -1 where it was not looked for."""
+    behind: int = -1
+    """From how many of ``BEHIND`` a second one is seen; -1 where it was not looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +120,18 @@ def look_at(avatar: Avatar, cameras: Cameras | None = None) -> tuple[Seen, Camer
     output = render_mesh(scene, cameras, None, background=(1.0, 1.0, 1.0))
     whole = output.alpha.numpy()[..., 0] > 0.5
     return Seen(to_srgb8(output, "plain") / 255, output.layer.numpy(), whole, scene.names), cameras
+
+
+def faces(avatar: Avatar) -> tuple[int, int]:
+    """Whether the head has a face, and from how many directions behind it has a second one."""
+    if find_spec("mediapipe") is None:
+        return -1, -1
+    scene = scene_from_layers(avatar.layers, posed(avatar, posture_named("a-pose")))
+    low, high = scene.vertices[:, 1].min(), scene.vertices[:, 1].max()
+    head = scene.vertices[scene.vertices[:, 1] > high - 0.16 * (high - low)]
+    cameras = frame(head, [0.0, *BEHIND], 3.0, 28.0, SIZE)
+    front, *behind = to_srgb8(render_mesh(scene, cameras, None, background=(1.0, 1.0, 1.0)), "plain")
+    return int(shows_face(front)), sum(shows_face(picture) for picture in behind)
 
 
 def colours_right(seen: Seen, draft: Seen, case: Case) -> list[float]:
@@ -148,13 +170,14 @@ def measured(name: str, avatar: Avatar, case: Case, draft: tuple[Seen, Cameras],
     """Writes a character, reads it back, and says how it came out."""
     path = folder / "measured.glb"
     write_glb(avatar, path)
-    seen, _ = look_at(read_glb(path), draft[1])
+    again = read_glb(path)
+    seen, _ = look_at(again, draft[1])
     path.unlink()
     found = colours_right(seen, draft[0], case)
     both, either = (seen.whole & draft[0].whole).sum(), (seen.whole | draft[0].whole).sum()
     return Row(
         name, case.prompt, sum(each <= RIGHT for each in found), len(found), float(np.median(found)),
-        float(both / either), words_help(prior, seen, case.prompt), 0.0,
+        float(both / either), words_help(prior, seen, case.prompt), 0.0, *faces(again),
     )  # fmt: skip
 
 
@@ -215,19 +238,29 @@ def _two(
 def said(row: Row) -> str:
     return (
         f"{row.name}: {row.right} of {row.of} colours, {row.difference:.1f}, outline {row.overlap:.3f}, words help "
-        f"{100 * row.fit:.2f} %, {row.seconds:.0f} s: {row.prompt}"
+        f"{100 * row.fit:.2f} %, face in front {row.front}, behind {row.behind}, {row.seconds:.0f} s: {row.prompt}"
     )
+
+
+def _shares(found: Sequence[int]) -> str:
+    """How many of those that were looked at have any."""
+    looked = [each for each in found if each >= 0]
+    return f"{sum(each > 0 for each in looked)} of {len(looked)}" if looked else "not looked for"
 
 
 def table(rows: Sequence[Row]) -> str:
     """Markdown: one line a kind of row."""
-    lines = ["| what | prompts | colours right | difference | outline | words help | CPU s |", "|---" * 7 + "|"]
+    lines = [
+        "| what | prompts | colours right | difference | outline | words help | faces in front | second ones | CPU s |",
+        "|---" * 9 + "|",
+    ]
     for name in dict.fromkeys(row.name for row in rows):
         mine = [row for row in rows if row.name == name]
         mean = {key: float(np.mean([getattr(row, key) for row in mine])) for key in ("overlap", "fit", "seconds")}
         lines.append(
             f"| {name} | {len(mine)} | {sum(row.right for row in mine)} of {sum(row.of for row in mine)} "
             f"| {np.median([row.difference for row in mine]):.1f} | {mean['overlap']:.3f} | {100 * mean['fit']:.2f} % "
+            f"| {_shares([row.front for row in mine])} | {_shares([row.behind for row in mine])} "
             f"| {mean['seconds']:.0f} |"
         )
     return "\n".join(lines)

@@ -1,5 +1,7 @@
 """The ruler: a network apart from every prior, that says what a picture shows, who it is, and whether a face looks out.
 
+For second faces ``evaluate.faces`` has a better one, which was not trained here.
+
 No recipe may use it. It is trained on people and pictures that no prior sees (``bozzetto train-prior --part judge``).
 """
 
@@ -127,11 +129,6 @@ class Judge(nn.Module):
             nearest_basic(srgb_to_lab(picture[here].median(0).values.double().numpy())) if here.any() else None
             for picture, here in zip(pictures, where, strict=True)
         ]
-
-    @torch.no_grad()
-    def sees_face(self, pictures: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b"]:
-        """How surely a face looks out of each picture of a head: from behind, it must not."""
-        return torch.sigmoid(self._face(self.look(pictures)))
 
     @torch.no_grad()
     def likeness(self, a: Float[Tensor, "b h w 3"], b: Float[Tensor, "b h w 3"]) -> Float[Tensor, "b"]:

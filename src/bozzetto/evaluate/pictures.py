@@ -8,13 +8,13 @@ DIR, so that the same command goes on where it was stopped.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from safetensors.torch import load_file, save_file
 from scipy import ndimage
@@ -153,27 +153,54 @@ def measure(
 ) -> tuple[list[Row], Float[ndarray, "n s s 3"]]:
     """Paints and judges every task, a batch a file; the rows and the pictures."""
     rows: list[Row] = []
-    painted = []
-    for first in range(0, len(work), BATCH):
-        batch = work[first : first + BATCH]
-        path = out / f"{'normal' if control else 'words'}-{first:04d}.safetensors"
+    made = []
+    shown = ("normal", np.stack([task.normal for task in work])) if control else None
+    for codes in painted(prior, [task.caption for task in work], shown, out, scale, steps, seed):
+        pictures = codes.astype(np.float32) / 255
+        rows += look_at(work[len(rows) : len(rows) + len(pictures)], pictures, judge)
+        made.append(pictures)
+        print(f"{len(rows)} captions, {'normal control' if control else 'words alone'}: {told(rows)}", flush=True)
+    return rows, np.concatenate(made)
+
+
+def painted(
+    prior: Prior,
+    captions: Sequence[str],
+    shown: tuple[str, Float[ndarray, "n s s 3"]] | None,
+    out: Path,
+    scale: float,
+    steps: int,
+    seed: int,
+) -> Iterator[UInt8[ndarray, "b s s 3"]]:
+    """The prior's pictures of the captions, a batch a file with a sheet beside it; finished ones are read back.
+
+    Args:
+        prior: Paints.
+        captions: One a picture.
+        shown: A control by name, and its pictures.
+        out: Folder of the files; which prior and settings made them is in their names.
+        scale: Of the guidance by words.
+        steps: Of sampling.
+        seed: Of the noise.
+    """
+    kind = "words" if shown is None else shown[0]
+    for first in range(0, len(captions), BATCH):
+        batch = list(captions[first : first + BATCH])
+        name = f"{kind}-{prior.name.replace('/', '-')}-{scale:g}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
+        path = out / name
         if not path.exists():
-            normals = torch.from_numpy(np.stack([task.normal for task in batch]))
+            pictures = None if shown is None else torch.from_numpy(shown[1][first : first + BATCH])
             made = imagine(
-                prior, [task.caption for task in batch], steps=steps, guidance=Guidance(scale),
-                conditions=Conditions({"normal": normals}) if control else None,
+                prior, batch, steps=steps, guidance=Guidance(scale),
+                conditions=None if shown is None or pictures is None else Conditions({shown[0]: pictures}),
                 generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
-            codes = (made * 255 + 0.5).byte().contiguous()
+            codes = (made * 255 + 0.5).byte().cpu().contiguous()
             tiles = [np.kron(picture, np.ones((2, 2, 1), np.uint8)) for picture in codes.numpy()]
             contact_sheet(tiles, 10).save(path.with_suffix(".png"))
             with atomic_path(path) as partial:
                 save_file({"pictures": codes}, partial)
-        pictures = load_file(path)["pictures"].float() / 255
-        rows += look_at(batch, pictures.numpy(), judge)
-        painted.append(pictures.numpy())
-        print(f"{len(rows)} captions, {'normal control' if control else 'words alone'}: {told(rows)}", flush=True)
-    return rows, np.concatenate(painted)
+        yield load_file(path)["pictures"].numpy()
 
 
 def told(rows: Sequence[Row]) -> str:

@@ -66,7 +66,7 @@ def remedy(role: str, source: str) -> str:
     if role not in ROLES:
         return f"There is no such role; roles are {', '.join(ROLES)}."
     if source == "embedded" or role == "identity":
-        part = {"inpaint": "unet", "back": "back", "vision": "vision", "identity": "identity"}.get(role, "control")
+        part = {"inpaint": "base", "back": "back", "vision": "vision", "identity": "identity"}.get(role, "control")
         return f"Make it with: bozzetto train-prior --part {part}."
     if role == "back":
         return (

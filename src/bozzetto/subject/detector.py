@@ -218,18 +218,27 @@ def face_at(picture: UInt8[ndarray, "h w 3"], keypoints: Keypoints) -> Face | No
     reach = max(1.6 * float(np.linalg.norm(eyes - mouth)), float(np.linalg.norm(ears[1] - ears[2])), 8.0)
     left, top = np.floor(ears.mean(0) - 1.7 * reach).astype(int)
     side = int(np.ceil(3.4 * reach))
-    size = 384
-    window = (
-        Image.fromarray(picture)
-        .crop((left, top, left + side, top + side))
-        .resize((size, size), Image.Resampling.LANCZOS)
-    )
+    return face_in(picture, (int(left), int(top), int(left) + side, int(top) + side))
+
+
+def face_in(
+    picture: UInt8[ndarray, "h w 3"], box: tuple[int, int, int, int], size: int = 384, fine: bool = True
+) -> Face | None:
+    """The mesh of the face that fills much of a square ``box`` (left, top, right, bottom, in pixels), if there is one.
+
+    Args:
+        picture: Any; beyond its border it is black.
+        box: Where to look.
+        size: Pixels of a side to which that is resized.
+        fine: With irises, by the model that is exact about eyes and lips; the other one is harder to fool.
+    """
+    window = Image.fromarray(picture).crop(box).resize((size, size), Image.Resampling.LANCZOS)
     with _quiet():
-        found = _face_graph().process(np.asarray(window)).multi_face_landmarks
+        found = _face_graph(fine).process(np.asarray(window)).multi_face_landmarks
     if not found:
         return None
-    points = np.array([(point.x, point.y, point.z) for point in found[0].landmark]) * side
-    points[:, :2] += (left, top)
+    points = np.array([(point.x, point.y, point.z) for point in found[0].landmark]) * (box[2] - box[0])
+    points[:, :2] += box[:2]
     return Face(points)
 
 
@@ -245,11 +254,11 @@ def _landmark_graph() -> Any:
 
 
 @cache
-def _face_graph() -> Any:
+def _face_graph(fine: bool) -> Any:
     with _quiet():
         from mediapipe.python.solutions.face_mesh import FaceMesh  # pyright: ignore[reportMissingImports]
 
-        return FaceMesh(static_image_mode=True, refine_landmarks=True, min_detection_confidence=0.5)
+        return FaceMesh(static_image_mode=True, refine_landmarks=fine, min_detection_confidence=0.5)
 
 
 def _graph(text: str, outputs: list[str], side_inputs: dict[str, Any] | None = None) -> Any:

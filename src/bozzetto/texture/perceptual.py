@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bozzetto.prior.autoencoder import FACTOR
 from bozzetto.prior.denoiser import Prior
 
 
@@ -46,25 +47,16 @@ class EncoderDistance:
         """The activations of each resolution, [b c y x]."""
         x = 2 * pictures.movedim(-1, 1) - 1
         encoder = self.autoencoder.encoder
-        if isinstance(encoder, nn.Sequential):  # the embedded family: pixels of 4x4, convolutions, halved, convolutions
-            x = F.pixel_unshuffle(x, 4)
-            stages = _until_halved(encoder)
-        else:
-            x = encoder.conv_in(x)  # type: ignore[operator,union-attr]
-            stages = list(encoder.down_blocks)  # type: ignore[arg-type,union-attr]
-        for stage in stages[: self.depth]:
+        if isinstance(encoder, nn.Sequential):  # the embedded family has one resolution: the pictures are made smaller
+            layers = encoder[:-2]  # without those that make latents of features
+            for _ in range(self.depth):
+                yield layers(F.pixel_unshuffle(x, FACTOR))
+                x = F.avg_pool2d(x, 2)
+            return
+        x = encoder.conv_in(x)  # type: ignore[operator,union-attr]
+        for stage in list(encoder.down_blocks)[: self.depth]:  # type: ignore[arg-type,union-attr]
             x = stage(x)
             yield x
-
-
-def _until_halved(encoder: nn.Sequential) -> list[nn.Sequential]:
-    """The encoder's layers by resolution, without those that make latents of them."""
-    stages: list[list[nn.Module]] = [[]]
-    for layer in list(encoder)[:-2]:
-        if isinstance(layer, nn.Conv2d) and layer.stride != (1, 1):
-            stages.append([])
-        stages[-1].append(layer)
-    return [nn.Sequential(*layers) for layers in stages]
 
 
 def perceptual_distance(prior: Prior) -> EncoderDistance:

@@ -20,10 +20,10 @@ from bozzetto.training.sheets import save_sheet
 class Codec:
     """The autoencoder's recipe."""
 
-    latent_channels: int = 32
-    widths: tuple[int, int] = (64, 128)
-    encoder_depth: tuple[int, int] = (1, 1)
-    decoder_depth: tuple[int, int] = (2, 3)
+    latent_channels: int = 12
+    width: int = 96
+    encoder_depth: int = 1
+    decoder_depth: int = 4
     noise: float = 0.05
     size: int = 64
     batch: int = 16
@@ -38,7 +38,7 @@ def train_codec(
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop; ``folder`` holds checkpoint, log and sheets of reconstructions."""
     model = PatchAutoencoder(
-        recipe.latent_channels, recipe.widths, recipe.encoder_depth, recipe.decoder_depth, recipe.noise
+        recipe.latent_channels, recipe.width, recipe.encoder_depth, recipe.decoder_depth, recipe.noise
     )
     pictures = np.concatenate([shard["rgb"] for shard in train_shards])
     small = smaller(pictures, recipe.size)

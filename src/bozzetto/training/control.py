@@ -34,6 +34,7 @@ from bozzetto.training.diffusion import (
     times,
 )
 from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.optimizer import Muon
 from bozzetto.training.sheets import save_sheet
 from bozzetto.training.text import tokens
 
@@ -42,13 +43,13 @@ from bozzetto.training.text import tokens
 class Control:
     """The control network's recipe."""
 
-    embedding: tuple[int, ...] = (16, 32, 64, 96)
+    embedding: tuple[int, ...] = (16, 48, 96)
     """Channels of the layers that make the pictures as small as the latents."""
     shown: float = 0.4
     """Share of samples that are shown each kind."""
     edits: float = 0.25
     """Share of samples that edit a picture."""
-    batch: int = 32
+    batch: int = 48
     learning_rate: float = 5e-4
     warmup_steps: int = 100
     without_text: float = 0.1
@@ -153,8 +154,8 @@ def train_control(
         recipe: Sizes and rates.
         vae: Trained, on ``device``.
         tokenizer: Of the captions.
-        base: The trained ``unet`` and ``text_encoder``; they stay as they are, but for the U-Net of a recipe that
-            says together.
+        base: ``unet`` and ``text_encoder``, both trained; they stay as they are, but for the U-Net of a recipe that
+            says together, which learns along and may be new.
         data: Pictures to learn from.
         held: Pictures to measure on.
         folder: Of checkpoint, log and sheets.
@@ -173,8 +174,7 @@ def train_control(
     learning: dict[str, nn.Module] = {"controlnet": control}
     if recipe.together:
         learning["unet"] = unet
-    every = [parameter for network in learning.values() for parameter in network.parameters()]
-    optimizer = torch.optim.AdamW(every, recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimizer = Muon(learning.values(), recipe.learning_rate)
     training = Training(folder, learning, optimizer, samples=seen)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)

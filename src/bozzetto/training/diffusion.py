@@ -32,6 +32,7 @@ from bozzetto.prior.text import TextEncoder
 from bozzetto.training.codec import to_model
 from bozzetto.training.data import Shard, phrase, smaller
 from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.optimizer import Muon
 from bozzetto.training.recolour import recoloured
 from bozzetto.training.sheets import save_sheet
 from bozzetto.training.text import LENGTH, tokens
@@ -43,11 +44,13 @@ class Base:
 
     size: int = 64
     """Pixels of a side."""
-    channels: tuple[int, ...] = (128, 160)
+    channels: tuple[int, ...] = (64, 128, 192)
     layers: int = 1
     """Blocks a resolution."""
-    heads: tuple[int, ...] = (4, 5)
-    batch: int = 32
+    heads: tuple[int, ...] = (2, 4, 6)
+    blind: int = 1
+    """So many of the finest resolutions do not attend, neither to words nor to one another."""
+    batch: int = 48
     learning_rate: float = 1e-3
     tire_samples: int = 100_000
     """From here on the learning rate falls with the square root of the pictures seen."""
@@ -82,7 +85,7 @@ def new_unet(recipe: Base, latent_channels: int, text_width: int) -> UNet2DCondi
     Beside attending to every word it is told all of them at once, with the noise level, as DeepFloyd IF is: what holds
     for the whole picture is learned sooner.
     """
-    levels = len(recipe.channels)
+    blind, seeing = recipe.blind, len(recipe.channels) - recipe.blind
     torch.manual_seed(recipe.seed)
     return UNet2DConditionModel(
         sample_size=recipe.size // FACTOR,
@@ -90,8 +93,8 @@ def new_unet(recipe: Base, latent_channels: int, text_width: int) -> UNet2DCondi
         out_channels=latent_channels,
         block_out_channels=recipe.channels,
         layers_per_block=recipe.layers,
-        down_block_types=("CrossAttnDownBlock2D",) * levels,
-        up_block_types=("CrossAttnUpBlock2D",) * levels,
+        down_block_types=("DownBlock2D",) * blind + ("CrossAttnDownBlock2D",) * seeing,
+        up_block_types=("CrossAttnUpBlock2D",) * seeing + ("UpBlock2D",) * blind,
         cross_attention_dim=text_width,
         addition_embed_type="text",
         addition_embed_type_num_heads=text_width // 48,
@@ -321,9 +324,7 @@ def train_base(
         unet.load_state_dict({k: v.float() for k, v in start.state_dict().items()})
     nn.Module.to(unet, device).train()
     nn.Module.to(text, device).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        unet.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-    )
+    optimizer = Muon([unet], recipe.learning_rate)
     training = Training(folder, {"unet": unet}, optimizer, samples=seen)
     training.load()
     known, levels = Known(vae, recipe.size), schedule()

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -69,9 +69,13 @@ def read_card(export: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def write_card(export: Path, part: str, **facts: Any) -> None:
-    """Replaces one part's entry in ``card.json``, and tells it all again in ``card.md``."""
-    card = read_card(export)
+def write_card(export: Path, part: str, instead_of: Sequence[str] = (), **facts: Any) -> None:
+    """Replaces one part's entry in ``card.json``, and tells it all again in ``card.md``.
+
+    Args:
+        instead_of: Parts whose weights these take the place of.
+    """
+    card = {name: entry for name, entry in read_card(export).items() if name not in instead_of}
     card[part] = {**facts, "hardware": hardware(), "date": datetime.now(UTC).date().isoformat()}
     with atomic_path(export / CARD) as path:
         path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
@@ -87,7 +91,7 @@ def card_text(card: Mapping[str, Mapping[str, Any]]) -> str:
         "A small text-to-image diffusion family in the layout of Stable Diffusion, trained from nothing on pictures",
         "that bozzetto itself renders of procedural people. It knows those people and nothing else: no photographs,",
         "no real faces, no words that its captions do not use. Weights and pictures are Apache-2.0, like the code.",
-        "Made by `bozzetto train-prior`, which goes on from these weights when it is run again.",
+        "Made by `bozzetto train-prior`, which goes on from these weights when it is run again with `--resume`.",
         "",
         "| part | pictures seen | hours | hardware | seed | date | measured |",
         "|---|---|---|---|---|---|---|",

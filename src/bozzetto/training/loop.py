@@ -77,7 +77,8 @@ class Training:
         for index, memory in self.optimizer.state_dict()["state"].items():
             for key, tensor in memory.items():
                 tensors[f"optimizer/{index}/{key}"] = torch.as_tensor(tensor).cpu().contiguous()
-        counters = {"step": self.step, "samples": self.samples, "seconds": self.seconds}
+        counters: dict[str, Any] = {"step": self.step, "samples": self.samples, "seconds": self.seconds}
+        counters["optimizer"] = type(self.optimizer).__name__
         # Tensors that share memory (tied weights) are stored once each.
         tensors = {key: tensor.clone() for key, tensor in tensors.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,8 @@ class Training:
             for kind, modules in (("module", self.modules), ("average", self.averages)):
                 for name, module in modules.items():
                     module.load_state_dict(_under(tensors, f"{kind}/{name}/"))
+            if counters.get("optimizer") not in (None, type(self.optimizer).__name__):
+                raise ValueError(f"It was written with the optimiser {counters['optimizer']}.")
             state = self.optimizer.state_dict()
             memory: dict[int, dict[str, Tensor]] = {}
             for key, tensor in _under(tensors, "optimizer/").items():

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -22,9 +22,9 @@ from bozzetto.prior.tune import RESULT
 from bozzetto.training.back import SETTINGS, TOKEN, back_error, learn_back
 from bozzetto.training.codec import Codec, train_codec
 from bozzetto.training.command import EMBEDDED, Part, TrainPrior
-from bozzetto.training.control import Control, train_control
+from bozzetto.training.control import Control, new_control, train_control
 from bozzetto.training.data import Shard, Split, default_folder, make_shards, shards
-from bozzetto.training.diffusion import Base, Store, scheduler, store, train_base
+from bozzetto.training.diffusion import Base, Store, new_unet, scheduler, store, train_base
 from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
 from bozzetto.training.identity import Identity, train_identity
 from bozzetto.training.judge import Judging, export_judge, train_judge
@@ -52,12 +52,15 @@ def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None
     work = options.work or cache_folder() / "prior"
     work.mkdir(parents=True, exist_ok=True)
     parts = (options.part,) if options.part else tuple(part for part in get_args(Part) if part != "together")
+    torch.set_flush_denormal(True)  # silent control layers begin with numbers so small that they are slow
     try:
         with FileLock(work / ".lock", timeout=0):
             for part in parts:
                 _PARTS[part](options, work, seconds, say)
     except Timeout:
         raise UserError(f"Another training works in {work}. Wait for it, or give another --work.") from None
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _data(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -92,18 +95,17 @@ def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
 def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
     folder = work / f"base-{options.size}"
     _check_resume(folder, options)
-    recipe = Base(size=options.size, seed=options.seed)
     text, tokenizer = _exported_text(options.export), _tokenizer(options.export)
-    vae, found, data, held = _learnt(options, work, say)
     start, seen = None, 0
-    if options.resume and not (folder / CHECKPOINT).exists() and (options.export / "unet" / "config.json").exists():
-        start, seen = _exported_unet(options.export), read_card(options.export)["base"]["samples"]
-        say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
+    if options.resume and not (folder / CHECKPOINT).exists() and _has(options.export, "unet"):
+        start, seen = _exported_unet(options, text), _seen(options, "base", say)
+    vae, found, data, held = _learnt(options, work, say)
+    recipe = Base(size=options.size, seed=options.seed)
     training = train_base(recipe, vae, tokenizer, text, data, held, folder, Pace(seconds), options.device, start, seen)
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
     export_model(done.averages["unet"], options.export / "unet")
-    _card(options, "base", recipe, done, quality, found)
+    _card(options, "base", recipe, done, quality, found, instead_of=("control", "together"))
 
 
 def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -113,28 +115,35 @@ def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[st
 def _control(
     options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None], together: bool = False
 ) -> None:
-    folder = work / f"{'together' if together else 'control'}-{options.size}"
+    part: Part = "together" if together else "control"
+    folder = work / f"{part}-{options.size}"
     _check_resume(folder, options)
     recipe = Control(seed=options.seed, together=together, learning_rate=1e-3 if together else 5e-4)
-    base = {"unet": _exported_unet(options.export), "text_encoder": _exported_text(options.export)}
-    vae, found, data, held = _learnt(options, work, say)
-    tokenizer = _tokenizer(options.export)
+    tokenizer, text = _tokenizer(options.export), _exported_text(options.export)
+    go_on = options.resume and not (folder / CHECKPOINT).exists()
+    if together and not (go_on and _has(options.export, "unet")):
+        unet = _new_unet(options, text)  # to learn from nothing, or to take the checkpoint's weights
+    else:
+        unet = _exported_unet(options, text)
     start, seen = None, 0
-    if (
-        options.resume
-        and not (folder / CHECKPOINT).exists()
-        and (options.export / "controlnet" / "config.json").exists()
-    ):
-        start = ControlNetModel.from_pretrained(options.export / "controlnet", torch_dtype=torch.float32)
-        seen = read_card(options.export).get("together" if together else "control", {}).get("samples", 0)
-        say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
+    if go_on and _has(options.export, "controlnet"):
+        start, seen = new_control(unet, recipe), _seen(options, part, say)
+        _fill(start, ControlNetModel, options.export / "controlnet", "control")
+    vae, found, data, held = _learnt(options, work, say)
+    base = {"unet": unet, "text_encoder": text}
     training = train_control(
         recipe, vae, tokenizer, base, data, held, folder, Pace(seconds), options.device, start, seen
     )
     done, quality = _finish(training, say)
     for name, network in done.averages.items():
         export_model(network, options.export / name)
-    _card(options, "together" if together else "control", recipe, done, quality, found)
+    if together:
+        scheduler().save_pretrained(options.export / "scheduler")
+        sizes = asdict(Base(size=options.size, seed=options.seed))
+        both = {**{name: sizes[name] for name in ("size", "channels", "layers", "heads", "blind")}, **asdict(recipe)}
+        _card(options, part, both, done, quality, found, instead_of=("base", "control"))
+    else:
+        _card(options, part, recipe, done, quality, found)
 
 
 def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -252,15 +261,22 @@ def _finish(
 
 
 def _card(
-    options: TrainPrior, part: str, recipe: Any, done: Training, quality: dict[str, float], found: list[Shard]
+    options: TrainPrior,
+    part: str,
+    recipe: Any,
+    done: Training,
+    quality: dict[str, float],
+    found: list[Shard],
+    instead_of: Sequence[str] = (),
 ) -> None:
     write_card(
         options.export,
         part,
+        instead_of=instead_of,
         samples=done.samples,
         hours=round(done.seconds / 3600, 3),
         seed=options.seed,
-        recipe=asdict(recipe),
+        recipe=recipe if isinstance(recipe, dict) else asdict(recipe),
         data={"pictures": sum(len(shard.records) for shard in found), "people": sum(len(s.people) for s in found)},
         quality=quality,
     )
@@ -274,7 +290,13 @@ def exported_vae(export: Path, device: str) -> PatchAutoencoder:
     """
     if not (export / "vae" / "config.json").exists():
         raise UserError("The autoencoder comes first. Make it with: bozzetto train-prior --part vae")
-    vae = PatchAutoencoder.from_pretrained(export / "vae", torch_dtype=torch.float32)
+    try:
+        vae = PatchAutoencoder.from_pretrained(export / "vae", torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    except (TypeError, RuntimeError, ValueError):
+        raise UserError(
+            f"The autoencoder in {export / 'vae'} is of another architecture than this version trains. "
+            "Make it anew with: bozzetto train-prior --part vae"
+        ) from None
     torch.nn.Module.to(vae, device)
     return vae.eval().requires_grad_(False)
 
@@ -290,15 +312,50 @@ def _tokenizer(export: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def _exported_unet(export: Path) -> UNet2DConditionModel:
+def _has(export: Path, name: str) -> bool:
+    return (export / name / "config.json").exists()
+
+
+def _seen(options: TrainPrior, part: Part, say: Callable[[str], None]) -> int:
+    """Pictures that the exported weights have seen."""
+    card = read_card(options.export)
+    seen = card.get(part, card.get("together", {})).get("samples", 0)
+    say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
+    return seen
+
+
+def _new_unet(options: TrainPrior, text: CLIPTextModel) -> UNet2DConditionModel:
+    vae = exported_vae(options.export, "cpu")
+    return new_unet(Base(size=options.size, seed=options.seed), vae.config.latent_channels, text.config.hidden_size)  # type: ignore[attr-defined]
+
+
+def _exported_unet(options: TrainPrior, text: CLIPTextModel) -> UNet2DConditionModel:
     """The finished U-Net.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, or one of another architecture.
     """
-    if not (export / "unet" / "config.json").exists():
+    if not _has(options.export, "unet"):
         raise UserError("The U-Net comes first. Make it with: bozzetto train-prior --part base")
-    return UNet2DConditionModel.from_pretrained(export / "unet", torch_dtype=torch.float32)
+    unet = _new_unet(options, text)
+    _fill(unet, UNet2DConditionModel, options.export / "unet", "base")
+    return unet
+
+
+def _fill(network: torch.nn.Module, kind: Any, exported: Path, part: Part) -> None:
+    """Gives a network the exported weights.
+
+    Raises:
+        UserError: They are of another architecture.
+    """
+    found = kind.from_pretrained(exported, torch_dtype=torch.float32).state_dict()
+    wanted = network.state_dict()
+    if {key: value.shape for key, value in found.items()} != {key: value.shape for key, value in wanted.items()}:
+        raise UserError(
+            f"The network in {exported} is of another architecture than this version trains. "
+            f"Make it anew, without --resume: bozzetto train-prior --part {part}"
+        )
+    network.load_state_dict(found)
 
 
 def _exported_text(export: Path) -> CLIPTextModel:
