@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -38,6 +39,29 @@ def read_limited(path: Path, most: int, advice: str) -> bytes:
             return file.read(most)
     except (OSError, ValueError) as error:  # ValueError: a name that no system has
         raise UserError(f"Cannot read {path.name}: {getattr(error, 'strerror', None) or error}.") from None
+
+
+@dataclass
+class Pixels:
+    """What the pictures of one file may have together: a limit for each alone leaves their number open."""
+
+    most: int
+    taken: int = 0
+
+    def take(self, width: int, height: int) -> None:
+        """Counts a picture, before it is decoded.
+
+        Raises:
+            ValueError: With it there are too many.
+        """
+        self.taken += width * height
+        if self.taken > self.most:
+            taken, most = (
+                f"{count / 1e6:,.1f} megapixels ({3 * count >> 20:,} MiB)" for count in (self.taken, self.most)
+            )
+            raise ValueError(
+                f"{width} x {height} pixels; with it there are {taken} in all, and at most {most} are read"
+            )
 
 
 @contextmanager

@@ -119,6 +119,46 @@ def test_damaged_pictures_are_refused(tmp_path):
             read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], more, **changes))
 
 
+def many_pictures(count, side):
+    """A triangle for each of many materials, each with a picture of its own."""
+    more, changes = skinned(UVS, png("white", (side, side)))
+    attributes = {"POSITION": 0, "TEXCOORD_0": 2}
+    changes["meshes"] = [
+        {"primitives": [{"attributes": attributes, "indices": 1, "material": k} for k in range(count)]}
+    ]
+    changes["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": k}}} for k in range(count)]
+    changes["textures"] = [{"source": k} for k in range(count)]
+    changes["images"] = changes["images"] * count
+    return more, changes
+
+
+def test_pictures_are_limited_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("bozzetto.adopt.mesh._MOST_PIXELS", 1_000_000)
+    more, changes = many_pictures(4, 500)
+    assert read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], more, **changes)).albedo is not None
+    more, changes = many_pictures(5, 500)
+    with pytest.raises(
+        UserError, match=r"there are 1.2 megapixels \(3 MiB\) in all, and at most 1.0 megapixels \(2 MiB\)"
+    ):
+        read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], more, **changes))
+    more, changes = many_pictures(1, 501)
+    with pytest.raises(UserError, match="501 x 501 pixels; at most 250,000"):
+        read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], more, **changes))
+
+
+def test_a_picture_that_many_materials_name_is_read_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("bozzetto.adopt.mesh._MOST_PIXELS", 1_000_000)
+    for k in range(5):
+        (tmp_path / f"{k}.png").write_bytes(png("white", (500, 500)))
+    triangles = "\n".join(TRIANGLE[:-1] + [f"usemtl {k}\n{TRIANGLE[-1]}" for k in range(5)])
+    (tmp_path / "a.obj").write_text("mtllib a.mtl\n" * 3 + triangles)
+    (tmp_path / "a.mtl").write_text("".join(f"newmtl {k}\nmap_Kd 0.png\n" for k in range(5)))
+    assert read_mesh(tmp_path / "a.obj").albedo is not None
+    (tmp_path / "a.mtl").write_text("".join(f"newmtl {k}\nmap_Kd {k}.png\n" for k in range(5)))
+    with pytest.raises(UserError, match="in all, and at most"):
+        read_mesh(tmp_path / "a.obj")
+
+
 ROW = {"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"}
 INDICES = {"bufferView": 1, "componentType": 5125, "count": 12, "type": "SCALAR"}
 VIEWS = [{"buffer": 0, "byteLength": 48}, {"buffer": 0, "byteOffset": 48, "byteLength": 48}]
@@ -138,7 +178,7 @@ VIEWS = [{"buffer": 0, "byteLength": 48}, {"buffer": 0, "byteOffset": 48, "byteL
         ([{"mesh": 0, "scale": [0, 0, 1]}], {}, "area"),
         ([{"mesh": 0, "rotation": [1, 2]}], {}, "expected 4"),
         ([{"mesh": 0}], {"extensionsRequired": ["KHR_draco_mesh_compression"]}, "extension KHR_draco"),
-        ([{"mesh": 0}], {"accessors": [ROW | {"count": 10**12}, INDICES]}, "outside buffer view 0"),
+        ([{"mesh": 0}], {"accessors": [ROW | {"count": 10**12}, INDICES]}, "lists 1,000,000,000,000 vert"),
         ([{"mesh": 0}], {"accessors": [ROW | {"count": -1}, INDICES]}, "outside buffer view 0"),
         ([{"mesh": 0}], {"accessors": [ROW | {"byteOffset": 4}, INDICES]}, "outside buffer view 0"),
         ([{"mesh": 0}], {"accessors": [ROW | {"type": "VEC2"}, INDICES]}, "expected some x VEC3"),
@@ -161,6 +201,47 @@ def test_nodes_that_show_one_mesh_too_often_are_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="same bytes too often"):
         read_mesh(glb(tmp_path / "a.glb", nodes, scenes=None))
     assert len(read_mesh(glb(tmp_path / "a.glb", nodes[:10], scenes=None)).faces) == 40
+
+
+def test_what_a_small_file_names_too_often_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("bozzetto.adopt.mesh._MOST_NODES", 50)
+    mesh = {"primitives": [{"attributes": {"POSITION": 0}, "mode": 4}] * 51}
+    with pytest.raises(UserError, match="more than 50 pieces"):
+        read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], meshes=[mesh]))
+    rigged = {"primitives": [{"attributes": {"POSITION": 0, "JOINTS_0": 0}, "indices": 1}]}
+    with pytest.raises(UserError, match="has 51 joints"):
+        read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0, "skin": 0}], meshes=[rigged], skins=[{"joints": [0] * 51}]))
+    monkeypatch.setattr("bozzetto.export.read._MOST_TEXT", 600)
+    with pytest.raises(UserError, match="its JSON has"):
+        read_mesh(glb(tmp_path / "a.glb", [{"mesh": 0}], extras=" " * 600))
+
+
+def test_lists_that_no_triangle_needs_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("bozzetto.adopt.mesh._MOST_POINTS", 3)
+    (tmp_path / "a.obj").write_bytes(THREE + b"f 1 2 3\n")
+    assert len(read_mesh(tmp_path / "a.obj").faces) == 1
+    (tmp_path / "a.obj").write_bytes(THREE + b"f 1 2 3\nv 0 0 0\n")
+    with pytest.raises(UserError, match="lists 4 vertices"):
+        read_mesh(tmp_path / "a.obj")
+    (tmp_path / "a.obj").write_bytes(THREE + b"vt 0 0\n" * 4)
+    with pytest.raises(UserError, match="lists 4 texture coordinates"):
+        read_mesh(tmp_path / "a.obj")
+    monkeypatch.setattr("bozzetto.adopt.mesh._LONGEST_LINE", 100)
+    (tmp_path / "a.obj").write_bytes(THREE + b"f 1 2 3" + b" \\\n3" * 50)
+    with pytest.raises(UserError, match="a line of it is longer"):
+        read_mesh(tmp_path / "a.obj")
+
+
+def test_a_few_long_polygons_of_a_ply_are_many_triangles(tmp_path, monkeypatch):
+    monkeypatch.setattr("bozzetto.adopt.mesh.MOST_FACES", 10)
+    head = PLY + b"element face 2\nproperty list uchar int vertex_index\nend_header\n0 0 0 1 0 0 0 1 0"
+    for corners, fits in ((7, True), (8, False)):
+        (tmp_path / "a.ply").write_bytes(head + 2 * (b" %d" % corners + b" 0 1 2 0 1 2 0 1"[: 2 * corners]))
+        if fits:
+            assert len(read_mesh(tmp_path / "a.ply").faces) > 0
+        else:
+            with pytest.raises(UserError, match="more than 10 triangles"):
+                read_mesh(tmp_path / "a.ply")
 
 
 def test_obj_with_its_picture(tmp_path):
@@ -215,7 +296,8 @@ def test_materials_that_are_not_there_are_said(tmp_path):
 
 
 def test_objs_as_people_write_them(tmp_path):
-    square = "  v\t0 0 0\r\nv 1 0 0\r\n\tv 1  1 0\r\nv 0 1 \\\r\n 0\r\nf\t-4//1 -3//1 \\\r\n-2//1 -1//1\r\n"
+    square = "# a square\r\n\r\n"
+    square += "  v\t0 0 0\r\nv 1 0 0\r\n\tv 1  1 0\r\nv 0 1 \\\r\n 0\r\nf\t-4//1 -3//1 \\\r\n-2//1 -1//1\r\n"
     (tmp_path / "a.obj").write_bytes(square.encode())
     mesh = read_mesh(tmp_path / "a.obj")
     assert mesh.vertices[mesh.faces].tolist() == [
@@ -278,6 +360,7 @@ THREE = b"v 0 0 0\nv 1 0 0\nv 0 1 0\n"
     [
         ("a.ply", b"ply\nformat ascii 1.0\nelement vertex 99999999999\nproperty float x\nend_header\n", "announces"),
         ("a.ply", b"ply\nend_header\n", "no known format"),
+        ("a.ply", PLY + b"property float s\n" * 70 + b"end_header\n", "more than 64 properties"),
         ("a.ply", PLY + b"element face 600000\nproperty list uchar int vertex_index\nend_header\n0 0 0 1 0 0 0 1 0",
          "reduce them"),
         ("a.ply", PLY + b"element face 1\nproperty list uchar int vertex_index\nend_header\n0 0 0 1 0 0 0 1 0 3 0 1",

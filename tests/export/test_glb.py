@@ -327,6 +327,22 @@ def test_a_truncated_file_is_refused(tmp_path_factory: pytest.TempPathFactory, l
         read_glb(path)
 
 
+def test_images_are_limited_together_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document, binary = unpack_glb(WHOLE)
+    pixels = 32 * 32 * len(document["images"])
+    document["materials"] = document["materials"][:1] * len(document["materials"])
+    path = tmp_path / "x.glb"
+    path.write_bytes(glb.pack_glb(document, binary))
+    body, hair, _ = (layer.material for layer in read_glb(path).layers)
+    assert isinstance(body.roughness, np.ndarray) and body.roughness is hair.roughness and body.albedo is hair.albedo
+    path.write_bytes(WHOLE)
+    monkeypatch.setattr("bozzetto.export.read._MOST_PIXELS", pixels)
+    read_glb(path)
+    monkeypatch.setattr("bozzetto.export.read._MOST_PIXELS", pixels - 1)
+    with pytest.raises(UserError, match=r"32 x 32 pixels; with it there are .* in all, and at most"):
+        read_glb(path)
+
+
 HOSTILE = st.sampled_from([-1, 0, 7, 2**31, 2**63, 1e300, True, None, "", "a", [], {}, [[]], "SCALAR", 5121])
 
 

@@ -9,9 +9,10 @@ import binascii
 import io
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,14 +23,20 @@ from PIL import Image
 
 from bozzetto.export.accessor import Accessors
 from bozzetto.export.read import unpack_glb
-from bozzetto.files import BROKEN_PICTURE, read_limited
+from bozzetto.files import BROKEN_PICTURE, Pixels, read_limited
 from bozzetto.types import UserError, linear_to_srgb, srgb_to_linear
 
 READ = (".glb", ".obj", ".ply")
 MOST_BYTES = 1 << 29
 MOST_FACES = 500_000
 _MOST_NODES, _MOST_MATERIALS = 20_000, 64
-_MOST_PIXELS = 8192 * 8192
+_MOST_PIXELS = 4 * 8192 * 8192
+"""Of all pictures together; one may have a quarter of them."""
+_MOST_POINTS = 4 * MOST_FACES
+"""Vertices, or texture coordinates, of one list."""
+_MOST_VALUES, _MOST_PROPERTIES = 64 * MOST_FACES, 64
+"""Numbers in one of a PLY's elements, and in one row of it."""
+_LONGEST_LINE = 1 << 20
 _MOST_READ = 2 * MOST_BYTES
 """Bytes of a GLB's vertices, each as often as a node shows it."""
 _GREY = (0.75, 0.75, 0.75)
@@ -185,6 +192,11 @@ def _bearable(count: int) -> None:
         raise ValueError(f"it has more than {MOST_FACES:,} triangles; reduce them first")
 
 
+def _holdable(count: int, what: str = "vertices") -> None:
+    if count > _MOST_POINTS:
+        raise ValueError(f"it lists {count:,} {what} or more; at most {_MOST_POINTS:,} are read")
+
+
 def _pictured(pieces: Sequence[_Piece]) -> tuple[ndarray | None, ndarray | None]:
     """Texture coordinates into one picture: the only one as it is, or several side by side, each a tile of a square."""
     if all(piece.picture is None or piece.uvs is None for piece in pieces):
@@ -220,11 +232,20 @@ def _pictured(pieces: Sequence[_Piece]) -> tuple[ndarray | None, ndarray | None]
     return np.concatenate(uvs).astype(np.float32), albedo
 
 
-def _picture(data: bytes) -> UInt8[ndarray, "h w 3"]:
+def _picture(data: bytes, pixels: Pixels) -> UInt8[ndarray, "h w 3"]:
+    """A picture's colours.
+
+    Args:
+        pixels: What the pictures of this file have so far.
+
+    Raises:
+        ValueError: It is damaged, or larger than what is left.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP", "TGA")) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels")
+            if 4 * image.width * image.height > pixels.most:
+                raise ValueError(f"{image.width} x {image.height} pixels; at most {pixels.most // 4:,} are read")
+            pixels.take(image.width, image.height)
             return np.asarray(image.convert("RGB"))
     except BROKEN_PICTURE as error:
         raise ValueError(f"a picture of it cannot be used ({error})") from error
@@ -247,6 +268,7 @@ class _Glb:
             raise ValueError(f"it needs the extension {sorted(map(str, needed))[0]:.60}, which is not read")
         self._document, self._accessors = document, Accessors(document, binary, _MOST_READ)
         self._pictures: dict[int, ndarray] = {}
+        self._pixels = Pixels(_MOST_PIXELS)
         self._faces = 0
 
     def pieces(self) -> list[_Piece]:
@@ -270,20 +292,25 @@ class _Glb:
                 for primitive in self._document["meshes"][nodes[node]["mesh"]]["primitives"]:
                     if primitive.get("mode", 4) == 4:
                         out.append(self._piece(primitive, place, skin, world))
+                        if len(out) > _MOST_NODES:
+                            raise ValueError(f"its nodes show more than {_MOST_NODES:,} pieces")
         return out
 
     def _piece(
         self, primitive: dict[str, Any], place: ndarray, skin: dict[str, Any] | None, world: dict[int, ndarray]
     ) -> _Piece:
         attributes = primitive["attributes"]
+        _holdable(self._document["accessors"][attributes["POSITION"]]["count"])
         points = self._accessors.read(attributes["POSITION"], "VEC3")
         count = len(points)
         indices = self._accessors.read(primitive["indices"], "SCALAR") if "indices" in primitive else np.arange(count)
-        faces = indices.ravel()[: len(indices) // 3 * 3].astype(np.int64).reshape(-1, 3)
-        self._faces += len(faces)
+        self._faces += len(indices) // 3
         _bearable(self._faces)
+        faces = indices.ravel()[: len(indices) // 3 * 3].astype(np.int64).reshape(-1, 3)
         homogeneous = np.concatenate([points, np.ones((count, 1))], 1)
         if skin is not None and "JOINTS_0" in attributes:
+            if len(skin["joints"]) > _MOST_NODES:
+                raise ValueError(f"a skin of it has {len(skin['joints']):,} joints")
             joints = np.stack([world[int(joint)] for joint in skin["joints"]])
             if "inverseBindMatrices" in skin:
                 binds = self._accessors.read(skin["inverseBindMatrices"], "MAT4").astype(np.float64)
@@ -332,7 +359,7 @@ class _Glb:
                     raise ValueError("a picture in it is damaged") from error
             else:
                 raise ValueError("its pictures lie in other files; embed them")
-            self._pictures[source] = _picture(data)
+            self._pictures[source] = _picture(data, self._pixels)
         return self._pictures[source], plain, found
 
 
@@ -368,15 +395,16 @@ def _from_obj(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
     points: list[list[float]] = []
     places: list[list[float]] = []
     corners: dict[str, list[tuple[int, int]]] = {}
-    materials: dict[str, _Paint] = {}
-    missing: list[str] = []
+    beside = _Beside(folder)
     material = ""
     count = 0
     for line in _lines(data):
         word, rest = (*line.split(None, 1), "")[:2]
         if word == "v":
+            _holdable(len(points) + 1)
             points.append([float(value) for value in rest.split()[:6]])
         elif word == "vt":
+            _holdable(len(places) + 1, "texture coordinates")
             places.append([float(value) for value in rest.split()[:2]])
         elif word == "f":
             found = []
@@ -391,11 +419,7 @@ def _from_obj(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
         elif word == "usemtl":
             material = rest.strip()
         elif word == "mtllib":
-            there = _beside(folder, rest, folder)
-            if there is None:
-                missing.append(rest.strip())
-            else:
-                materials |= _materials(there, folder, missing)
+            beside.read(rest)
     whole = [point for point in points if len(point) == 6]
     colours = np.array([p[3:] for p in points], np.float64).clip(0, 1) if whole and len(whole) == len(points) else None
     at = np.array([point[:3] for point in points], np.float64).reshape(-1, 3)
@@ -405,12 +429,12 @@ def _from_obj(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
         table = np.array(every, np.int64).reshape(-1, 3, 2)
         if table[..., 1].max() >= len(flat):
             raise ValueError("a face names a texture coordinate that is not there")
-        picture, plain = materials.get(name, (None, _GREY))
+        picture, plain = beside.materials.get(name, (None, _GREY))
         uvs = flat[table[..., 1]] if picture is not None and (table[..., 1] >= 0).all() else None
         out.append(_cut(at, table[..., 0], uvs, picture, plain, colours))
-    if not missing:
+    if not beside.missing:
         return out, ()
-    names = ", ".join(f"{name:.60}" for name in dict.fromkeys(missing[:3])) + (", …" if len(missing) > 3 else "")
+    names = ", ".join(f"{name:.60}" for name in beside.missing[:3]) + (", …" if len(beside.missing) > 3 else "")
     return out, (f"colours, where files that it names are not beside it ({names})",)
 
 
@@ -427,31 +451,62 @@ _Paint: TypeAlias = tuple[ndarray | None, Sequence[float]]
 """A material's picture, and its plain colour."""
 
 
-def _materials(path: Path, folder: Path, missing: list[str]) -> dict[str, _Paint]:
-    """What an MTL within the file's folder says; the names of pictures that are not there join ``missing``."""
-    out: dict[str, _Paint] = {}
-    name = ""
-    for line in _lines(read_limited(path, 1 << 20, "Leave out the materials that are not used.")):
-        word, rest = (*line.split(None, 1), "")[:2]
-        picture, plain = out.get(name, (None, _GREY))
-        if word == "newmtl":
-            name = rest.strip()
-            out.setdefault(name, (None, _GREY))
-        elif word == "Kd":
-            red, green, blue = (float(value) for value in rest.split()[:3])
-            out[name] = picture, (red, green, blue)
-        elif word == "map_Kd":
-            there = _beside(path.parent, rest, folder)
-            if there is None:
-                missing.append(rest.strip())
-            else:
-                out[name] = _picture(read_limited(there, MOST_BYTES, "Scale it down.")), plain
-    return out
+class _Beside:
+    """What lies in an OBJ's folder and it names: materials and pictures, each file of them read once."""
+
+    materials: dict[str, _Paint]
+    missing: list[str]
+    """The first names of files that are not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.materials, self.missing = {}, []
+        self._folder, self._pixels = folder, Pixels(_MOST_PIXELS)
+        self._done: set[Path] = set()
+        self._pictures: dict[Path, ndarray] = {}
+
+    def read(self, named: str) -> None:
+        """Adds the materials of the MTL that a line names."""
+        path = self._found(self._folder, named)
+        if path is None or path in self._done:
+            return
+        self._done.add(path)
+        mine: dict[str, _Paint] = {}
+        name = ""
+        for line in _lines(read_limited(path, 1 << 20, "Leave out the materials that are not used.")):
+            word, rest = (*line.split(None, 1), "")[:2]
+            picture, plain = mine.get(name, (None, _GREY))
+            if word == "newmtl":
+                name = rest.strip()
+                mine.setdefault(name, (None, _GREY))
+            elif word == "Kd":
+                red, green, blue = (float(value) for value in rest.split()[:3])
+                mine[name] = picture, (red, green, blue)
+            elif word == "map_Kd" and (there := self._found(path.parent, rest)) is not None:
+                if there not in self._pictures:
+                    self._pictures[there] = _picture(read_limited(there, MOST_BYTES, "Scale it down."), self._pixels)
+                mine[name] = self._pictures[there], plain
+        self.materials |= mine
+
+    def _found(self, start: Path, named: str) -> Path | None:
+        path = _beside(start, named, self._folder)
+        if path is None and named.strip() not in self.missing and len(self.missing) < 4:
+            self.missing.append(named.strip())
+        return None if path is None else path.resolve()
 
 
-def _lines(data: bytes) -> list[str]:
-    """Lines of text; one that ends in a backslash goes on in the next."""
-    return re.sub(rb"\\\r?\n", b" ", data).decode("utf-8", "replace").splitlines()
+def _lines(data: bytes) -> Iterator[str]:
+    """Lines with text in them; one that ends in a backslash goes on in the next."""
+    whole = bytearray()
+    for each in re.finditer(rb"([^\r\n]*)(?:\r\n?|\n|\Z)", data):
+        whole += each[1]
+        if len(whole) > _LONGEST_LINE:
+            raise ValueError(f"a line of it is longer than {_LONGEST_LINE >> 20} MiB")
+        if whole[-1:] == b"\\":
+            whole[-1:] = b" "
+            continue
+        if whole.strip():
+            yield whole.decode("utf-8", "replace")
+        whole.clear()
 
 
 def _beside(start: Path, text: str, folder: Path) -> Path | None:
@@ -483,17 +538,16 @@ class _Values:
     """What follows a PLY's header, number by number."""
 
     def __init__(self, body: bytes, order: str) -> None:
-        self._words = body.split() if order == "ascii" else None
+        self._words = (each[0] for each in re.finditer(rb"\S+", body)) if order == "ascii" else None
         self._body = body
         self._sign = _ORDERS[order]
         self._at = 0
 
     def table(self, kinds: Sequence[str], count: int) -> ndarray:
         """So many rows of numbers of these types."""
-        start = self._at
+        start, total = self._at, count * len(kinds)
         if self._words is not None:
-            self._at += count * len(kinds)
-            return np.array(self._words[start : self._at], np.float64).reshape(count, len(kinds))
+            return np.fromiter(map(float, islice(self._words, total)), np.float64, total).reshape(count, len(kinds))
         row = np.dtype([(str(k), self._sign + _PLY[kind]) for k, kind in enumerate(kinds)])
         found = np.frombuffer(self._body, row, count, start)
         self._at += count * row.itemsize
@@ -501,11 +555,9 @@ class _Values:
 
     def take(self, kind: str, count: int) -> Sequence[float]:
         """So many numbers of one type: for rows whose length is not known before they are read."""
-        start = self._at
         if self._words is not None:
-            self._at += count
-            return [float(word) for word in self._words[start : self._at]]
-        form = f"{self._sign}{count}{_PLY[kind]}"
+            return [float(word) for word in islice(self._words, count)]
+        form, start = f"{self._sign}{count}{_PLY[kind]}", self._at
         self._at += struct.calcsize(form)
         return struct.unpack_from(form, self._body, start)
 
@@ -522,7 +574,7 @@ class _Values:
 
 def _from_ply(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]:
     head, mark, body = data.partition(b"end_header")
-    if not data.startswith(b"ply") or not mark:
+    if not data.startswith(b"ply") or not mark or len(head) > _LONGEST_LINE:
         raise ValueError("it does not begin as a PLY file does")
     order, elements = "", []
     for line in head.decode("ascii", "replace").splitlines():
@@ -533,6 +585,8 @@ def _from_ply(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
             elements.append((words[1], int(words[2]), []))
         elif words[:1] == ["property"]:
             elements[-1][2].append(words[1:])
+    if len(elements) > _MOST_PROPERTIES or any(len(each[2]) > _MOST_PROPERTIES for each in elements):
+        raise ValueError(f"its header lists more than {_MOST_PROPERTIES} properties of a row, or kinds of rows")
     if order not in _ORDERS:
         raise ValueError(f"it is in no known format {order:.20}")
     values = _Values(body[body.index(b"\n") + 1 :], order)
@@ -541,7 +595,7 @@ def _from_ply(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
     for name, count, properties in elements:
         if name == "face":
             _bearable(count)
-        if not 0 <= count <= 4 * MOST_FACES or count * len(properties) > len(body):
+        if not 0 <= count <= _MOST_POINTS or count * len(properties) > min(len(body), _MOST_VALUES):
             raise ValueError(f"it announces {count} of {name:.20}")
         if all(each[0] != "list" for each in properties):
             table = values.table([each[0] for each in properties], count)
@@ -559,6 +613,7 @@ def _from_ply(data: bytes, folder: Path) -> tuple[list[_Piece], tuple[str, ...]]
                 row = values.entries(*each[1:3])
                 if name == "face" and each[-1] in ("vertex_indices", "vertex_index"):
                     faces += [[row[0], row[k], row[k + 1]] for k in range(1, len(row) - 1)]
+                    _bearable(len(faces))
     if points is None:
         raise ValueError("it has no vertices")
     return [_cut(points, np.array(faces, np.int64).reshape(-1, 3), colours=colours)], ()

@@ -11,7 +11,7 @@ import torch
 from numpy import ndarray
 from PIL import Image
 
-from ..files import BROKEN_PICTURE, read_limited
+from ..files import BROKEN_PICTURE, Pixels, read_limited
 from ..types import Avatar, Clip, Layer, Material, Mesh, Skeleton, SparseOffsets, UserError
 from .accessor import Accessors
 from .bones import BoneNames, restore
@@ -23,6 +23,8 @@ _MOST_BYTES = 2**31
 _MOST_PIXELS = 400_000_000
 """Of all images together."""
 _MOST_EXPRESSIONS = 1024
+_MOST_TEXT = 1 << 26
+"""Bytes of a GLB's JSON, which takes some twenty times as much once it is parsed."""
 
 
 def read_glb(path: Path) -> Avatar:
@@ -56,9 +58,10 @@ def clip_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: The file cannot be read or is no GLB.
     """
+    data = read_limited(path, _MOST_BYTES, "bozzetto writes no such file.")
     try:
-        return tuple(str(each.get("name", "")) for each in unpack_glb(path.read_bytes())[0].get("animations", ()))
-    except (AttributeError, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
+        return tuple(str(each.get("name", "")) for each in unpack_glb(data)[0].get("animations", ()))
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} cannot be read: {str(error)[:200]}. Generate the figure again.") from error
 
 
@@ -74,6 +77,8 @@ def unpack_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
     if container_version != 2 or length != len(data):
         raise ValueError(f"it announces version {container_version} and {length} bytes, but has {len(data)} bytes")
     text, end = _chunk(data, 12, b"JSON")
+    if len(text) > _MOST_TEXT:
+        raise ValueError(f"its JSON has {len(text) >> 20} MiB; at most {_MOST_TEXT >> 20} are read")
     binary, end = _chunk(data, end, b"BIN\0")
     if end != len(data):
         raise ValueError("it goes on after its last chunk")
@@ -103,8 +108,9 @@ class _Reader:
     def __init__(self, document: dict[str, Any], binary: bytes) -> None:
         self._document = document
         self._accessors = Accessors(document, binary)
-        self._pixels_left = _MOST_PIXELS
+        self._pixels = Pixels(_MOST_PIXELS)
         self._images: dict[int, ndarray] = {}
+        self._roughness: dict[int, ndarray] = {}
 
     def avatar(self) -> Avatar:
         (skin,) = self._document["skins"]
@@ -209,20 +215,30 @@ class _Reader:
         return Material(
             albedo=self._image(surface["baseColorTexture"]),
             normal=None if normal is None else self._image(normal),
-            roughness=float(surface["roughnessFactor"]) if packed is None else self._image(packed)[:, :, 1].copy(),
+            roughness=float(surface["roughnessFactor"]) if packed is None else self._green(packed),
             metallic=float(surface["metallicFactor"]),
             double_sided=bool(material.get("doubleSided", False)),
             alpha="mask" if material.get("alphaMode") == "MASK" else "opaque",
         )
 
+    def _green(self, texture: dict[str, Any]) -> ndarray:
+        """One copy of an image's second channel, however many materials ask for it."""
+        index = self._source(texture)
+        if index not in self._roughness:
+            self._roughness[index] = self._image(texture)[:, :, 1].copy()
+        return self._roughness[index]
+
+    def _source(self, texture: dict[str, Any]) -> int:
+        return self._document["textures"][texture["index"]]["source"]
+
     def _image(self, texture: dict[str, Any]) -> ndarray:
-        index = self._document["textures"][texture["index"]]["source"]
+        index = self._source(texture)
         if index not in self._images:
             content = self._accessors.view(self._document["images"][index]["bufferView"])
             try:
                 with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-                    self._pixels_left -= image.width * image.height
-                    if self._pixels_left < 0 or image.mode not in ("RGB", "RGBA"):
+                    self._pixels.take(image.width, image.height)
+                    if image.mode not in ("RGB", "RGBA"):
                         raise ValueError(f"{image.width} x {image.height} pixels, {image.mode}")
                     self._images[index] = encoded(np.array(image), f"image/{str(image.format).lower()}", content)
             except BROKEN_PICTURE as error:
