@@ -115,6 +115,15 @@ def test_skin_stays_inside_garments(seed):
     assert 100 * sum(p.skin_pixels for p in found) / sum(p.garment_pixels for p in found) < 0.3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [9404, 9405])
+def test_legs_stay_inside_skirts_to_the_knee(seed):
+    """1.2 and 1.4 % of the garments' pixels when the web between the legs was as wide as the mean person's."""
+    figure, table = build_figure(random_spec(seed), "full"), standard_poses()
+    found = [poke_through(figure, table[name], size=128) for name in ("running", "kicking", "kneeling on one knee")]
+    assert 100 * sum(p.skin_pixels for p in found) / sum(p.garment_pixels for p in found) < 0.5
+
+
 def test_a_posed_figure_stands_on_the_ground_with_limbs_where_the_pose_says():
     figure = build_figure(PLAIN, "low")
     for name in ("sitting", "lying on the back", "arms up"):
