@@ -162,10 +162,8 @@ def draw(sheet: Sheet, make: Make, relief: bool) -> Drawing:
     tile = _weave(make.weave) if relief else np.zeros((1, 1, 3), np.float32)
     shade = np.empty((size, size), np.float32)
     normal = np.empty((size, size, 3) if relief else (0, 0, 3), np.uint8)
-    coarse = np.zeros((3, len(folds)), np.float32)
-    _finish(
-        folds, lines, tone, thread, tile, np.float32(sheet.metres / size), coarse[0], coarse[1], coarse[2], shade, normal
-    )  # fmt: skip
+    high, across, down = np.zeros((3, len(folds)), np.float32)
+    _finish(folds, lines, tone, thread, tile, np.float32(sheet.metres / size), high, across, down, shade, normal)
     if fade is not None:
         fade *= np.clip(1 + 4 * (shade - 1), 0.3, 1.8)
     for place in sheet.places:
