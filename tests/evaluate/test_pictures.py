@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from bozzetto.evaluate import pictures as pictures_module
 from bozzetto.evaluate.judge import Judge
-from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at, outline, told
+from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at, outline, painted, told
 from bozzetto.figure.colours import colour, nearest_basic, srgb_to_lab
 from bozzetto.figure.people import random_spec
+from bozzetto.prior.load import load
 from bozzetto.training.judge import PROBES
 
 
@@ -68,3 +70,23 @@ def test_colours_have_a_plain_name(name, plain):
 def test_the_interval_is_wilson_s():
     assert interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     assert interval(10, 10)[1] == pytest.approx(1.0)
+
+
+def test_finished_batches_are_read_back_but_not_those_of_other_weights(tmp_path, monkeypatch):
+    asked = []
+
+    def imagine(prior, captions, **settings):
+        asked.append(captions)
+        return torch.full((len(captions), 8, 8, 3), 0.5)
+
+    monkeypatch.setattr(pictures_module, "imagine", imagine)
+    prior = load("embedded")
+    for _ in range(2):
+        made = list(painted(prior, ["a man", "a woman"], None, tmp_path, scale=4.0, steps=2, seed=0))
+        assert [batch.shape for batch in made] == [(2, 8, 8, 3)]
+    assert len(asked) == 1
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other weights")
+    prior.weights = {**prior.weights, "unet": other}
+    list(painted(prior, ["a man", "a woman"], None, tmp_path, scale=4.0, steps=2, seed=0))
+    assert len(asked) == 2

@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,9 @@ from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh, to_srgb8
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.scene import scene_from_layers
+from bozzetto.subject.detector import need_mediapipe
 from bozzetto.subject.words import read_words
-from bozzetto.types import Avatar, Cameras, Subject
+from bozzetto.types import Avatar, Cameras, Subject, UserError
 
 SIZE = 256
 BEHIND = (135.0, 157.5, 180.0, 202.5, 225.0)
@@ -124,7 +124,9 @@ def look_at(avatar: Avatar, cameras: Cameras | None = None) -> tuple[Seen, Camer
 
 def faces(avatar: Avatar) -> tuple[int, int]:
     """Whether the head has a face, and from how many directions behind it has a second one."""
-    if find_spec("mediapipe") is None:
+    try:
+        need_mediapipe()
+    except UserError:
         return -1, -1
     scene = scene_from_layers(avatar.layers, posed(avatar, posture_named("a-pose")))
     low, high = scene.vertices[:, 1].min(), scene.vertices[:, 1].max()

@@ -134,7 +134,7 @@ def told(errors: Float[ndarray, "n"]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("faces"))
+    parser.add_argument("--out", type=Path, help="folder of the painted heads")
     parser.add_argument("--prior", default="embedded")
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=60)
@@ -148,6 +148,8 @@ def main() -> None:
         for line in check_ruler(shards(arguments.data or default_folder(), "held")):
             print(line, flush=True)
         return
+    if arguments.out is None:
+        parser.error("painted heads need --out, the folder that they go to")
     arguments.out.mkdir(parents=True, exist_ok=True)
     prior = load(arguments.prior)
     work, tried = heads(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)

@@ -8,6 +8,7 @@ DIR, so that the same command goes on where it was stopped.
 """
 
 import argparse
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from bozzetto.prior.denoiser import Conditions, Prior
 from bozzetto.prior.load import load
 from bozzetto.prior.sample import Guidance, imagine
 from bozzetto.render.pictures import contact_sheet
+from bozzetto.runs import sha256
 from bozzetto.training.data import Shard, default_folder, shards, smaller
 
 SLOTS = ("top", "bottom")
@@ -178,21 +180,23 @@ def painted(
         prior: Paints.
         captions: One a picture.
         shown: A control by name, and its pictures.
-        out: Folder of the files; which prior and settings made them is in their names.
+        out: Folder of the files; which weights and settings made them is in their names.
         scale: Of the guidance by words.
         steps: Of sampling.
         seed: Of the noise.
     """
     kind = "words" if shown is None else shown[0]
+    hashes = "".join(sha256(path) for _, path in sorted(prior.weights.items()))
+    weights = hashlib.sha256(hashes.encode()).hexdigest()[:8]
     for first in range(0, len(captions), BATCH):
         batch = list(captions[first : first + BATCH])
-        name = f"{kind}-{prior.name.replace('/', '-')}-{scale:g}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
-        path = out / name
+        path = out / f"{kind}-{weights}-{scale:g}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
         if not path.exists():
-            pictures = None if shown is None else torch.from_numpy(shown[1][first : first + BATCH])
+            conditions = None
+            if shown is not None:
+                conditions = Conditions({shown[0]: torch.from_numpy(shown[1][first : first + BATCH])})
             made = imagine(
-                prior, batch, steps=steps, guidance=Guidance(scale),
-                conditions=None if shown is None or pictures is None else Conditions({shown[0]: pictures}),
+                prior, batch, steps=steps, guidance=Guidance(scale), conditions=conditions,
                 generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
             codes = (made * 255 + 0.5).byte().cpu().contiguous()

@@ -79,7 +79,7 @@ def _vae(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], N
     training = train_codec(recipe, found, held, folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["vae"], options.export / "vae")
-    _card(options, "vae", recipe, done, quality, found)
+    _card(options, "vae", (recipe,), done, quality, found)
 
 
 def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -89,7 +89,7 @@ def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     training = train_text(recipe, _tokenizer(options.export), folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["reader"].text_encoder, options.export / "text_encoder")  # type: ignore[arg-type]
-    _card(options, "text", recipe, done, quality, [])
+    _card(options, "text", (recipe,), done, quality, [])
 
 
 def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -105,7 +105,7 @@ def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
     export_model(done.averages["unet"], options.export / "unet")
-    _card(options, "base", recipe, done, quality, found, instead_of=("control", "together"))
+    _card(options, "base", (recipe,), done, quality, found, instead_of=("control", "together"))
 
 
 def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -139,11 +139,8 @@ def _control(
         export_model(network, options.export / name)
     if together:
         scheduler().save_pretrained(options.export / "scheduler")
-        sizes = asdict(Base(size=options.size, seed=options.seed))
-        both = {**{name: sizes[name] for name in ("size", "channels", "layers", "heads", "blind")}, **asdict(recipe)}
-        _card(options, part, both, done, quality, found, instead_of=("base", "control"))
-    else:
-        _card(options, part, recipe, done, quality, found)
+    recipes = (Base(size=options.size, seed=options.seed), recipe) if together else (recipe,)
+    _card(options, part, recipes, done, quality, found, instead_of=("base", "control") if together else ())
 
 
 def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -155,7 +152,7 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     training = train_vision(recipe, text, _tokenizer(options.export), data, held, folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_towers(done.averages["towers"], options.export / "vision_encoder")
-    _card(options, "vision", recipe, done, quality, found)
+    _card(options, "vision", (recipe,), done, quality, found)
 
 
 def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -165,7 +162,7 @@ def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[st
     found, held = _shards(options, "train"), _shards(options, "held")
     done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds)), say)
     export_model(done.averages["identity"], options.export / "identity")
-    _card(replace(options, seed=recipe.seed), "identity", recipe, done, quality, found)
+    _card(replace(options, seed=recipe.seed), "identity", (recipe,), done, quality, found)
 
 
 def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -200,7 +197,7 @@ def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
     judge, export = done.averages["judge"], WEIGHTS if options.export == EMBEDDED else options.export / "judge"
     assert isinstance(judge, Judge)
     export_judge(judge, export)
-    _card(replace(options, export=export, seed=recipe.seed), "judge", recipe, done, quality, found)
+    _card(replace(options, export=export, seed=recipe.seed), "judge", (recipe,), done, quality, found)
 
 
 _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
@@ -263,12 +260,18 @@ def _finish(
 def _card(
     options: TrainPrior,
     part: str,
-    recipe: Any,
+    recipes: Sequence[Any],
     done: Training,
     quality: dict[str, float],
     found: list[Shard],
     instead_of: Sequence[str] = (),
 ) -> None:
+    """Notes what was trained.
+
+    Args:
+        recipes: How; what a later one says holds.
+        instead_of: Parts whose weights these take the place of.
+    """
     write_card(
         options.export,
         part,
@@ -276,7 +279,7 @@ def _card(
         samples=done.samples,
         hours=round(done.seconds / 3600, 3),
         seed=options.seed,
-        recipe=recipe if isinstance(recipe, dict) else asdict(recipe),
+        recipe={name: value for each in recipes for name, value in asdict(each).items()},
         data={"pictures": sum(len(shard.records) for shard in found), "people": sum(len(s.people) for s in found)},
         quality=quality,
     )
