@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-import igl
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
@@ -33,18 +32,19 @@ from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import Stance, random, stand
 from bozzetto.figure.people import random_spec
 from bozzetto.files import atomic_path
-from bozzetto.kernels import kernel
 from bozzetto.prior.denoiser import Prior
-from bozzetto.prior.load import load
+from bozzetto.prior.load import load, load_shape
 from bozzetto.recipes.human_sgd import TURNS, HumanSGD, view_word
 from bozzetto.recipes.person import face_disc, parted, seated
-from bozzetto.recipes.walk import Shot, Walk, mirrored, nothing, photograph, sheet_of
+from bozzetto.recipes.reconstructed import asked, reposer
+from bozzetto.recipes.walk import Reposer, Shot, Walk, mirrored, nothing, photograph, sheet_of
 from bozzetto.render.cameras import frame
 from bozzetto.render.light import Light, ambient, random_light
 from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.pictures import contact_sheet
-from bozzetto.render.raster import camera_matrices, rasterize
-from bozzetto.render.scene import Scene, scene_from_layers
+from bozzetto.render.raster import rasterize
+from bozzetto.render.scene import scene_from_layers
+from bozzetto.scene.scan import scan
 from bozzetto.texture.bake import texels_of
 from bozzetto.texture.canvas import Canvas, canvas_of_mesh, codes
 from bozzetto.texture.fuse import Fused, Fusion, fuse, texels_for
@@ -165,68 +165,6 @@ def jpeg(picture: Float[ndarray, "h w 3"], rng: np.random.Generator) -> Float32[
     return np.asarray(Image.open(file), np.float32) / 255
 
 
-def scan(scene: Scene, cell: float = 0.008, views: int = 60, size: int = 448) -> tuple[ndarray, ndarray]:
-    """A closed surface around what can be seen of a figure, vertices and faces, as a scanner would have it.
-
-    Args:
-        scene: Posed layers; cut-outs let the scanner look through.
-        cell: Metres between samples.
-        views: Depth maps, evenly over the sphere.
-        size: Pixels of their sides.
-
-    Source: Curless and Levoy 1996: distances along the line of sight, cut off and averaged.
-    """
-    low, high = scene.vertices.min(0) - 4 * cell, scene.vertices.max(0) + 4 * cell
-    counts = np.ceil((high - low) / cell).astype(int) + 1
-    spread = np.arange(views) + 0.5
-    elevations = np.degrees(np.arcsin(1 - 2 * spread / views))
-    cameras = frame(scene.vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
-    drawn = rasterize(scene.vertices, scene.faces, cameras, scene.coverage)
-    total, weight = np.zeros(counts, np.float32), np.zeros(counts, np.float32)
-    for index in range(views):
-        matrix, lens = camera_matrices(cameras, index)
-        _integrate(drawn.depth[index], matrix, lens, low.astype(np.float64), cell, 3 * cell, total, weight)
-    distance = np.where(weight > 0, total / np.maximum(weight, 1), -3 * cell).astype(np.float64)
-    nodes = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1).reshape(-1, 3) * cell + low
-    order = np.arange(distance.size).reshape(counts).transpose(2, 1, 0).ravel()  # igl wants x to run fastest
-    points, faces, _ = igl.marching_cubes(distance.ravel()[order], nodes[order], *(int(n) for n in counts), 0.0)
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    if (a * np.cross(b, c)).sum() < 0:
-        faces = faces[:, ::-1]
-    return largest(points.astype(np.float32), np.ascontiguousarray(faces, np.int32))
-
-
-def largest(vertices: ndarray, faces: ndarray) -> tuple[ndarray, ndarray]:
-    """The largest connected part, and whatever has at least a fiftieth of its faces."""
-    _, label = igl.connected_components(igl.adjacency_matrix(faces.astype(np.int64)))[:2]
-    label = np.asarray(label).ravel()
-    count = np.bincount(label[faces[:, 0]])
-    kept = faces[count[label[faces[:, 0]]] >= count.max() / 50]
-    used, renamed = np.unique(kept, return_inverse=True)
-    return np.ascontiguousarray(vertices[used]), np.ascontiguousarray(renamed.reshape(-1, 3), np.int32)
-
-
-@kernel
-def _integrate(depth, matrix, lens, low, cell, cut, total, weight):
-    height, width = depth.shape
-    for i in range(total.shape[0]):
-        for j in range(total.shape[1]):
-            for k in range(total.shape[2]):
-                x, y, z = low[0] + i * cell, low[1] + j * cell, low[2] + k * cell
-                a = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3]
-                b = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z + matrix[1, 3]
-                c = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z + matrix[2, 3]
-                column = np.int64(np.floor(lens[0, 0] * a / c + lens[0, 2]))
-                row = np.int64(np.floor(lens[1, 1] * b / c + lens[1, 2]))
-                if column < 0 or row < 0 or column >= width or row >= height:
-                    continue
-                found = depth[row, column]
-                away = cut if found == 0.0 else found - c
-                if away >= -cut:
-                    total[i, j, k] += min(away, cut)
-                    weight[i, j, k] += 1.0
-
-
 # ---------------------------------------------------------------------------------------------------- answers
 
 Draw: TypeAlias = Callable[[Cameras], tuple[Picture, Float32[ndarray, "h w"]]]
@@ -243,6 +181,17 @@ def walked(recipe: HumanSGD, guide: Answer | None = None, keep: Path | None = No
             draw = guide(known, prior)
             shot = replace(shot, guide=lambda seen: draw(seen.camera)[0])
         return drawn(shot.canvas, texture_of(recipe, shot, prior, keep).texture)
+
+    return answer
+
+
+def reposed_by_network(recipe: HumanSGD) -> Answer:
+    """The recipe on the scan, its first thought of the back from the network of surfaces over the true body."""
+
+    def answer(known: Known, prior: Prior) -> Draw:
+        shot = known.shot
+        seen = asked(load_shape(), shot.picture, shot.mask, known.stance.body, shot.camera)
+        return drawn(shot.canvas, texture_of(recipe, shot, prior, None, reposer(seen)).texture)
 
     return answer
 
@@ -277,10 +226,12 @@ def greyed(material: Material) -> Material:
     return replace(material, albedo=albedo, normal=None)
 
 
-def texture_of(recipe: HumanSGD, shot: Shot, prior: Prior | None, keep: Path | None) -> Fused:
+def texture_of(
+    recipe: HumanSGD, shot: Shot, prior: Prior | None, keep: Path | None, back: Reposer | None = None
+) -> Fused:
     """What the recipe fuses; every view on the way is written to ``keep``."""
     made, count = None, 0
-    for moment in recipe.fit(shot, prior):
+    for moment in recipe.fit(shot, prior, back):
         made = moment.fused or made
         if moment.painted is not None and keep is not None:
             count += 1
@@ -360,6 +311,7 @@ def answers(recipe: HumanSGD, ablations: bool, keep: Path | None = None) -> dict
         rows |= {
             "plain averaging": walked(replace(recipe, uniform=True, fusion_steps=0)),
             "uniform weights": walked(replace(recipe, uniform=True)),
+            "back by the network": reposed_by_network(recipe),
             "no back": walked(replace(recipe, back="none")),
             "no normals": walked(replace(recipe, normal=False)),
             "no silhouette": walked(replace(recipe, silhouette=False)),

@@ -9,9 +9,9 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -21,6 +21,9 @@ from bozzetto.prior.presets import PRESETS, Place, remedy
 from bozzetto.prior.schedule import Schedule, schedule_from_config
 from bozzetto.prior.text import TextEncoder
 from bozzetto.types import UserError
+
+if TYPE_CHECKING:
+    from bozzetto.prior.shape import ShapeNetwork
 
 EMBEDDED = Path(__file__).parent / "embedded"
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
@@ -66,6 +69,25 @@ def load(
         prior = _load_base(name, places, device, dtype)
     prior.need(*needs)
     return prior
+
+
+@cache
+def load_shape() -> "ShapeNetwork":
+    """The network of surfaces behind photos that ships with the package.
+
+    Raises:
+        UserError: It does not, or it is damaged.
+    """
+    from bozzetto.prior.shape import ShapeNetwork
+
+    folder = EMBEDDED / "shape"
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            "The network of surfaces behind photos is not installed. Train it: bozzetto train-prior --part photos, "
+            "then --part shape."
+        )
+    with _quiet():
+        return _model(ShapeNetwork, folder, torch.float32)
 
 
 def check_safetensors(path: Path) -> None:

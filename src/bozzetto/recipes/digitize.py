@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import OmitArgPrefixes
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import bozzetto.prior.denoiser
     import bozzetto.types
     from bozzetto.figure.build import Figure
+    from bozzetto.recipes.person import Sitter
+    from bozzetto.recipes.shaped import Placed
     from bozzetto.recipes.walk import Moment
     from bozzetto.subject.fit import Fitted
     from bozzetto.subject.photos import Photo
@@ -41,8 +43,8 @@ class Stage:
 class Digitize:
     """A photo's person as a character (``HumanSGD`` on the figure that the intake fits to the photo).
 
-    The shape is the figure's: body, garments and hair are fitted and named, not reconstructed. The paper's free-form
-    surface comes from a network whose weights cannot be had.
+    The shape is the figure's: body, garments and hair are fitted and named, not reconstructed. ``surface="network"``
+    reconstructs it, as the paper does, by a small network of our own: the paper's weights cannot be had.
     """
 
     prior: str = "none"
@@ -55,6 +57,9 @@ class Digitize:
     shape: Path | None = None
     """A mesh of the person made from this photo elsewhere (GLB, OBJ, PLY), in the photo's pose: it takes the figure's
     place. It gets a rig where both arms are held away from the sides; else it is --static."""
+    surface: Literal["figure", "network"] = "figure"
+    """Whose shape is painted: the figure's, or the figure's as a network sees it changed in the photo. That is one
+    piece, as --shape is, and gets a rig on the same terms."""
     static: bool = False
     """The paper's own result: one mesh in the photo's pose with one texture, without a rig."""
     keep_views: bool = False
@@ -90,7 +95,7 @@ class Digitize:
         figure()
         yield Step(1, "figure", reading, avatar=draft, share=0.1, shown=True)
 
-        if self.shape:
+        if self.shape or self.surface == "network":
             painted = self._shaped(photo, fitted, figure())
         elif more.photos:
             painted = self._joined(photo, fitted, more, figure())
@@ -146,25 +151,41 @@ class Digitize:
         yield Stage("texture", None, lambda: painted.still if self.static else painted.avatar)
 
     def _shaped(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> Iterator[Stage]:
-        """The same on a shape of the user's own."""
-        from bozzetto.adopt.mesh import read_mesh
+        """The same on a shape of the user's own, or on the network's."""
         from bozzetto.recipes.person import face_of, sitter
-        from bozzetto.recipes.shaped import body_of, guide_of, paint, place
+        from bozzetto.recipes.shaped import body_of, guide_of, paint
         from bozzetto.subject.reworded import told
         from bozzetto.types import UserError
 
-        assert self.shape is not None
-        placed = place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
-        yield Stage(f"placing {self.shape.name}: outlines agree by {100 * placed.overlap:.0f} %")
+        who = sitter(photo, fitted, figure)
+        placed = self._read(photo, fitted) if self.shape else self._seen(photo, who)
+        name = self.shape.name if self.shape else "the surface"
+        yield Stage(f"placing {name}: outlines agree by {100 * placed.overlap:.0f} %")
         body = None
         if not self.static:
             try:
                 body = body_of(placed)
             except UserError:
-                yield Stage(f"no rig: {self.shape.name} stands in no A- or T-pose")
-        guide, caption = guide_of(placed, sitter(photo, fitted, figure)), told(fitted.spec)
+                yield Stage(f"no rig: {name} stands in no A- or T-pose")
+        guide, caption = guide_of(placed, who), told(fitted.spec)
         for moment, avatar in paint(placed, body, photo, caption, face_of(photo), guide, self.walk, self._painter()):
             yield Stage(moment.stage, moment, avatar and cache(avatar))
+
+    def _read(self, photo: "Photo", fitted: "Fitted") -> "Placed":
+        from bozzetto.adopt.mesh import read_mesh
+        from bozzetto.recipes.shaped import place
+
+        assert self.shape is not None
+        return place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
+
+    def _seen(self, photo: "Photo", who: "Sitter") -> "Placed":
+        from bozzetto.prior.load import load_shape
+        from bozzetto.recipes.reconstructed import asked, reconstruct
+        from bozzetto.recipes.shaped import Placed
+
+        assert who.body is not None
+        found = reconstruct(asked(load_shape(), photo.picture, photo.mask, who.body, who.shot.camera), who.scene)
+        return Placed(found.vertices, found.faces, who.shot.camera, found.overlap)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

@@ -5,7 +5,7 @@ lashes, which are cut out of cards, take the photo's colour; eyes, teeth and ton
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -36,6 +36,8 @@ class Sitter:
     """Its layers as they stand in the photo."""
     layers: tuple[Layer, ...]
     """The same with the photo's colours."""
+    body: Float[ndarray, "v 3"] | None = None
+    """Posed vertices of the body model, where the figure has one."""
 
     def painted(self, fused: Fused) -> Avatar:
         """The character with what was fused."""
@@ -47,7 +49,8 @@ def sitter(photo: Photo, fitted: Fitted, figure: Figure) -> Sitter:
     stance = stand(figure, fitted.posture)
     caption = captions(fitted.spec, fitted.spec.seed, 1)[0].rstrip(".")
     camera = fitted.cameras_on(stance.body)
-    return seated(figure.avatar, stance.scene, photo.picture, photo.mask, camera, caption, face_of(photo))
+    who = seated(figure.avatar, stance.scene, photo.picture, photo.mask, camera, caption, face_of(photo))
+    return replace(who, body=stance.body)
 
 
 def seated(

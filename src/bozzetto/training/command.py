@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Part: TypeAlias = Literal["data", "text", "vae", "base", "control", "together", "vision", "identity", "back", "judge"]
+Part: TypeAlias = Literal[
+    "data", "text", "vae", "base", "control", "together", "vision", "identity", "photos", "shape", "back", "judge"
+]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
 
 @dataclass(frozen=True)
 class TrainPrior:
     """Train the embedded prior: text encoder, autoencoder, U-Net, control network, vision tower, identity encoder,
-    back-view word; and the judge of them.
+    the network of surfaces behind photos, back-view word; and the judge of them.
 
-    The pictures to learn from are made first."""
+    The pictures ("data") and photos ("photos") to learn from are made first."""
 
     part: Part | None = None
     """Which; without it all of them, one after another, with the budget for each. "together" trains base and control at

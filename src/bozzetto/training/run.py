@@ -30,6 +30,7 @@ from bozzetto.training.identity import Identity, train_identity
 from bozzetto.training.judge import Judging, export_judge, train_judge
 from bozzetto.training.loop import CHECKPOINT, Pace, Training, seconds_of
 from bozzetto.training.reading import Reading, train_text
+from bozzetto.training.shape import PEOPLE, PHOTOS, Photos, Shape, make_photos, train_shape
 from bozzetto.training.text import train_tokenizer, words
 from bozzetto.training.vision import Vision, train_vision
 from bozzetto.types import UserError
@@ -79,7 +80,7 @@ def _vae(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], N
     training = train_codec(recipe, found, held, folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["vae"], options.export / "vae")
-    _card(options, "vae", (recipe,), done, quality, found)
+    _card(options, "vae", (recipe,), done, quality, _counted(found))
 
 
 def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -89,7 +90,7 @@ def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     training = train_text(recipe, _tokenizer(options.export), folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["reader"].text_encoder, options.export / "text_encoder")  # type: ignore[arg-type]
-    _card(options, "text", (recipe,), done, quality, [])
+    _card(options, "text", (recipe,), done, quality, _counted([]))
 
 
 def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -105,7 +106,7 @@ def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
     export_model(done.averages["unet"], options.export / "unet")
-    _card(options, "base", (recipe,), done, quality, found, instead_of=("control", "together"))
+    _card(options, "base", (recipe,), done, quality, _counted(found), instead_of=("control", "together"))
 
 
 def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -140,7 +141,7 @@ def _control(
     if together:
         scheduler().save_pretrained(options.export / "scheduler")
     recipes = (Base(size=options.size, seed=options.seed), recipe) if together else (recipe,)
-    _card(options, part, recipes, done, quality, found, instead_of=("base", "control") if together else ())
+    _card(options, part, recipes, done, quality, _counted(found), instead_of=("base", "control") if together else ())
 
 
 def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -152,7 +153,7 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     training = train_vision(recipe, text, _tokenizer(options.export), data, held, folder, Pace(seconds), options.device)
     done, quality = _finish(training, say)
     export_towers(done.averages["towers"], options.export / "vision_encoder")
-    _card(options, "vision", (recipe,), done, quality, found)
+    _card(options, "vision", (recipe,), done, quality, _counted(found))
 
 
 def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -162,7 +163,29 @@ def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[st
     found, held = _shards(options, "train"), _shards(options, "held")
     done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds)), say)
     export_model(done.averages["identity"], options.export / "identity")
-    _card(replace(options, seed=recipe.seed), "identity", (recipe,), done, quality, found)
+    _card(replace(options, seed=recipe.seed), "identity", (recipe,), done, quality, _counted(found))
+
+
+def _photos(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    start = time.monotonic()
+    for path, have in make_photos((options.data or default_folder()) / PHOTOS, options.pictures):
+        say(f"{path.name}: {have:,} of {options.pictures:,} photos")
+        if time.monotonic() - start > seconds:
+            return
+
+
+def _shape(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+    folder, recipe = work / "shape", Shape(seed=Shape.seed + options.seed)
+    _check_resume(folder, options)
+    data = (options.data or default_folder()) / PHOTOS
+    found, held = (sorted(data.glob(f"{split}-*.safetensors")) for split in ("train", "held"))
+    if not found or not held:
+        raise UserError(f"There are no photos in {data}. Make them with: bozzetto train-prior --part photos")
+    own = Photos(found)
+    done, quality = _finish(train_shape(recipe, own, Photos(held), folder, Pace(seconds)), say)
+    export_model(done.averages["shape"], options.export / "shape")
+    counts = {"pictures": len(own.places), "people": PEOPLE * len(found)}
+    _card(replace(options, seed=recipe.seed), "shape", (recipe,), done, quality, counts)
 
 
 def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
@@ -197,7 +220,7 @@ def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
     judge, export = done.averages["judge"], WEIGHTS if options.export == EMBEDDED else options.export / "judge"
     assert isinstance(judge, Judge)
     export_judge(judge, export)
-    _card(replace(options, export=export, seed=recipe.seed), "judge", (recipe,), done, quality, found)
+    _card(replace(options, export=export, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
 
 
 _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
@@ -209,6 +232,8 @@ _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], No
     "together": _together,
     "vision": _vision,
     "identity": _identity,
+    "photos": _photos,
+    "shape": _shape,
     "back": _back,
     "judge": _judge,
 }
@@ -257,19 +282,24 @@ def _finish(
         quality |= {name: round(value, 4) for name, value in row.items() if name.startswith("held")}
 
 
+def _counted(found: Sequence[Shard]) -> dict[str, int]:
+    return {"pictures": sum(len(shard.records) for shard in found), "people": sum(len(s.people) for s in found)}
+
+
 def _card(
     options: TrainPrior,
     part: str,
     recipes: Sequence[Any],
     done: Training,
     quality: dict[str, float],
-    found: list[Shard],
+    data: dict[str, int],
     instead_of: Sequence[str] = (),
 ) -> None:
     """Notes what was trained.
 
     Args:
         recipes: How; what a later one says holds.
+        data: Pictures and people that were learned from.
         instead_of: Parts whose weights these take the place of.
     """
     write_card(
@@ -280,7 +310,7 @@ def _card(
         hours=round(done.seconds / 3600, 3),
         seed=options.seed,
         recipe={name: value for each in recipes for name, value in asdict(each).items()},
-        data={"pictures": sum(len(shard.records) for shard in found), "people": sum(len(s.people) for s in found)},
+        data=data,
         quality=quality,
     )
 

@@ -1,0 +1,74 @@
+"""A closed surface around what can be seen of a figure, as a scanner would have it."""
+
+import igl
+import numpy as np
+from numpy import ndarray
+
+from bozzetto.kernels import kernel
+from bozzetto.render.cameras import frame
+from bozzetto.render.raster import camera_matrices, rasterize
+from bozzetto.render.scene import Scene
+
+_GOLDEN_DEGREES = 137.50776405
+
+
+def scan(scene: Scene, cell: float = 0.008, views: int = 60, size: int = 448) -> tuple[ndarray, ndarray]:
+    """A closed surface around what can be seen of a figure, vertices and faces, as a scanner would have it.
+
+    Args:
+        scene: Posed layers; cut-outs let the scanner look through.
+        cell: Metres between samples.
+        views: Depth maps, evenly over the sphere.
+        size: Pixels of their sides.
+
+    Source: Curless and Levoy 1996: distances along the line of sight, cut off and averaged.
+    """
+    low, high = scene.vertices.min(0) - 4 * cell, scene.vertices.max(0) + 4 * cell
+    counts = np.ceil((high - low) / cell).astype(int) + 1
+    spread = np.arange(views) + 0.5
+    elevations = np.degrees(np.arcsin(1 - 2 * spread / views))
+    cameras = frame(scene.vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
+    drawn = rasterize(scene.vertices, scene.faces, cameras, scene.coverage)
+    total, weight = np.zeros(counts, np.float32), np.zeros(counts, np.float32)
+    for index in range(views):
+        matrix, lens = camera_matrices(cameras, index)
+        _integrate(drawn.depth[index], matrix, lens, low.astype(np.float64), cell, 3 * cell, total, weight)
+    distance = np.where(weight > 0, total / np.maximum(weight, 1), -3 * cell).astype(np.float64)
+    nodes = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1).reshape(-1, 3) * cell + low
+    order = np.arange(distance.size).reshape(counts).transpose(2, 1, 0).ravel()  # igl wants x to run fastest
+    points, faces, _ = igl.marching_cubes(distance.ravel()[order], nodes[order], *(int(n) for n in counts), 0.0)
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    if (a * np.cross(b, c)).sum() < 0:
+        faces = faces[:, ::-1]
+    return largest(points.astype(np.float32), np.ascontiguousarray(faces, np.int32))
+
+
+def largest(vertices: ndarray, faces: ndarray) -> tuple[ndarray, ndarray]:
+    """The largest connected part, and whatever has at least a fiftieth of its faces."""
+    _, label = igl.connected_components(igl.adjacency_matrix(faces.astype(np.int64)))[:2]
+    label = np.asarray(label).ravel()
+    count = np.bincount(label[faces[:, 0]])
+    kept = faces[count[label[faces[:, 0]]] >= count.max() / 50]
+    used, renamed = np.unique(kept, return_inverse=True)
+    return np.ascontiguousarray(vertices[used]), np.ascontiguousarray(renamed.reshape(-1, 3), np.int32)
+
+
+@kernel
+def _integrate(depth, matrix, lens, low, cell, cut, total, weight):
+    height, width = depth.shape
+    for i in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            for k in range(total.shape[2]):
+                x, y, z = low[0] + i * cell, low[1] + j * cell, low[2] + k * cell
+                a = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3]
+                b = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z + matrix[1, 3]
+                c = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z + matrix[2, 3]
+                column = np.int64(np.floor(lens[0, 0] * a / c + lens[0, 2]))
+                row = np.int64(np.floor(lens[1, 1] * b / c + lens[1, 2]))
+                if column < 0 or row < 0 or column >= width or row >= height:
+                    continue
+                found = depth[row, column]
+                away = cut if found == 0.0 else found - c
+                if away >= -cut:
+                    total[i, j, k] += min(away, cut)
+                    weight[i, j, k] += 1.0
