@@ -116,7 +116,7 @@ def subject(index: int, photo_light: bool = False) -> Known:
     )  # fmt: skip
     alpha = view.output.alpha[0, :, :, 0].numpy()
     picture = jpeg(displayed(view.output, clutter(PHOTO, rng)), rng)
-    vertices, faces = scan(stance.scene)
+    vertices, faces = scan(stance.scene.vertices, stance.scene.faces, stance.scene.coverage)
     nose, ears = view.keypoints[0], view.keypoints[3:5]
     shot = Shot(
         picture, alpha, view.cameras, canvas_of_mesh(vertices, faces),

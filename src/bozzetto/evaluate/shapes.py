@@ -30,6 +30,8 @@ from bozzetto.prior.load import load_shape
 from bozzetto.recipes.reconstructed import asked, reconstruct
 from bozzetto.render.cameras import frame
 from bozzetto.render.pictures import contact_sheet
+from bozzetto.render.raster import rasterize
+from bozzetto.scene.scan import Outline
 from bozzetto.subject.person_from_photo import person_from_photo
 from bozzetto.types import Cameras, UserError
 
@@ -85,8 +87,6 @@ def overlap_of(
     vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], camera: Cameras, mask: Float[ndarray, "h w"]
 ) -> float:
     """Of an outline with the person's in the photo, over both."""
-    from bozzetto.render.raster import rasterize
-
     seen, person = rasterize(vertices, faces, camera).face[0] >= 0, mask > 0.5
     return float((seen & person).sum() / (seen | person).sum())
 
@@ -103,11 +103,12 @@ def measure(known: Known, path: Path, out: Path) -> list[Score]:
     skin = load_body().parts["body"]
     used, naked = np.unique(skin.faces, return_inverse=True)
     begun = time.process_time()
-    found = reconstruct(asked(load_shape(), photo.picture, photo.mask, stance.body, camera), stance.scene)
+    answer = asked(load_shape(), photo.picture, photo.mask, stance.body, camera)
+    found = reconstruct(answer, stance.scene, stance.body, Outline(photo.mask > 0.5, camera))
     print(f"{known.seed}: network and registration {time.process_time() - begun:.0f} CPU-s", flush=True)
     surfaces = {
         "body": (stance.body[used], naked.reshape(-1, 3)),
-        "figure": (found.start, found.faces),
+        "figure": found.start,
         "network": (found.vertices, found.faces),
     }
     scene = known.stance.scene

@@ -85,7 +85,7 @@ class ShapeNetwork(ModelMixin, ConfigMixin):
         self.up = nn.ModuleList(
             Block(a + b, b) for a, b in zip(reversed((*widths[1:], widths[-1])), reversed(widths), strict=True)
         )
-        self.leave = nn.Sequential(nn.Conv2d(widths[0] + 4 * SHOWN, 64, 1), nn.SiLU(), nn.Conv2d(64, 4 * 11, 1))
+        self.leave = nn.Sequential(nn.Conv2d(widths[0] + 4 * SHOWN, 64, 1), nn.SiLU(), nn.Conv2d(64, 4 * 12, 1))
 
     def forward(self, shown: Shown) -> Sides:
         """Every pixel's surface; it means something where the mask is."""
@@ -107,7 +107,10 @@ class ShapeNetwork(ModelMixin, ConfigMixin):
         out = F.pixel_shuffle(self.leave(torch.cat([F.silu(seen), fine], 1)), 2).movedim(1, -1)
         normals = shown.normals + out[..., :6]
         near, far = F.normalize(normals[..., :3], dim=-1), F.normalize(normals[..., 3:], dim=-1)
-        return Sides(torch.cat([near, far], -1), depths + 0.1 * out[..., 6:8], torch.sigmoid(2 * out[..., 8:]))
+        # Mostly the back has the colour before it.
+        same = torch.sigmoid(out[..., 11:])
+        back = same * shown.picture + (1 - same) * torch.sigmoid(2 * out[..., 8:11])
+        return Sides(torch.cat([near, far], -1), depths + 0.1 * out[..., 6:8], back)
 
 
 def filled(depths: Float[Tensor, "b h w 2"]) -> Float[Tensor, "b h w 2"]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bozzetto.figure.build import Figure
     from bozzetto.recipes.person import Sitter
     from bozzetto.recipes.shaped import Placed
-    from bozzetto.recipes.walk import Moment
+    from bozzetto.recipes.walk import Moment, Reposer
     from bozzetto.subject.fit import Fitted
     from bozzetto.subject.photos import Photo
     from bozzetto.subject.piles import Piles
@@ -157,9 +157,13 @@ class Digitize:
         from bozzetto.subject.reworded import told
         from bozzetto.types import UserError
 
-        who = sitter(photo, fitted, figure)
-        placed = self._read(photo, fitted) if self.shape else self._seen(photo, who)
-        name = self.shape.name if self.shape else "the surface"
+        who, guide, back = sitter(photo, fitted, figure), None, None
+        if self.shape:
+            name, placed = self.shape.name, self._read(photo, fitted)
+            guide = guide_of(placed, who)
+        else:
+            name = "the surface"
+            placed, back = self._seen(photo, who)
         yield Stage(f"placing {name}: outlines agree by {100 * placed.overlap:.0f} %")
         body = None
         if not self.static:
@@ -167,8 +171,8 @@ class Digitize:
                 body = body_of(placed)
             except UserError:
                 yield Stage(f"no rig: {name} stands in no A- or T-pose")
-        guide, caption = guide_of(placed, who), told(fitted.spec)
-        for moment, avatar in paint(placed, body, photo, caption, face_of(photo), guide, self.walk, self._painter()):
+        face, caption = face_of(photo), told(fitted.spec)
+        for moment, avatar in paint(placed, body, photo, caption, face, guide, self.walk, self._painter(), back):
             yield Stage(moment.stage, moment, avatar and cache(avatar))
 
     def _read(self, photo: "Photo", fitted: "Fitted") -> "Placed":
@@ -178,14 +182,18 @@ class Digitize:
         assert self.shape is not None
         return place(read_mesh(self.shape), photo.mask, fitted.spec.body.height)
 
-    def _seen(self, photo: "Photo", who: "Sitter") -> "Placed":
+    def _seen(self, photo: "Photo", who: "Sitter") -> "tuple[Placed, Reposer]":
+        """The surface that the network sees, and its thought of the back."""
         from bozzetto.prior.load import load_shape
-        from bozzetto.recipes.reconstructed import asked, reconstruct
+        from bozzetto.recipes.reconstructed import asked, reconstruct, reposer
         from bozzetto.recipes.shaped import Placed
+        from bozzetto.scene.scan import Outline
 
         assert who.body is not None
-        found = reconstruct(asked(load_shape(), photo.picture, photo.mask, who.body, who.shot.camera), who.scene)
-        return Placed(found.vertices, found.faces, who.shot.camera, found.overlap)
+        camera = who.shot.camera
+        answer = asked(load_shape(), photo.picture, photo.mask, who.body, camera)
+        found = reconstruct(answer, who.scene, who.body, Outline(photo.mask > 0.5, camera))
+        return Placed(found.vertices, found.faces, camera, found.overlap), reposer(answer)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

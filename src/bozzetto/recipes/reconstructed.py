@@ -18,6 +18,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 from scipy.sparse.linalg import cg, spsolve
 from scipy.spatial import cKDTree
 
+from bozzetto.body.landmarks import regions
 from bozzetto.body.model import load_body
 from bozzetto.geometry import vertex_normals
 from bozzetto.prior.shape import ShapeNetwork, Shown, Sides, hips_depth
@@ -25,12 +26,14 @@ from bozzetto.recipes.walk import Reposer, recut
 from bozzetto.render.raster import camera_matrices, rasterize
 from bozzetto.render.scene import Scene
 from bozzetto.render.sides import sides
-from bozzetto.scene.scan import scan
+from bozzetto.scene.scan import Outline, scan
 from bozzetto.texture.views import Picture, Seen, View, project, sampled
 from bozzetto.types import Cameras
 
-CELL = 0.012
-"""Metres between samples of the closed surface."""
+CELL, FINE = 0.012, 0.008
+"""Metres between samples of the closed surface, before and after."""
+FIRM = 30.0
+"""How much more than the rest head, hands and feet resist bending: the network sees them in a few pixels."""
 MARGIN = 1.1
 """Of the network's square over the person's longer side."""
 SLACK = 0.02
@@ -56,12 +59,13 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Reconstructed:
-    """The closed surface, before and after."""
+    """The closed surface."""
 
-    start: Float32[ndarray, "v 3"]
-    vertices: Float32[ndarray, "v 3"]
+    start: tuple[Float32[ndarray, "v 3"], Int[ndarray, "f 3"]]
+    """Around the figure as the intake dressed it."""
+    vertices: Float32[ndarray, "p 3"]
     """Where the photo saw them; metres."""
-    faces: Int[ndarray, "f 3"]
+    faces: Int[ndarray, "t 3"]
     answer: Answer
 
     @property
@@ -183,29 +187,42 @@ def followed(
     return out
 
 
-def reconstruct(answer: Answer, scene: Scene) -> Reconstructed:
-    """The surface around a figure, moved to where the network saw the person.
+def reconstruct(answer: Answer, scene: Scene, body: Float[ndarray, "v 3"], outline: Outline) -> Reconstructed:
+    """The surface around a figure, moved to where the network saw the person, and cut to their outline.
 
     Args:
         answer: From ``asked``.
         scene: The figure's layers as they stand in the photo.
+        body: Posed vertices of the body model.
+        outline: Of the person in the photo.
     """
-    start, faces = scan(scene, CELL)
-    return Reconstructed(start, registered(answer, start, faces), faces, answer)
+    start, faces = scan(scene.vertices, scene.faces, scene.coverage, CELL)
+    skin = load_body().parts["body"].stop
+    nearest = cKDTree(body[:skin]).query(start)[1]
+    known = regions(load_body())
+    firm = 1 + (FIRM - 1) * (known["head"] | known["hands"] | known["feet"])[nearest]
+    vertices, whole = scan(registered(answer, start, faces, firm), faces, None, FINE, outline)
+    return Reconstructed((start, faces), vertices, whole, answer)
 
 
-def registered(answer: Answer, start: Float32[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float32[ndarray, "v 3"]:
+def registered(
+    answer: Answer,
+    start: Float32[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    firm: Float[ndarray, "v"] | float = 1.0,
+) -> Float32[ndarray, "v 3"]:
     """A closed surface's vertices, moved to where the network saw the person.
 
     Args:
         answer: From ``asked``.
         start: World, metres.
         faces: Of the surface.
+        firm: How much more than the rest each vertex resists bending.
     """
     vertices = start.astype(np.float64)
     cloud, facing = places_of(answer)
     near = cKDTree(np.concatenate([cloud, 0.1 * facing], 1))
-    bending = stiffness_of(vertices, faces)
+    bending = sparse.diags(np.sqrt(np.broadcast_to(firm, len(start)))) @ stiffness_of(vertices, faces)
     for step, stiffness in enumerate(STIFFNESS):
         if step < 2:
             direction, amount, trusted = along_rays(answer, vertices, faces)

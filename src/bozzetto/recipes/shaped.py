@@ -22,7 +22,7 @@ from bozzetto.adopt.rigged import Adopted, adopt, dress
 from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import Sitter, parted, plain_colours
-from bozzetto.recipes.walk import Guide, Moment, Shot
+from bozzetto.recipes.walk import Guide, Moment, Reposer, Shot
 from bozzetto.render.cameras import frame, orbit
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.photos import Photo
@@ -108,6 +108,7 @@ def paint(
     guide: Guide | None,
     walk: HumanSGD,
     prior: Prior | None,
+    back: Reposer | None = None,
 ) -> Iterator[tuple[Moment, Callable[[], Avatar] | None]]:
     """The walk around the surface, and at its end the character.
 
@@ -120,10 +121,11 @@ def paint(
         guide: A first thought of all sides; without one the back is the front mirrored.
         walk: Around the person.
         prior: Who paints what the photo does not show; without one its colours go on.
+        back: From the photo to the back.
     """
     canvas = canvas_of_mesh(placed.vertices, placed.faces)
     shot = Shot(photo.picture, photo.mask, placed.camera, canvas, caption, front_only, guide)
-    for moment in walk.fit(shot, prior):
+    for moment in walk.fit(shot, prior, back):
         made = None
         if moment.fused is not None:
             texture = moment.fused.texture

@@ -1,49 +1,86 @@
-"""A closed surface around what can be seen of a figure, as a scanner would have it."""
+"""A closed surface around what can be seen of another, as a scanner would have it."""
+
+from dataclasses import dataclass
 
 import igl
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32
 from numpy import ndarray
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from bozzetto.kernels import kernel
 from bozzetto.render.cameras import frame
-from bozzetto.render.raster import camera_matrices, rasterize
-from bozzetto.render.scene import Scene
+from bozzetto.render.raster import Coverage, camera_matrices, rasterize
+from bozzetto.types import Cameras
 
 _GOLDEN_DEGREES = 137.50776405
 
 
-def scan(scene: Scene, cell: float = 0.008, views: int = 60, size: int = 448) -> tuple[ndarray, ndarray]:
-    """A closed surface around what can be seen of a figure, vertices and faces, as a scanner would have it.
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A picture's outline, outside of which nothing can be."""
+
+    mask: Bool[ndarray, "h w"]
+    camera: Cameras
+    """One."""
+
+    def distance(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+        """Metres from the cone of the outline, across the line of sight; negative inside of it."""
+        pixels = distance_transform_edt(~self.mask) - distance_transform_edt(self.mask)
+        matrix, lens = camera_matrices(self.camera, 0)
+        seen = points @ matrix[:, :3].T + matrix[:, 3]
+        at = (seen[:, :2] / seen[:, 2:]) * lens[[0, 1], [0, 1]] + lens[:2, 2] - 0.5
+        found = map_coordinates(pixels, at[:, ::-1].T, order=1, mode="nearest")
+        return found * seen[:, 2] / lens[0, 0]
+
+
+def scan(
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    coverage: Coverage | None = None,
+    cell: float = 0.008,
+    outline: Outline | None = None,
+    views: int = 60,
+    size: int = 448,
+) -> tuple[Float32[ndarray, "p 3"], Int32[ndarray, "t 3"]]:
+    """A closed surface around what can be seen of another, vertices and faces, as a scanner would have it.
 
     Args:
-        scene: Posed layers; cut-outs let the scanner look through.
+        vertices: Metres.
+        faces: Triangles, closed or not.
+        coverage: Cut-outs let the scanner look through; without it both sides of all faces are seen.
         cell: Metres between samples.
+        outline: What lies outside of it is cut away.
         views: Depth maps, evenly over the sphere.
         size: Pixels of their sides.
 
     Source: Curless and Levoy 1996: distances along the line of sight, cut off and averaged.
     """
-    low, high = scene.vertices.min(0) - 4 * cell, scene.vertices.max(0) + 4 * cell
+    low, high = vertices.min(0) - 4 * cell, vertices.max(0) + 4 * cell
     counts = np.ceil((high - low) / cell).astype(int) + 1
     spread = np.arange(views) + 0.5
     elevations = np.degrees(np.arcsin(1 - 2 * spread / views))
-    cameras = frame(scene.vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
-    drawn = rasterize(scene.vertices, scene.faces, cameras, scene.coverage)
+    cameras = frame(vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
+    drawn = rasterize(vertices, faces, cameras, coverage)
     total, weight = np.zeros(counts, np.float32), np.zeros(counts, np.float32)
     for index in range(views):
         matrix, lens = camera_matrices(cameras, index)
         _integrate(drawn.depth[index], matrix, lens, low.astype(np.float64), cell, 3 * cell, total, weight)
     distance = np.where(weight > 0, total / np.maximum(weight, 1), -3 * cell).astype(np.float64)
     nodes = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1).reshape(-1, 3) * cell + low
+    if outline is not None:
+        distance = np.maximum(distance, outline.distance(nodes).reshape(distance.shape))
     order = np.arange(distance.size).reshape(counts).transpose(2, 1, 0).ravel()  # igl wants x to run fastest
-    points, faces, _ = igl.marching_cubes(distance.ravel()[order], nodes[order], *(int(n) for n in counts), 0.0)
-    a, b, c = (points[faces[:, k]] for k in range(3))
+    points, found, _ = igl.marching_cubes(distance.ravel()[order], nodes[order], *(int(n) for n in counts), 0.0)
+    a, b, c = (points[found[:, k]] for k in range(3))
     if (a * np.cross(b, c)).sum() < 0:
-        faces = faces[:, ::-1]
-    return largest(points.astype(np.float32), np.ascontiguousarray(faces, np.int32))
+        found = found[:, ::-1]
+    return largest(points.astype(np.float32), np.ascontiguousarray(found, np.int32))
 
 
-def largest(vertices: ndarray, faces: ndarray) -> tuple[ndarray, ndarray]:
+def largest(
+    vertices: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"]
+) -> tuple[Float32[ndarray, "p 3"], Int32[ndarray, "t 3"]]:
     """The largest connected part, and whatever has at least a fiftieth of its faces."""
     _, label = igl.connected_components(igl.adjacency_matrix(faces.astype(np.int64)))[:2]
     label = np.asarray(label).ravel()

@@ -115,7 +115,7 @@ def photo_of(figure: Figure, stance: Stance, camera: Cameras, rng: np.random.Gen
     def plain(rgb: Tensor, of: Tensor, tone: str) -> ndarray:
         return tone_mapped(rgb[0].numpy() / np.maximum(of[0].numpy(), 1e-6), tone)  # type: ignore[arg-type]
 
-    def signed(normal: Float32[ndarray, "h w 3"]) -> ndarray:
+    def signed(normal: Float32[ndarray, "h w c"]) -> ndarray:
         return np.round(127 * normal).astype(np.int8)
 
     def measured(depth: Float32[ndarray, "h w"]) -> ndarray:
