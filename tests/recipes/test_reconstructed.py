@@ -7,9 +7,10 @@ import trimesh
 from scipy.ndimage import gaussian_filter
 
 from bozzetto.prior.shape import Sides
-from bozzetto.recipes.reconstructed import Answer, followed, moved, places_of, registered, square_around, stiffness_of
+from bozzetto.recipes.reconstructed import moved, places_of, registered, stiffness_of
 from bozzetto.render.cameras import orbit
 from bozzetto.render.sides import sides
+from bozzetto.subject.surface import Answer, followed, square_around
 
 
 def ball(radius, squash=(1.0, 1.0, 1.0)):

@@ -11,14 +11,22 @@ from bozzetto.body.model import load_body
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.colours import delta_e_2000
 from bozzetto.figure.spec import BodySpec, Colour
+from bozzetto.prior.shape import ShapeNetwork, Sides, hips_depth
 from bozzetto.render.cameras import orbit
 from bozzetto.render.raster import rasterize
+from bozzetto.render.sides import sides
 from bozzetto.subject.fit import fit_person, posed_body
 from bozzetto.subject.looks import lit_colour
 from bozzetto.subject.photos import Keypoints, Photo
-from bozzetto.types import UserError
+from bozzetto.subject.surface import square_around
+from bozzetto.types import Cameras, UserError
 
 SKIN, CLOTH, DARK = (0.78, 0.58, 0.46), (0.10, 0.35, 0.65), (0.16, 0.15, 0.15)
+
+
+def _camera(body: np.ndarray, azimuth: float = 0.0, size: int = 256) -> Cameras:
+    skin = body[: load_body().parts["body"].stop]
+    return orbit(azimuth, 4.0, 4.5, (skin.min(0) + skin.max(0)) / 2, 26.0, size, size)
 
 
 def _photo(build: BodySpec, posture: Posture, azimuth: float = 0.0, size: int = 256, seen: float = 1.0) -> Photo:
@@ -29,8 +37,7 @@ def _photo(build: BodySpec, posture: Posture, azimuth: float = 0.0, size: int = 
     """
     model = load_body()
     body, _ = posed_body(build, posture)
-    low, high = body[: model.parts["body"].stop].min(0), body[: model.parts["body"].stop].max(0)
-    cameras = orbit(azimuth, 4.0, 4.5, (low + high) / 2, 26.0, size, size)
+    cameras = _camera(body, azimuth, size)
     view, lens = cameras.world_to_camera[0].numpy(), cameras.intrinsics[0].numpy()
     coco = model.keypoints(body)
     points = np.zeros((33, 3), np.float32)
@@ -154,3 +161,38 @@ def test_a_colour_is_that_of_the_greater_part_in_good_light():
     found = lit_colour(np.concatenate([blue * shade, red * shade[:90]]))
     assert found is not None and np.linalg.norm(found - blue) < 9
     assert lit_colour(np.zeros((3, 3))) is None
+
+
+class _Knowing(ShapeNetwork):
+    """Answers the true sides of a body, whatever it is shown."""
+
+    def __init__(self, body: np.ndarray, photo: Photo) -> None:
+        super().__init__(64, (8,))
+        camera = square_around(photo.mask, _camera(body), 64)
+        near, far = sides(body, load_body().parts["body"].faces, camera)
+        depths = np.stack([near.depth, far.depth], -1) - hips_depth(load_body(), body, camera)
+        normals = torch.from_numpy(np.concatenate([near.normal, far.normal], -1))[None]
+        self.answer = Sides(normals, torch.from_numpy(depths.astype(np.float32))[None], normals[..., :3])
+
+    def forward(self, shown):
+        return self.answer
+
+
+def test_a_network_that_knows_depth_straightens_a_body_that_landmarks_bent():
+    posture = Posture(Arm(down=60, forward=30), Arm(down=60, forward=-15), Leg(flex=35, out=5, knee=10), Leg(out=5))
+    build = BodySpec("man", 30.0, 1.78)
+    photo = _photo(build, posture)
+    true, joints = posed_body(build, posture)
+    flat = photo.keypoints.world * (1, 1, 0.2)
+    misled = replace(photo, keypoints=replace(photo.keypoints, world=flat))
+
+    def off(fitted) -> float:
+        def seen(points, camera):
+            turned = points @ camera.world_to_camera[0, :3, :3].double().numpy().T
+            return turned - turned[0]
+
+        away = seen(fitted.joints, fitted.cameras) - seen(joints, _camera(true))
+        return float(np.linalg.norm(away, axis=1).mean())
+
+    alone, helped = off(fit_person(misled)), off(fit_person(misled, _Knowing(true, photo)))
+    assert helped < 0.6 * alone

@@ -36,7 +36,7 @@ from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load, load_shape
 from bozzetto.recipes.human_sgd import TURNS, HumanSGD, view_word
 from bozzetto.recipes.person import face_disc, parted, seated
-from bozzetto.recipes.reconstructed import asked, reposer
+from bozzetto.recipes.reconstructed import reposer
 from bozzetto.recipes.walk import Reposer, Shot, Walk, mirrored, nothing, photograph, sheet_of
 from bozzetto.render.cameras import frame
 from bozzetto.render.light import Light, ambient, random_light
@@ -45,6 +45,7 @@ from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.scene.scan import scan
+from bozzetto.subject.surface import asked
 from bozzetto.texture.bake import texels_of
 from bozzetto.texture.canvas import Canvas, canvas_of_mesh, codes
 from bozzetto.texture.fuse import Fused, Fusion, fuse, texels_for

@@ -27,12 +27,13 @@ from bozzetto.figure.build import build_figure
 from bozzetto.figure.ground_truth import stand
 from bozzetto.files import atomic_path
 from bozzetto.prior.load import load_shape
-from bozzetto.recipes.reconstructed import asked, reconstruct
+from bozzetto.recipes.reconstructed import reconstruct
 from bozzetto.render.cameras import frame
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
 from bozzetto.scene.scan import Outline
 from bozzetto.subject.person_from_photo import person_from_photo
+from bozzetto.subject.surface import asked
 from bozzetto.types import Cameras, UserError
 
 ROWS = ("body", "figure", "network")

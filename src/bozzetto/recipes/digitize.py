@@ -127,6 +127,7 @@ class Digitize:
 
     def _joined(self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure") -> Iterator[Stage]:
         """The same where other photos of the person join the walk."""
+        from bozzetto.prior.load import load_shape
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import Mine, paint, placed
         from bozzetto.subject.fit import fit_person
@@ -138,7 +139,7 @@ class Digitize:
         found = [placed(first, fitted, figure)]
         for one in more.photos:
             try:
-                each = placed(one, fit_person(one.photo), figure)
+                each = placed(one, fit_person(one.photo, load_shape()), figure)
             except UserError as refusal:
                 yield Stage(f"{one.name} is not used: {refusal}")
                 continue
@@ -185,9 +186,10 @@ class Digitize:
     def _seen(self, photo: "Photo", who: "Sitter") -> "tuple[Placed, Reposer]":
         """The surface that the network sees, and its thought of the back."""
         from bozzetto.prior.load import load_shape
-        from bozzetto.recipes.reconstructed import asked, reconstruct, reposer
+        from bozzetto.recipes.reconstructed import reconstruct, reposer
         from bozzetto.recipes.shaped import Placed
         from bozzetto.scene.scan import Outline
+        from bozzetto.subject.surface import asked
 
         assert who.body is not None
         camera = who.shot.camera

@@ -192,6 +192,7 @@ class Personalize:
         self, person: "Person", figure: "bozzetto.figure.build.Figure", before: "bozzetto.figure.build.Figure"
     ) -> "Iterator[tuple[str, bozzetto.recipes.projected.Painted | None]]":
         """The figure with the photos' pixels, where they may be used and can be placed."""
+        from bozzetto.prior.load import load_shape
         from bozzetto.recipes.human_sgd import HumanSGD
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import paint, placed
@@ -206,7 +207,7 @@ class Personalize:
         for one in person.piles.photos[: self.projected]:
             yield f"placing {one.name}", None
             try:
-                fitted = person.fitted if one is person.piles.photos[0] else fit_person(one.photo)
+                fitted = person.fitted if one is person.piles.photos[0] else fit_person(one.photo, load_shape())
             except UserError:
                 continue  # too little of the person is seen to place it; it still teaches
             each = placed(one, fitted, figure)

@@ -10,51 +10,31 @@ from dataclasses import dataclass
 
 import igl
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 from scipy import sparse
-from scipy.ndimage import binary_erosion, distance_transform_edt
-from scipy.sparse.linalg import cg, spsolve
+from scipy.ndimage import distance_transform_edt
+from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
 from bozzetto.body.landmarks import regions
 from bozzetto.body.model import load_body
 from bozzetto.geometry import vertex_normals
-from bozzetto.prior.shape import ShapeNetwork, Shown, Sides, hips_depth
-from bozzetto.recipes.walk import Reposer, recut
+from bozzetto.recipes.walk import Reposer
 from bozzetto.render.raster import camera_matrices, rasterize
 from bozzetto.render.scene import Scene
-from bozzetto.render.sides import sides
 from bozzetto.scene.scan import Outline, scan
+from bozzetto.subject.surface import Answer, along_rays
 from bozzetto.texture.views import Picture, Seen, View, project, sampled
-from bozzetto.types import Cameras
 
 CELL, FINE = 0.012, 0.008
 """Metres between samples of the closed surface, before and after."""
 FIRM = 30.0
 """How much more than the rest head, hands and feet resist bending: the network sees them in a few pixels."""
-MARGIN = 1.1
-"""Of the network's square over the person's longer side."""
-SLACK = 0.02
-"""Metres by which what a ray meets first may lie before a vertex that still counts as seen."""
 STIFFNESS = (30.0, 10.0, 10.0, 3.0, 3.0)
 """Of the surface against bending, step by step; the first two go along the rays."""
 REACH = 0.08
 """Metres within which the nearest place pulls."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the network made of a photo."""
-
-    sides: Sides
-    camera: Cameras
-    """Of its square."""
-    inside: Bool[ndarray, "s s"]
-    """The person."""
-    depths: Float32[ndarray, "s s 2"]
-    """From the camera, following the normals; metres, zero outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,44 +55,6 @@ class Reconstructed:
         return float((seen & self.answer.inside).sum() / (seen | self.answer.inside).sum())
 
 
-def asked(
-    network: ShapeNetwork,
-    picture: Float[ndarray, "h w 3"],
-    mask: Float[ndarray, "h w"],
-    body: Float[ndarray, "v 3"],
-    camera: Cameras,
-) -> Answer:
-    """The network's answer.
-
-    Args:
-        network: From the package.
-        picture: The photo, sRGB.
-        mask: Coverage of the person.
-        body: Posed vertices of the body model, fitted.
-        camera: Of the photo, that sees ``body`` over the person.
-    """
-    square = square_around(mask, camera, network.size)
-    source = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
-    cut = np.clip(recut(source, camera, square), 0, 1)
-    middle = hips_depth(load_body(), body, camera)
-    guides = sides(body, load_body().parts["body"].faces, square)
-
-    def tensor(array: ndarray) -> torch.Tensor:
-        return torch.from_numpy(array[None].astype(np.float32))
-
-    depths = [np.where(side.depth > 0, side.depth - middle, np.nan) for side in guides]
-    shown = Shown(
-        tensor(cut[..., :3]), tensor(cut[..., 3:]), tensor(np.concatenate([side.normal for side in guides], -1)),
-        tensor(np.stack(depths, -1)),
-    )  # fmt: skip
-    with torch.no_grad():
-        seen = network(shown)
-    inside = cut[..., 3] > 0.5
-    normals, raw = seen.normals[0].numpy(), seen.depths[0].numpy() + middle
-    following = [followed(raw[..., k], normals[..., 3 * k : 3 * k + 3], inside, square) for k in (0, 1)]
-    return Answer(seen, square, inside, np.stack(following, -1))
-
-
 def reposer(answer: Answer) -> Reposer:
     """The network's colours of the far side as Human-SGD's first thought of the back."""
     row, column = distance_transform_edt(~answer.inside, return_distances=False, return_indices=True)
@@ -125,66 +67,6 @@ def reposer(answer: Answer) -> Reposer:
         return out
 
     return picture
-
-
-def square_around(mask: Float[ndarray, "h w"], camera: Cameras, size: int) -> Cameras:
-    """The photo's eye, its picture a square around the person."""
-    rows, columns = (np.flatnonzero((mask > 0.5).any(axis)) for axis in (1, 0))
-    ratio = size / (MARGIN * max(rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]))
-    lens = camera.intrinsics.clone()
-    for axis, found in ((0, columns), (1, rows)):
-        lens[0, axis, axis] *= ratio
-        lens[0, axis, 2] = size / 2 + ratio * (lens[0, axis, 2] - (found[0] + found[-1] + 1) / 2)
-    return Cameras(camera.world_to_camera, lens, size, size)
-
-
-def followed(
-    depth: Float[ndarray, "h w"],
-    normal: Float[ndarray, "h w 3"],
-    inside: Bool[ndarray, "h w"],
-    camera: Cameras,
-    trust: float = 0.01,
-) -> Float32[ndarray, "h w"]:
-    """Depths whose slopes are the normals', and which stay near what was given: a sparse least-squares problem.
-
-    Args:
-        depth: Metres along the camera's axis.
-        normal: Along the camera's axes.
-        inside: Where both mean something.
-        camera: One.
-        trust: Weight of a pixel's own depth against that of a slope; metres cancel.
-    """
-    lens = camera.intrinsics[0].double().numpy()
-    count = int(inside.sum())
-    number = np.full(inside.shape, -1)
-    number[inside] = np.arange(count)
-    row, column = np.nonzero(inside)
-    ray = np.stack([(column + 0.5 - lens[0, 2]) / lens[0, 0], (row + 0.5 - lens[1, 2]) / lens[1, 1], np.ones(count)], 1)
-    n, d = normal[inside].astype(np.float64), depth[inside].astype(np.float64)
-    facing = (n * ray).sum(1)
-    steep = np.clip(np.abs(facing) / np.linalg.norm(ray, axis=1), 0.15, None)
-    safe = np.where(np.abs(facing) < 0.15, np.copysign(0.15, facing), facing)
-    equations, wanted = [np.sqrt(trust) * sparse.identity(count, format="csr")], [np.sqrt(trust) * d]
-    for axis, (down, right) in enumerate(((0, 1), (1, 0))):
-        beside = np.full(inside.shape, -1)
-        beside[: inside.shape[0] - down, : inside.shape[1] - right] = number[down:, right:]
-        other = beside[inside]
-        one = np.flatnonzero(other >= 0)
-        two = other[one]
-        slope = -d * n[:, axis] / (lens[axis, axis] * safe)
-        # Where the given depths break, an arm before a body, normals say nothing of the step.
-        whole = np.abs(d[two] - d[one]) < 0.05
-        one, two = one[whole], two[whole]
-        weight = np.minimum(steep[one], steep[two])
-        pairs = np.arange(len(one))
-        rows, columns = np.concatenate([pairs, pairs]), np.concatenate([two, one])
-        values = np.concatenate([weight, -weight])
-        equations.append(sparse.csr_matrix((values, (rows, columns)), (len(one), count)))
-        wanted.append(weight * (slope[one] + slope[two]) / 2)
-    matrix, right_side = sparse.vstack(equations).tocsc(), np.concatenate(wanted)
-    out = np.zeros(inside.shape, np.float32)
-    out[inside] = spsolve((matrix.T @ matrix).tocsc(), matrix.T @ right_side)
-    return out
 
 
 def reconstruct(answer: Answer, scene: Scene, body: Float[ndarray, "v 3"], outline: Outline) -> Reconstructed:
@@ -225,7 +107,8 @@ def registered(
     bending = sparse.diags(np.sqrt(np.broadcast_to(firm, len(start)))) @ stiffness_of(vertices, faces)
     for step, stiffness in enumerate(STIFFNESS):
         if step < 2:
-            direction, amount, trusted = along_rays(answer, vertices, faces)
+            direction, amount, side = along_rays(answer, vertices, faces)
+            trusted = side != 0
         else:
             direction = vertex_normals(vertices, faces).astype(np.float64)
             away, index = near.query(np.concatenate([vertices, 0.1 * direction], 1), distance_upper_bound=REACH)
@@ -248,28 +131,6 @@ def places_of(answer: Answer) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n 
         points.append((seen - matrix[:, 3]) @ matrix[:, :3])
         normals.append(answer.sides.normals[0, ..., 3 * k : 3 * k + 3].numpy()[inner] @ matrix[:, :3])
     return np.concatenate(points), np.concatenate(normals)
-
-
-def along_rays(
-    answer: Answer, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]
-) -> tuple[Float[ndarray, "v 3"], Float[ndarray, "v"], Bool[ndarray, "v"]]:
-    """For each vertex its ray, how far it should move along it, and whether it is on one of the two sides."""
-    matrix, _ = camera_matrices(answer.camera, 0)
-    eye = -matrix[:, :3].T @ matrix[:, 3]
-    pixel, depth = project(vertices, answer.camera)
-    direction = (vertices - eye) / np.maximum(depth, 1e-6)[:, None]  # one metre of depth
-    size = answer.inside.shape
-    column, row = np.floor(pixel).astype(int).T
-    within = (column >= 0) & (row >= 0) & (column < size[1]) & (row < size[0])
-    column, row = np.clip(column, 0, size[1] - 1), np.clip(row, 0, size[0] - 1)
-    solid = binary_erosion(answer.inside)
-    amount, trusted = np.zeros(len(vertices)), np.zeros(len(vertices), bool)
-    for k, side in enumerate(sides(vertices, faces, answer.camera)):
-        here = side.depth[row, column]
-        own = within & solid[row, column] & (here > 0) & (np.abs(here - depth) < SLACK) & ~trusted
-        amount[own] = answer.depths[row, column, k][own] - here[own]
-        trusted |= own
-    return direction, amount, trusted
 
 
 def stiffness_of(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> sparse.csr_matrix:

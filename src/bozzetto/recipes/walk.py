@@ -30,6 +30,7 @@ from bozzetto.texture.views import (
     look,
     pixels_per_metre,
     project,
+    recut,
     sampled,
 )
 from bozzetto.types import Cameras, RenderOutput
@@ -110,28 +111,6 @@ def photograph(shot: Shot, size: int) -> View:
     seen = look(shot.canvas.surface, camera)
     trusted = ndimage.binary_erosion((cut[..., 3] > 0.5) & seen.hit, iterations=2)
     return View(seen, np.clip(cut[..., :3], 0, 1).astype(np.float32), trusted)
-
-
-def recut(source: Float32[ndarray, "h w c"], camera: Cameras, target: Cameras) -> Float32[ndarray, "y x c"]:
-    """A picture as the same eye sees it through another lens; zero around it.
-
-    Args:
-        source: Any channels.
-        camera: That took it.
-        target: In the same place, looking the same way.
-    """
-    old, new = (each.intrinsics[0].double().numpy() for each in (camera, target))
-    ratio = old[[0, 1], [0, 1]] / new[[0, 1], [0, 1]]
-    row, column = (
-        ratio[k] * (np.arange(count) + 0.5 - new[k, 2]) + old[k, 2] - 0.5
-        for k, count in ((1, target.height), (0, target.width))
-    )
-    if ratio.max() > 1.0:
-        source = ndimage.gaussian_filter(source, (*(0.5 * np.sqrt(np.maximum(ratio[::-1] ** 2 - 1.0, 0.0))), 0.0))
-    grid = np.meshgrid(row, column, indexing="ij")
-    return np.stack(
-        [ndimage.map_coordinates(source[..., k], grid, order=1, mode="constant") for k in range(source.shape[-1])], -1
-    )
 
 
 def mirrored(photo: View, behind: Seen, front_only: Bool[ndarray, "y x"] | None, camera: Cameras) -> View:

@@ -23,14 +23,16 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bozzetto.body.bind import bind_t_pose, moved_joints, pose_transforms, skin
-from bozzetto.body.landmarks import contour_vertices, dominant_joint
+from bozzetto.body.landmarks import contour_vertices, dominant_joint, regions
 from bozzetto.body.model import Body, load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import LIMITS, STAND, Arm, Leg, Posture, poses, rotations
 from bozzetto.figure.spec import BodySpec, FaceSpec, FigureSpec, Presentation
+from bozzetto.prior.shape import ShapeNetwork
 from bozzetto.render.raster import rasterize
 from bozzetto.subject.looks import see_looks
 from bozzetto.subject.photos import Photo
+from bozzetto.subject.surface import along_rays, asked
 from bozzetto.types import Cameras, UserError
 
 _DISTANCE = 5.0
@@ -105,8 +107,12 @@ class Fitted:
         return replace(self.cameras, world_to_camera=moved)
 
 
-def fit_person(photo: Photo) -> Fitted:
+def fit_person(photo: Photo, network: ShapeNetwork | None = None) -> Fitted:
     """The first figure of a photo's person: posture and build by its outline and key points, looks by its pixels.
+
+    Args:
+        photo: Read.
+        network: Of the surface behind a photo: it knows better than key points how deep limbs lie.
 
     Raises:
         UserError: The photo has no key points to start from.
@@ -127,6 +133,10 @@ def fit_person(photo: Photo) -> Fitted:
     build = _build(photo, evidence, base, found, middle, spread)
     for _ in range(2):
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
+    if network is not None and photo.part == "full body":
+        for _ in range(_DEEP_ROUNDS):  # each sees a body that is nearer to the truth
+            evidence = _deepened(network, photo, evidence, build, found, base)
+            found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     looks = see_looks(photo, *_standing(build, FaceSpec(), found, base, photo)[:2], build)
     spec = looks.spec
     if spec.body != build:  # a beard or grey hair told more
@@ -155,6 +165,9 @@ _CHILDREN = BodySpec("androgynous", 9.0, 1.35), BodySpec("androgynous", 5.0, 1.1
 _HEIGHTS: dict[Presentation, float] = {"woman": 1.65, "man": 1.78, "androgynous": 1.71}
 """Metres: what is assumed, since one photo shows no height."""
 _LIMB_POINTS = {"left_arm": (13, 15), "right_arm": (14, 16), "left_leg": (25, 27), "right_leg": (26, 28)}
+_DEEP_ROUNDS = 3
+_DEEP_TRUST = 30.0
+"""Of a bone's direction as the network's surface has it; the landmarks' own guess has at most one."""
 _WOMEN_COST = 2.3
 """The landmarks' own bias: how much better they meet a man's body than a woman's when it is neither."""
 
@@ -188,6 +201,50 @@ def _build(
     bend, slope, _ = np.polyfit(trial, values, 2)
     weight = float(np.clip(-slope / (2 * bend), 0.15, 0.85)) if bend > 1e-6 else trial[int(np.argmin(values))]
     return replace(build, weight=round(weight, 3))
+
+
+def _deepened(
+    network: ShapeNetwork,
+    photo: Photo,
+    evidence: "_Evidence",
+    build: BodySpec,
+    found: Float[ndarray, "n"],
+    base: Posture,
+) -> "_Evidence":
+    """The evidence with the directions of bones that the network's surface asks for.
+
+    Along each bone the body's surface is too near or too far by an amount that is linear in the way along it; clothes
+    put the near side nearer and the far side farther by as much, which cancels.
+    """
+    body = load_body()
+    posed, camera, joints = _standing(build, FaceSpec(), found, base, photo)
+    skin = body.parts["body"]
+    answer = asked(network, photo.picture, photo.mask, posed, camera)
+    _, amount, side = along_rays(answer, posed, skin.faces)
+    names = np.array(body.joint_names)[dominant_joint(body)]
+    trunk = regions(body)["torso"]
+    view = camera.world_to_camera[0].double().numpy()
+    seen = joints @ view[:3, :3].T + view[:3, 3]
+    directions, trust = evidence.directions.copy(), evidence.direction_trust.copy()
+    for index, (first, last, *_) in enumerate(_BONES):
+        ends = [body.joint_names.index(name) for name in (first, last)]
+        start, along = joints[ends[0]], joints[ends[1]] - joints[ends[0]]
+        way = (posed - start) @ along / (along @ along)
+        if first[:8] == last[:8]:  # across the trunk
+            near = np.linalg.norm(posed - start - way[:, None] * along, axis=1) < 0.2
+            near &= trunk & (way > 0) & (way < 1)
+        else:
+            near = np.char.startswith(names, first[:8]) & np.char.endswith(names, first[-2:])
+        near &= side != 0
+        near[skin.stop :] = False
+        if min((near & (side == which)).sum() for which in (-1, 1)) < 12 or np.ptp(way[near]) < 0.4:
+            continue
+        equations = np.stack([1 - way[near], way[near], side[near]], 1)
+        deeper = np.linalg.lstsq(equations, amount[near], rcond=None)[0][:2]
+        a, b = (seen[end] * (1 + change / seen[end, 2]) for end, change in zip(ends, deeper, strict=True))
+        directions[index] = (b - a) / np.linalg.norm(b - a)
+        trust[index] = _DEEP_TRUST
+    return replace(evidence, directions=directions, direction_trust=trust)
 
 
 def _standing(

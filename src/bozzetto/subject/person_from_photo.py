@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bozzetto.prior.load import load_shape
 from bozzetto.subject.fit import Fitted, fit_person
 from bozzetto.subject.photos import Photo, read_photo
 
@@ -16,4 +17,4 @@ def person_from_photo(path: Path, person: int | None = None) -> tuple[Photo, Fit
         UserError: The file is no usable photo of a person, or the extra ``photo`` is missing.
     """
     photo = read_photo(path, person)
-    return photo, fit_person(photo)
+    return photo, fit_person(photo, load_shape())

@@ -249,6 +249,28 @@ def sampled(
     return np.einsum("nk,nkc->nc", shares, picture[rows, columns]).astype(np.float32)
 
 
+def recut(source: Float32[ndarray, "h w c"], camera: Cameras, target: Cameras) -> Float32[ndarray, "y x c"]:
+    """A picture as the same eye sees it through another lens; zero around it.
+
+    Args:
+        source: Any channels.
+        camera: That took it.
+        target: In the same place, looking the same way.
+    """
+    old, new = (each.intrinsics[0].double().numpy() for each in (camera, target))
+    ratio = old[[0, 1], [0, 1]] / new[[0, 1], [0, 1]]
+    row, column = (
+        ratio[k] * (np.arange(count) + 0.5 - new[k, 2]) + old[k, 2] - 0.5
+        for k, count in ((1, target.height), (0, target.width))
+    )
+    if ratio.max() > 1.0:
+        source = ndimage.gaussian_filter(source, (*(0.5 * np.sqrt(np.maximum(ratio[::-1] ** 2 - 1.0, 0.0))), 0.0))
+    grid = np.meshgrid(row, column, indexing="ij")
+    return np.stack(
+        [ndimage.map_coordinates(source[..., k], grid, order=1, mode="constant") for k in range(source.shape[-1])], -1
+    )
+
+
 def weigh(carried: Sequence[Carried], weighing: Weighing = Weighing()) -> Float32[ndarray, "v h w"]:
     """w_v: they sum to one where anything is known, and are zero elsewhere.
 
