@@ -649,8 +649,8 @@ def drawn_face(avatar: "bozzetto.types.Avatar", spec: "bozzetto.figure.spec.Figu
 def log_step(run: "bozzetto.runs.Run", step: "bozzetto.recipes.Step", began: float) -> None:
     from bozzetto.runs import sha256
 
-    if step.weights and not run.record.weights:
-        run.note(weights={name: sha256(path) for name, path in step.weights.items()})
+    if new := {name: path for name, path in step.weights.items() if name not in run.record.weights}:
+        run.note(weights={**run.record.weights, **{name: sha256(path) for name, path in new.items()}})
     seconds = time.perf_counter() - began
     run.log(step.index, step.loss, seconds)
     run.note(seconds={**run.record.seconds, step.stage: round(run.record.seconds.get(step.stage, 0.0) + seconds, 3)})

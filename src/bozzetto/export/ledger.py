@@ -102,6 +102,7 @@ def ledger(
         note = "started as a program of its own; its licence does not reach what it writes"
         entries.append(Entry("Blender", "code", "GPL-3.0-or-later", True, "your own", note=note))
     if photos:
+        priors = (*priors, "embedded")  # its network of surfaces looks at every photo
         note = "finds people in photos; its models come with the package"
         entries.append(Entry("mediapipe", "code", "Apache-2.0", True, "PyPI", _installed("mediapipe"), note=note))
         cv = next(filter(None, map(_installed, _OPENCV)), None)

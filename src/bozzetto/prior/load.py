@@ -80,14 +80,18 @@ def load_shape() -> "ShapeNetwork":
     """
     from bozzetto.prior.shape import ShapeNetwork
 
-    folder = EMBEDDED / "shape"
-    if not (folder / "config.json").is_file():
+    if not (EMBEDDED / "shape" / "config.json").is_file():
         raise UserError(
             "The network of surfaces behind photos is not installed. Train it: bozzetto train-prior --part photos, "
             "then --part shape."
         )
     with _quiet():
-        return _model(ShapeNetwork, folder, torch.float32)
+        return _model(ShapeNetwork, EMBEDDED / "shape", torch.float32)
+
+
+def shape_weights() -> dict[str, Path]:
+    """The file of ``load_shape``, for the record of a run."""
+    return dict(zip(("shape",), _files(EMBEDDED / "shape"), strict=False))
 
 
 def check_safetensors(path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import bozzetto.prior.denoiser
     import bozzetto.types
     from bozzetto.figure.build import Figure
+    from bozzetto.prior.denoiser import Prior
     from bozzetto.recipes.person import Sitter
     from bozzetto.recipes.shaped import Placed
     from bozzetto.recipes.walk import Moment, Reposer
@@ -74,6 +75,7 @@ class Digitize:
         Raises:
             UserError: The photo shows nobody that can be used, none of the others can, or the prior lacks a role.
         """
+        from bozzetto.prior.load import shape_weights
         from bozzetto.recipes.draft import figure_of
         from bozzetto.recipes.walk import sheet_of
         from bozzetto.subject.person_from_photo import person_from_photo
@@ -91,16 +93,18 @@ class Digitize:
         def draft() -> "Avatar":
             return figure().avatar
 
-        yield Step(0, "photo", reading, avatar=draft, pictures=intake)
+        yield Step(0, "photo", reading, avatar=draft, pictures=intake, weights=shape_weights())
         figure()
         yield Step(1, "figure", reading, avatar=draft, share=0.1, shown=True)
+        painter = self._painter()
+        weights = painter.weights if painter else {}
 
         if self.shape or self.surface == "network":
-            painted = self._shaped(photo, fitted, figure())
+            painted = self._shaped(photo, fitted, figure(), painter)
         elif more.photos:
-            painted = self._joined(photo, fitted, more, figure())
+            painted = self._joined(photo, fitted, more, figure(), painter)
         else:
-            painted = self._walked(photo, fitted, figure())
+            painted = self._walked(photo, fitted, figure(), painter)
         index, made, total = 1, draft, 11 + len(more.photos)
         for stage in painted:
             index += 1
@@ -108,15 +112,16 @@ class Digitize:
             if self.keep_views and stage.moment is not None and (view := stage.moment.painted) is not None:
                 pictures = {f"view{view.turn:+04.0f}.png": _row(sheet_of(view))}
             made = stage.avatar or made
-            yield Step(index, stage.name, reading, avatar=made, share=min(index / total, 1.0), pictures=pictures)
+            share = min(index / total, 1.0)
+            yield Step(index, stage.name, reading, avatar=made, share=share, pictures=pictures, weights=weights)
 
-    def _walked(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> Iterator[Stage]:
+    def _walked(self, photo: "Photo", fitted: "Fitted", figure: "Figure", painter: "Prior | None") -> Iterator[Stage]:
         """The figure, painted by a walk around it."""
         from bozzetto.recipes.person import sitter
         from bozzetto.texture.canvas import standing_still
 
         who = sitter(photo, fitted, figure)
-        for moment in self.walk.fit(who.shot, self._painter()):
+        for moment in self.walk.fit(who.shot, painter):
             avatar = None
             if (fused := moment.fused) is not None:
                 avatar = (
@@ -125,7 +130,9 @@ class Digitize:
                 )  # fmt: skip
             yield Stage(moment.stage, moment, avatar and cache(avatar))
 
-    def _joined(self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure") -> Iterator[Stage]:
+    def _joined(
+        self, photo: "Photo", fitted: "Fitted", more: "Piles", figure: "Figure", painter: "Prior | None"
+    ) -> Iterator[Stage]:
         """The same where other photos of the person join the walk."""
         from bozzetto.prior.load import load_shape
         from bozzetto.recipes.personal import mapped
@@ -147,11 +154,11 @@ class Digitize:
                 found.append(each)
             else:
                 yield Stage(f"{one.name} is not used: {each.why_not}")
-        steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, self._painter())
+        steps = paint(figure, figure, found, told(fitted.spec), Mine(), self.walk, painter)
         painted = yield from mapped(steps, lambda said: Stage(*said))
         yield Stage("texture", None, lambda: painted.still if self.static else painted.avatar)
 
-    def _shaped(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> Iterator[Stage]:
+    def _shaped(self, photo: "Photo", fitted: "Fitted", figure: "Figure", painter: "Prior | None") -> Iterator[Stage]:
         """The same on a shape of the user's own, or on the network's."""
         from bozzetto.recipes.person import face_of, sitter
         from bozzetto.recipes.shaped import body_of, guide_of, paint
@@ -173,7 +180,7 @@ class Digitize:
             except UserError:
                 yield Stage(f"no rig: {name} stands in no A- or T-pose")
         face, caption = face_of(photo), told(fitted.spec)
-        for moment, avatar in paint(placed, body, photo, caption, face, guide, self.walk, self._painter(), back):
+        for moment, avatar in paint(placed, body, photo, caption, face, guide, self.walk, painter, back):
             yield Stage(moment.stage, moment, avatar and cache(avatar))
 
     def _read(self, photo: "Photo", fitted: "Fitted") -> "Placed":

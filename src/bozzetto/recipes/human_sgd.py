@@ -6,9 +6,10 @@ diffusion model that is shown the surface's normals and silhouette, the result j
 then all eight views are fused into one texture.
 
 Departs from the paper: the shape and the back guess are not those of its networks (a figure's, or those of our own
-``prior.shape``; the front mirrored, or drawn under ControlNet); cameras may have perspective; what is behind the person counts as known; a
-painted picture is shifted in colour to meet the pixels around it; and, since the embedded prior paints small pictures,
-``detail`` lays the guide's fine detail over them: colours already known on the surface, or the figure's own.
+``prior.shape``; the front mirrored, or drawn under ControlNet); cameras may have perspective; what is behind the person
+counts as known; a painted picture is shifted in colour to meet the pixels around it; and, since the embedded prior
+paints small pictures, ``detail`` lays the guide's fine detail over them: colours already known on the surface, or the
+figure's own.
 """
 
 from collections.abc import Iterator
