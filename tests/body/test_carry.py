@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from bozzetto.body.bind import bind_t_pose
-from bozzetto.body.carry import Donor, carry_rig, carry_weights, donor, edge_stretch, report
+from bozzetto.body.carry import Donor, _steady_four, carry_rig, carry_weights, donor, edge_stretch, report
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import poses
 from bozzetto.evaluate.rigs import EXPRESSIONS, moved, openness
+from bozzetto.figure.skirts import outline
 from bozzetto.figure.spec import BodySpec, FaceSpec
 from bozzetto.geometry import vertex_normals
 from bozzetto.scene.distance import distance_grid
@@ -195,3 +196,38 @@ def test_normals_of_the_shell_point_outward(person, shell):
     normals = vertex_normals(points, shell.faces.numpy())
     crown = points[:, 1].argmax()
     assert normals[crown, 1] > 0.5
+
+
+@pytest.fixture(scope="module")
+def skirt(person):
+    """A tube round both legs, 12 mm off their outline, from the crotch to the knee; and its vertices halfway."""
+    fork = person.forks[0]
+    legs = person.vertices[np.unique(np.concatenate([fork.one, fork.other]))].astype(float)
+    heights, angle = fork.junction[1] + np.linspace(0.04, -0.36, 41), np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    middle = float(legs[np.abs(legs[:, 1] - heights[-1]) < 0.1, 2].mean())
+    radius = outline(legs, heights, (0.0, middle), angle, 0.012)
+    x, z = radius * np.sin(angle), middle + radius * np.cos(angle)
+    points = np.stack([x, np.broadcast_to(heights[:, None], x.shape), z], 2).reshape(-1, 3)
+    rows = np.arange(len(points)).reshape(x.shape)
+    a, b, c, d = rows[:-1], np.roll(rows, -1, 1)[:-1], np.roll(rows, -1, 1)[1:], rows[1:]
+    quads = np.stack([a, d, c, b], 2).reshape(-1, 4)
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    return points, faces, (np.abs(points[:, 0]) < 0.001) & (points[:, 1] < fork.junction[1] - 0.01)
+
+
+def test_a_skirt_stretches_evenly_between_the_legs(person, skirt):
+    """5.6 times when its web was two hands wide and followed five joints, of which one was dropped."""
+    points, faces, hanging = skirt
+    got = carry_weights(person, points, faces, hanging=hanging)
+    wide = [poses()[name] for name in ("kneeling on one knee", "kicking", "running", "crouching")]
+    drawn = edge_stretch(points, faces, got.skin_weights, got.skin_joints, person.skeleton, wide)
+    assert np.percentile(drawn, 99) < 4
+    legs = [name for name in person.skeleton.names if name.startswith(("upperleg", "lowerleg"))]
+    web = got.skin_joints[hanging][got.skin_weights[hanging] > 0.01]
+    assert {person.skeleton.names[row] for row in web} & set(legs) <= {name for name in legs if "01" in name}
+
+
+def test_weights_do_not_jump_where_the_fourth_joint_changes():
+    before, after = _steady_four(np.array([[0.4, 0.3, 0.1, 0.101, 0.099], [0.4, 0.3, 0.1, 0.099, 0.101]]))[0]
+    np.testing.assert_allclose(before, after, atol=0.01)
+    assert before[2:].max() < 0.01

@@ -3,8 +3,8 @@
 Weights come from the closest point of the body, where that is near and looks the same way, and are filled in elsewhere
 so that they bend as little as they can (Abdrashitov et al. 2023, "Robust Skin Weights Transfer via Weight Inpainting").
 Departures: a place is also doubted where neighbours on the mesh have closest points far apart on the body, as between
-thighs that have grown together, and weights are smoothed by the heat equation. ``limbs`` cuts webs between limbs,
-``opening`` cuts lips and lids so that they can open.
+thighs that have grown together, and weights are smoothed by the heat equation, more so where the mesh lies farther off.
+``limbs`` cuts webs between limbs, ``opening`` cuts lips and lids so that they can open.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,12 +29,15 @@ from bozzetto.types import ColouredMesh, Layer, Material, Mesh, Skeleton, Sparse
 
 FAR, SLANTED = 0.06, 45.0
 """A closest point farther away than this (metres, for somebody 1.7 m tall) or turned more (degrees) is not believed."""
-_ROOM, _ROOM_CLOTH = 0.035, 0.08
-"""Metres on either side of a tear over which weights change from one limb to the other; and where a skirt hangs."""
+_ROOM, _ROOM_CLOTH, _HEM = 0.035, 0.15, 0.02
+"""Metres on either side of a tear over which weights change from one limb to the other; and where a skirt hangs, down
+to so far below its hem."""
 _JUMP = 0.45
 """Share of its weights in which a vertex may differ from its neighbour before both are doubted."""
-_SPREAD, _SPREAD_OPEN = 0.007, 0.02
-"""Metres that weights are smoothed over: where they are the body's own, and where they were filled in."""
+_SPREAD, _SPREAD_OPEN, _SPREAD_OFF = 0.007, 0.02, 0.03
+"""Metres that weights are smoothed over: where they are the body's own, and where they were filled in, at least..."""
+_LOOSE = 0.7
+"""...or this share of how far the mesh lies off the body, up to the third: cloth bends less sharply than a joint."""
 _SHOWN = 0.015
 """Metres within which a mesh shows a point of the body's face."""
 _FOLD = 0.001
@@ -258,12 +261,30 @@ def carry_weights(
         weights += (sparse.diags(found.share[:, k]) @ table[corners[:, k]]).toarray()
     confident &= ~_torn(vertices, found.point, weights, graph, scale)
     if hanging is not None and hanging.any():
-        legs = donor.forks[0].along(vertices) > 0
-        confident &= ~_grown(hanging, graph, vertices, _ROOM_CLOTH * scale, legs)
-    weights = _fill_in(weights, confident, vertices, faces)
-    weights = _smooth(weights, vertices, faces, np.where(confident, _SPREAD, _SPREAD_OPEN) * scale)
-    top, joints = _top_four(weights)
+        along = donor.forks[0].along(vertices)
+        cloth = (along > 0) & (along < along[hanging].max() + _HEM * scale)
+        hung = _grown(hanging, graph, vertices, _ROOM_CLOTH * scale, cloth)
+        confident &= ~hung
+        weights = _fill_in(weights, confident, vertices, faces)
+        weights[hung] = _whole_legs(weights[hung], donor.skeleton)
+    else:
+        weights = _fill_in(weights, confident, vertices, faces)
+    least = np.where(confident, _SPREAD, _SPREAD_OPEN)
+    width = np.maximum(least, np.minimum(_LOOSE * found.distance / scale, _SPREAD_OFF))
+    weights = _smooth(weights, vertices, faces, width * scale)
+    top, joints = _steady_four(weights)
     return Weighted(top, joints, confident)
+
+
+def _whole_legs(weights: Float[ndarray, "v j"], skeleton: Skeleton) -> Float[ndarray, "v j"]:
+    """Weights where pelvis, thigh and shin are one joint each: four are enough for cloth that follows both legs."""
+    into = []
+    for name in skeleton.names:
+        whole = "root" if name.startswith("pelvis") else name.replace("leg02", "leg01")
+        into.append(skeleton.index(whole))
+    out = np.zeros_like(weights)
+    np.add.at(out.T, into, weights.T)
+    return out
 
 
 def _fits(
@@ -402,8 +423,13 @@ def _smooth(
     return np.clip(out, 0, 1)
 
 
-def _top_four(dense: Float[ndarray, "v j"]) -> tuple[Float32[ndarray, "v 4"], Int64[ndarray, "v 4"]]:
-    """The four largest weights of each row, largest first, summing to one."""
+def _steady_four(dense: Float[ndarray, "v j"]) -> tuple[Float32[ndarray, "v 4"], Int64[ndarray, "v 4"]]:
+    """At most four weights of each row, largest first, summing to one: all are less by the fifth largest.
+
+    Merely dropping the others would jump from one vertex to the next, and tear what hangs from many joints.
+    """
+    fifth = -np.partition(-dense, 4, axis=1)[:, 4:5]
+    dense = np.maximum(dense - np.minimum(fifth, 0.9 * dense.max(1, keepdims=True)), 0)
     joints = np.argpartition(-dense, 3, axis=1)[:, :4]
     weights = np.take_along_axis(dense, joints, 1)
     order = np.argsort(-weights, 1)
