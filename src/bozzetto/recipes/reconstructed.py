@@ -29,6 +29,8 @@ from bozzetto.texture.views import Picture, Seen, View, project, sampled
 
 CELL, FINE = 0.012, 0.008
 """Metres between samples of the closed surface, before and after."""
+LOWEST = -15.0
+"""Degrees of elevation from below which the closed surface is not looked at: skirts are full."""
 FIRM = 30.0
 """How much more than the rest head, hands and feet resist bending: the network sees them in a few pixels."""
 STIFFNESS = (30.0, 10.0, 10.0, 3.0, 3.0)
@@ -78,12 +80,12 @@ def reconstruct(answer: Answer, scene: Scene, body: Float[ndarray, "v 3"], outli
         body: Posed vertices of the body model.
         outline: Of the person in the photo.
     """
-    start, faces = scan(scene.vertices, scene.faces, scene.coverage, CELL)
+    start, faces = scan(scene.vertices, scene.faces, scene.coverage, CELL, lowest=LOWEST)
     skin = load_body().parts["body"].stop
     nearest = cKDTree(body[:skin]).query(start)[1]
     known = regions(load_body())
     firm = 1 + (FIRM - 1) * (known["head"] | known["hands"] | known["feet"])[nearest]
-    vertices, whole = scan(registered(answer, start, faces, firm), faces, None, FINE, outline)
+    vertices, whole = scan(registered(answer, start, faces, firm), faces, None, FINE, outline, LOWEST)
     return Reconstructed((start, faces), vertices, whole, answer)
 
 

@@ -40,6 +40,7 @@ def scan(
     coverage: Coverage | None = None,
     cell: float = 0.008,
     outline: Outline | None = None,
+    lowest: float = -90.0,
     views: int = 60,
     size: int = 448,
 ) -> tuple[Float32[ndarray, "p 3"], Int32[ndarray, "t 3"]]:
@@ -51,7 +52,8 @@ def scan(
         coverage: Cut-outs let the scanner look through; without it both sides of all faces are seen.
         cell: Metres between samples.
         outline: What lies outside of it is cut away.
-        views: Depth maps, evenly over the sphere.
+        lowest: Elevation in degrees below which nobody looks, so that skirts are closed at the hem.
+        views: Depth maps, evenly over the sphere above that.
         size: Pixels of their sides.
 
     Source: Curless and Levoy 1996: distances along the line of sight, cut off and averaged.
@@ -59,7 +61,7 @@ def scan(
     low, high = vertices.min(0) - 4 * cell, vertices.max(0) + 4 * cell
     counts = np.ceil((high - low) / cell).astype(int) + 1
     spread = np.arange(views) + 0.5
-    elevations = np.degrees(np.arcsin(1 - 2 * spread / views))
+    elevations = np.degrees(np.arcsin(1 - (1 - np.sin(np.radians(lowest))) * spread / views))
     cameras = frame(vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
     drawn = rasterize(vertices, faces, cameras, coverage)
     total, weight = np.zeros(counts, np.float32), np.zeros(counts, np.float32)
