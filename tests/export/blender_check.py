@@ -9,6 +9,15 @@ import sys
 from pathlib import Path
 
 import bpy
+import numpy as np
+
+if "bool" not in vars(np):
+    np.bool = bool  # see blender_fbx.py
+
+
+def can_load(kind: str) -> bool:
+    """Blender 3.4 has no skeletons in USD, and Debian's no USD at all."""
+    return not kind.startswith(".usd") or ("usd_import" in dir(bpy.ops.wm) and bpy.app.version >= (4, 0))
 
 
 def load(path: Path) -> None:
@@ -17,6 +26,8 @@ def load(path: Path) -> None:
         bpy.ops.import_scene.gltf(filepath=str(path))
     elif kind == ".obj":
         bpy.ops.wm.obj_import(filepath=str(path))
+    elif kind == ".ply" and "ply_import" not in dir(bpy.ops.wm):
+        bpy.ops.import_mesh.ply(filepath=str(path))
     elif kind == ".ply":
         bpy.ops.wm.ply_import(filepath=str(path))
     elif kind == ".fbx":
@@ -60,6 +71,7 @@ def found() -> dict:
 
 
 for name in sys.argv[sys.argv.index("--") + 1 :]:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    load(Path(name))
-    print("FOUND " + json.dumps({"file": Path(name).name, **found()}), flush=True)
+    if can_load(Path(name).suffix):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        load(Path(name))
+        print("FOUND " + json.dumps({"file": Path(name).name, **found()}), flush=True)

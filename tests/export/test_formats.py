@@ -170,6 +170,15 @@ def test_fbx_is_written_by_the_blender_that_is_found(tmp_path: Path, monkeypatch
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blender", "me.fbx"]
 
 
+def test_a_blender_without_numpy_is_told_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bpy.py").write_text("")
+    (tmp_path / "numpy.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt install python3-numpy"):
+        write_fbx(AVATAR, tmp_path / "me.fbx", blender=(sys.executable,))
+    assert not (tmp_path / "me.fbx").exists()
+
+
 def test_a_python_with_bpy_is_a_blender_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bpy.py").write_text("")
     with pytest.raises(UserError, match="a Python without bpy"):

@@ -141,6 +141,22 @@ def swap(one: str, other: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def constrain(document: dict[str, Any], constraint: dict[str, Any], node: int = 5) -> None:
+    document["extensionsUsed"] += ["VRMC_node_constraint"]
+    extension = {"specVersion": "1.0", "constraint": constraint}
+    document["nodes"][node].setdefault("extensions", {})["VRMC_node_constraint"] = extension
+
+
+def two_springs(document: dict[str, Any], center: str) -> None:
+    """The left arm swings, and its fingers in a spring of their own, which comes first and has a center."""
+    arm, elbow, finger, tip = (
+        bones(document)[f"left{bone}"]["node"]
+        for bone in ("UpperArm", "LowerArm", "MiddleProximal", "MiddleIntermediate")
+    )
+    own = {"joints": [{"node": finger}, {"node": tip}], "center": bones(document)[center]["node"]}
+    spring(document)["springs"] = [own, {"joints": [{"node": arm}, {"node": elbow}]}]
+
+
 def blink(document: dict[str, Any]) -> dict[str, Any]:
     return vrm_of(document)["expressions"]["preset"]["blink"]
 
@@ -194,6 +210,40 @@ MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "spring twice": (lambda d: spring(d)["springs"].append(spring(d)["springs"][0]), "swings in the springs"),
     "spring node": (lambda d: spring(d)["springs"][0]["joints"][0].update(node=-1), "joint is -1"),
     "spring drag": (lambda d: spring(d)["springs"][0]["joints"][0].update(dragForce=2), "dragForce"),
+    "center elsewhere": (lambda d: two_springs(d, "head"), "center"),
+    "center under a spring": (lambda d: two_springs(d, "leftHand"), "in and under no other spring"),
+    "own override": (lambda d: blink(d).update(overrideBlink="block"), "overrideBlink must be none"),
+    "sunk": (
+        lambda d: d["nodes"][0].update(translation=[0, -3, 0]),
+        "above the ground",
+    ),
+    "matrix": (lambda d: d["nodes"][0].update(matrix=[1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]), "scaled by"),
+    "mirror": (lambda d: d["nodes"][0].update(matrix=[-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]), "scaled by"),
+    "target names": (
+        lambda d: next(m for m in d["meshes"] if "extras" in m)["extras"]["targetNames"].pop(),
+        "targetNames",
+    ),
+    "constraint unused": (
+        lambda d: (constrain(d, {"rotation": {"source": 3}}), d["extensionsUsed"].pop()),
+        "extensionsUsed does not name VRMC_node_constraint",
+    ),
+    "constraint version": (
+        lambda d: (
+            constrain(d, {"rotation": {"source": 3}}),
+            d["nodes"][5]["extensions"]["VRMC_node_constraint"].pop("specVersion"),
+        ),
+        "specVersion None",
+    ),
+    "constraint kind": (lambda d: constrain(d, {"spin": {}}), "roll, aim and rotation"),
+    "constraint axis": (lambda d: constrain(d, {"roll": {"source": 3, "rollAxis": "x"}}), "rollAxis is 'x'"),
+    "constraint aim": (lambda d: constrain(d, {"aim": {"source": 3}}), "aimAxis is None"),
+    "constraint weight": (lambda d: constrain(d, {"rotation": {"source": 3, "weight": 2}}), "weight 2"),
+    "constraint source": (lambda d: constrain(d, {"rotation": {"source": 9999}}), "source is 9999"),
+    "constrained by itself": (lambda d: constrain(d, {"rotation": {"source": 5}}), "by itself"),
+    "constraints in a circle": (
+        lambda d: [constrain(d, {"rotation": {"source": node % 3 + 5}}, node) for node in (5, 6, 7)],
+        "by itself",
+    ),
     "spring group": (lambda d: spring(d)["springs"][0].update(colliderGroups=[7]), "collider group is 7"),
     "spring center": (lambda d: spring(d)["springs"][0].update(center=bones(d)["leftHand"]["node"]), "center"),
     "collider shape": (
@@ -222,6 +272,22 @@ def test_a_skipped_optional_bone_is_no_mistake() -> None:
     for optional in ("upperChest", "neck", "leftShoulder", "leftEye", "leftThumbDistal"):
         del bones(document)[optional]
     assert check_vrm(document) == []
+
+
+def test_constraints_and_a_center_that_are_allowed_are_no_mistake() -> None:
+    document = json.loads(SLIM)
+    constrain(document, {"roll": {"source": 3, "rollAxis": "X", "weight": 0.5}}, 5)
+    constrain(document, {"aim": {"source": 5, "aimAxis": "NegativeZ"}}, 6)
+    constrain(document, {"rotation": {"source": 5}}, 7)
+    two_springs(document, "leftHand")
+    spring(document)["springs"].pop()
+    assert check_vrm(document) == []
+
+
+def test_colliders_say_what_univrm_takes_for_granted() -> None:
+    shapes = [shape for collider in spring(GOOD)["colliders"] for shape in collider["shape"].items()]
+    wanted = {"sphere": {"offset", "radius"}, "capsule": {"offset", "radius", "tail"}}
+    assert shapes and all(set(shape) == wanted[kind] for kind, shape in shapes)
 
 
 HOSTILE = st.sampled_from([-1, 0, 7, 2**31, 10**400, 1e300, float("nan"), True, None, "", "a", [], {}, [[]], [0] * 99])

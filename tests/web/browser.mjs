@@ -1,8 +1,8 @@
 // One page in headless Chromium, served from this folder: what it found, what the console said, and a picture of it.
 import { createServer } from "node:http";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
+import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -10,18 +10,20 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const packages = {
   "/three/": join(here, "node_modules", "three"),
   "/vrm/": join(here, "node_modules", "@pixiv", "three-vrm"),
+  "/vrm-animation/": join(here, "node_modules", "@pixiv", "three-vrm-animation"),
   "/model-viewer/": join(here, "node_modules", "@google", "model-viewer"),
 };
 const types = { ".js": "text/javascript", ".html": "text/html; charset=utf-8" };
 
-// Opens `page` with `file` as /avatar, waits for window.found, takes a picture to `out`.
+// Opens `page` with `file` as /avatar and what `others` names, waits for window.found, takes a picture to `out`. Data URLs
+// that are found as `files`, by name, are written beside it.
 // `judge` gets the report and returns, by name, what a good file has; the process ends with 1 where something is missing.
-export async function look(page, file, out, size, judge) {
+export async function look(page, file, out, size, judge, others = {}) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname);
     const prefix = Object.keys(packages).find((name) => path.startsWith(name));
-    const source =
-      path === "/" ? join(here, page) : path === "/avatar" ? file : prefix && join(packages[prefix], path.slice(prefix.length));
+    const named = { "/": join(here, page), "/avatar": file, ...others }[path];
+    const source = named ?? (prefix && join(packages[prefix], path.slice(prefix.length)));
     try {
       const body = await readFile(source);
       response.writeHead(200, { "content-type": types[extname(source)] ?? "application/octet-stream" }).end(body);
@@ -60,11 +62,14 @@ export async function look(page, file, out, size, judge) {
         if (["error", "warning"].includes(message.type()) && !slow) complaints.push(message.text());
       });
       await tab.goto(`http://127.0.0.1:${server.address().port}/`, { waitUntil: "commit" });
-      const done = tab.waitForFunction(() => window.found, undefined, { timeout: 120_000 });
+      const done = tab.waitForFunction(() => window.found, undefined, { timeout: 300_000 });
       done.catch(() => {}); // the page's own error, if there is one, says more
       const found = await Promise.race([done, failed]);
-      const report = { ...(await found.jsonValue()), complaints };
-      await tab.screenshot({ path: out, timeout: 120_000 });
+      const { files = {}, ...rest } = await found.jsonValue();
+      const report = { ...rest, complaints };
+      for (const [name, data] of Object.entries(files))
+        await writeFile(join(dirname(out), name), Buffer.from(data.split(",")[1], "base64"));
+      await tab.screenshot({ path: out, timeout: 300_000 });
       const present = { ...judge(report), "a quiet console": complaints.length === 0 };
       const missing = Object.keys(present).filter((name) => !present[name]);
       console.log(JSON.stringify({ ...report, missing }));

@@ -8,6 +8,12 @@ import sys
 
 import bpy  # pyright: ignore[reportMissingImports]
 
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("its Python has no numpy, which Blender reads GLB with; on Debian and Ubuntu: apt install python3-numpy")
+if "bool" not in vars(np):
+    np.bool = bool  # how Blender 3.4's importer calls it, and Debian's numpy no longer does
 source, target = sys.argv[sys.argv.index("--") + 1 :]
 bpy.ops.wm.read_factory_settings(use_empty=True)
 bpy.ops.import_scene.gltf(filepath=source)
@@ -15,6 +21,8 @@ skinned = {item for item in bpy.data.objects if item.type == "MESH" and item.fin
 for item in list(bpy.data.objects):
     if item.type == "MESH" and item not in skinned:
         bpy.data.objects.remove(item)  # the importer's picture of a bone would be exported as a mesh
+for action in bpy.data.actions:
+    action.name = action.name.removesuffix("_Armature")  # which Blender 3.4 adds to a clip's name
 bpy.ops.export_scene.fbx(
     filepath=target,
     object_types={"ARMATURE", "MESH", "EMPTY"},

@@ -16,7 +16,7 @@ _SCRIPT = Path(__file__).with_name("blender_fbx.py")
 _SECONDS = 600
 """What a conversion may take at most; usually it is ten."""
 _MISSING = (
-    "Writing FBX needs Blender 3.6 or newer, which works as a program of its own. Install it from your system's "
+    "Writing FBX needs Blender 3.4 or newer, which works as a program of its own. Install it from your system's "
     "packages or from blender.org so that 'blender' is found, or make a Python environment that has bpy "
     "(pip install bpy) and name its program: --blender VENV/bin/python."
 )

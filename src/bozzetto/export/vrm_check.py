@@ -1,12 +1,13 @@
 """Whether a glTF document is a VRM 1.0 file, rule by rule. For our files and for anybody's.
 
 Written from the published specification: VRMC_vrm 1.0 (``humanoid.md``, ``meta.md``, ``expressions.md``,
-``lookAt.md``, ``firstPerson.md``, ``tpose.md``) and VRMC_springBone 1.0. Of the T-pose it checks what nodes can tell:
-which way the arms, the legs and the left side point. glTF itself is the Khronos validator's to check.
+``lookAt.md``, ``firstPerson.md``, ``tpose.md``), VRMC_springBone 1.0, VRMC_node_constraint 1.0. ``docs/vrm.md`` lists
+the rules. Of the T-pose it checks what nodes can tell: which way the arms, the legs and the left side point, and that
+it stands above the ground. glTF itself is the Khronos validator's to check.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -56,6 +57,18 @@ _META_FLAGS = (
     "allowAntisocialOrHateUsage", "allowRedistribution",
 )  # fmt: skip
 _META_TEXTS = ("version", "copyrightInformation", "contactInformation", "thirdPartyLicenses", "otherLicenseUrl")
+_OVERRIDES = {
+    "overrideBlink": ("blink", "blinkLeft", "blinkRight"),
+    "overrideLookAt": ("lookUp", "lookDown", "lookLeft", "lookRight"),
+    "overrideMouth": ("aa", "ih", "ou", "ee", "oh"),
+}
+"""What an expression may hold back, and the presets that each is about."""
+_CONSTRAINTS = {
+    "roll": ("rollAxis", ("X", "Y", "Z")),
+    "aim": ("aimAxis", tuple(f"{sign}{axis}" for sign in ("Positive", "Negative") for axis in "XYZ")),
+    "rotation": (None, ()),
+}
+"""Kinds of node constraints, and the axis that each needs."""
 _COLOURS = ("color", "emissionColor", "shadeColor", "matcapColor", "rimColor", "outlineColor")
 _OFF_AXIS = math.cos(math.radians(20))
 """How far a limb may be from its axis in the T-pose."""
@@ -92,6 +105,7 @@ def check_vrm(document: Any) -> list[str]:
         run("firstPerson", lambda: _first_person(vrm["firstPerson"], tree))
     if "VRMC_springBone" in extensions:
         run("VRMC_springBone", lambda: _springs(extensions["VRMC_springBone"], tree))
+    run("VRMC_node_constraint", lambda: _constraints(document, tree))
     return problems
 
 
@@ -129,6 +143,14 @@ class _Tree:
     def above(self, upper: int, lower: int) -> bool:
         """Whether `upper` is `lower` or hangs over it."""
         return self.enters[upper] <= self.enters[lower] and self.leaves[lower] <= self.leaves[upper]
+
+    def below(self, upper: Container[int]) -> set[int]:
+        """Every node that hangs under one of these."""
+        found: set[int] = set()
+        for node in sorted(range(len(self.nodes)), key=self.enters.__getitem__):
+            if self.parents[node] in upper or self.parents[node] in found:
+                found.add(node)
+        return found
 
     def place(self, node: int) -> Float[ndarray, "3"]:
         """Where a node is in the scene."""
@@ -182,8 +204,16 @@ def _document(document: dict[str, Any], extensions: dict[str, Any], vrm: dict[st
             yield f"it has {unused}, which VRM does not use"
     for number, node in enumerate(tree.nodes):
         scale = _numbers(node.get("scale", [1.0, 1.0, 1.0]), 3)
+        if "matrix" in node:
+            linear = _local(node)[:3, :3]
+            scale = (np.linalg.norm(linear, axis=0) * np.sign(np.linalg.det(linear))).tolist()
         if min(scale) <= 0 or max(scale) - min(scale) > 1e-4 * max(scale):
             yield f"node {number} is scaled by {scale}; every scale must be positive and uniform"
+
+    for number, mesh in enumerate(_list(document.get("meshes", []))):
+        names = mesh.get("extras", {}).get("targetNames")
+        if names is not None and any(len(each.get("targets", [])) != len(names) for each in mesh["primitives"]):
+            yield f"mesh {number} has not as many morph targets as extras.targetNames has names"
 
 
 def _meta(document: dict[str, Any], meta: dict[str, Any]) -> Iterator[str]:
@@ -243,6 +273,8 @@ def _humanoid(humanoid: dict[str, Any], tree: _Tree) -> Iterator[str]:
 
 
 def _t_pose(at: Mapping[str, Float[ndarray, "3"]]) -> Iterator[str]:
+    if not at["hips"][1] > 0:
+        yield "no T-pose: the hips are not above the ground, which is y = 0"
     limbs = [("spine", "head", "upwards", (0.0, 1.0, 0.0))]
     for side, x in (("left", 1.0), ("right", -1.0)):
         limbs += [
@@ -268,9 +300,12 @@ def _expressions(document: dict[str, Any], expressions: dict[str, Any], tree: _T
     for name, expression in (*presets.items(), *customs.items()):
         if not isinstance(expression.get("isBinary", False), bool):
             yield f"{name}.isBinary must be true or false"
-        for override in ("overrideBlink", "overrideLookAt", "overrideMouth"):
-            if expression.get(override, "none") not in ("none", "block", "blend"):
-                yield f"{name}.{override} is {_short(expression[override])}; it takes none, block, blend"
+        for override, own in _OVERRIDES.items():
+            value = expression.get(override, "none")
+            if value not in ("none", "block", "blend"):
+                yield f"{name}.{override} is {_short(value)}; it takes none, block, blend"
+            elif value != "none" and name in own:
+                yield f"{name}.{override} must be none, since {name} is one of what it holds back"
         for bind in _list(expression.get("morphTargetBinds", [])):
             node = tree.node(bind["node"], f"{name}'s node")
             if "mesh" not in tree.nodes[node]:
@@ -334,6 +369,7 @@ def _springs(spring_bone: dict[str, Any], tree: _Tree) -> Iterator[str]:
         if not members:
             yield f"collider group {number} is empty"
     taken: dict[int, int] = {}
+    centers: dict[int, tuple[int, int]] = {}
     for number, spring in enumerate(_list(spring_bone.get("springs", []))):
         joints = [tree.node(joint["node"], f"spring {number}'s joint") for joint in spring["joints"]]
         if not joints:
@@ -353,9 +389,11 @@ def _springs(spring_bone: dict[str, Any], tree: _Tree) -> Iterator[str]:
                     yield f"node {node} swings in the springs {taken[node]} and {number}"
                     break
         if "center" in spring:
-            center = tree.node(spring["center"], "a center")
-            if not tree.above(center, joints[0]) or taken.get(center, number) != number:
-                yield f"spring {number}'s center must be its first joint or hang over it, in no other spring"
+            centers[number] = tree.node(spring["center"], "a center"), joints[0]
+    swinging = tree.below(taken)
+    for number, (center, first) in centers.items():
+        if not tree.above(center, first) or taken.get(center, number) != number or center in swinging:
+            yield f"spring {number}'s center must be its first joint or hang over it, in and under no other spring"
 
 
 def _walk(tree: _Tree, upper: int, lower: int) -> Iterator[int]:
@@ -372,6 +410,39 @@ def _spring_joint(number: int, joint: dict[str, Any]) -> Iterator[str]:
         if not 0 <= _number(joint.get(name, 0.0)) <= highest:
             yield f"spring {number} has a {name} of {joint[name]}"
     _number(joint.get("gravityPower", 0.0))
+
+
+def _constraints(document: dict[str, Any], tree: _Tree) -> Iterator[str]:
+    sources: dict[int, int] = {}
+    for node, content in enumerate(tree.nodes):
+        extension = content.get("extensions", {}).get("VRMC_node_constraint")
+        if extension is None:
+            continue
+        if extension.get("specVersion") != "1.0":
+            yield f"node {node}'s constraint has the specVersion {_short(extension.get('specVersion'))}, not '1.0'"
+        kinds = [kind for kind in _CONSTRAINTS if kind in extension["constraint"]]
+        if len(kinds) != 1:
+            yield f"node {node}'s constraint must be one of roll, aim and rotation"
+            continue
+        constraint = extension["constraint"][kinds[0]]
+        name, axes = _CONSTRAINTS[kinds[0]]
+        if name is not None and constraint.get(name) not in axes:
+            yield f"node {node}'s {name} is {_short(constraint.get(name))}; it takes {', '.join(axes)}"
+        if not 0 <= _number(constraint.get("weight", 1.0)) <= 1:
+            yield f"node {node}'s constraint has the weight {constraint['weight']}, outside 0 to 1"
+        sources[node] = tree.node(constraint["source"], f"node {node}'s source")
+    if sources and "VRMC_node_constraint" not in document.get("extensionsUsed", []):
+        yield "extensionsUsed does not name VRMC_node_constraint"
+    sound: set[int] = set()
+    for start in sources:
+        path: dict[int, None] = {}
+        node = start
+        while node in sources and node not in sound and node not in path:
+            path[node] = None
+            node = sources[node]
+        if node in path:
+            yield f"node {node} is constrained by itself, through its sources"
+        sound.update(path)
 
 
 def _index(value: object, count: int, what: str) -> int:
