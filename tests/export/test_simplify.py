@@ -137,7 +137,43 @@ def test_no_piece_vanishes_and_closed_ones_stay_closed() -> None:
         assert (edges(each.mesh.faces.numpy()) == 2).all()
 
 
-def test_cards_become_quads_and_go_only_in_need() -> None:
+def test_a_lining_goes_along_with_the_sheet_it_lines() -> None:
+    """Each face twice in front and once behind, as in hair that hangs: both sides stay, and both stay whole."""
+    sheet = grid(20, 20)
+    mesh = Mesh(
+        sheet.vertices,
+        torch.cat([sheet.faces, sheet.faces.roll(1, 1), sheet.faces.flip(1)]),
+        torch.cat([sheet.uvs, sheet.uvs.roll(1, 1), sheet.uvs.flip(1)]),
+    )
+    less = simplify(figure(layer("lined", mesh, {"head": 1.0})), 120).layers[0]
+    points, faces = less.mesh.vertices.numpy(), less.mesh.faces.numpy()
+    assert len(faces) <= 120
+    a, b, c = (points[faces[:, corner]] for corner in range(3))
+    area = np.cross(b - a, c - a)[:, 2] / 2
+    assert area[area > 0].sum() == pytest.approx(1.0, abs=1e-6)
+    assert area[area < 0].sum() == pytest.approx(-1.0, abs=1e-6)
+    assert torch.allclose(less.mesh.uvs, 0.4 * less.mesh.vertices[less.mesh.faces][..., :2])
+    assert less.normals is not None and (less.normals[:, 2] > 0.99).all()
+
+
+def test_waving_hair_leaves_the_skin_its_triangles() -> None:
+    """A hundred strips that wave by centimetres beside skin that bulges by half a millimetre."""
+    wave = 0.06 * np.sin(np.arange(21) * 1.3)[:, None]
+    strip, count = grid(20, 1, wave), 100
+    place = torch.stack([torch.linspace(2, 6, count), torch.zeros(count), torch.zeros(count)], 1)
+    hanging = Mesh(
+        (strip.vertices * torch.tensor([0.02, 0.5, 1.0]) + place[:, None]).reshape(-1, 3),
+        torch.cat([strip.faces + 42 * i for i in range(count)]),
+        torch.cat([strip.uvs] * count),
+    )
+    bulges = 0.0005 * np.sin(np.mgrid[0:46, 0:46]).prod(axis=0)
+    hair, skin = (layer(*each, {"head": 1.0}) for each in (("hair", hanging), ("skin", grid(45, 45, bulges))))
+    less = simplify(figure(hair, skin), 2000)
+    assert count_triangles(less) > 1950
+    assert 400 < len(less.layer("hair").mesh.faces) <= 1.6 * 4000 * 2000 / 8050
+
+
+def test_strands_become_quads_and_go_only_in_need() -> None:
     """A head of two hundred strips: two triangles each as long as that is enough, then fewer strips."""
     strips = [grid(8, 1) for _ in range(200)]
     vertices = torch.cat([strip.vertices * 0.1 + torch.tensor([0.11 * i, 0.0, 0.0]) for i, strip in enumerate(strips)])

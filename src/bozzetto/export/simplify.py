@@ -38,15 +38,17 @@ _FACE = 100.0
 _OUTLINE = 8.0
 """How much dearer it is to leave an open edge or a texture seam than to leave the surface."""
 _STRAND = 0.03
-"""How much cheaper it is on a card (see `_CARD`): there are many, side by side."""
+"""How much cheaper it is on a strand (see `_MANY`): there are others, side by side."""
+_STRANDS = 1.6
+"""How many times their share of the triangles all strands together may keep, however much they wave and curl."""
 _LEAST = 0.2
 """Share of its due that a piece of a layer keeps, however flat it is."""
 _CARD = 64
-"""A connected piece of at most so many triangles is a card, of which a layer may have hundreds (hair, lashes)."""
+"""A connected piece of at most so many triangles may become two: a strip of hair, a lash, a button."""
 _FEWEST = 24
-"""Triangles that any other piece keeps; a card keeps two."""
-_CARDS = 32
-"""A layer with at least so many cards may lose some of them whole."""
+"""Triangles that any other piece keeps."""
+_MANY = 64
+"""Where a layer has at least so many pieces, none of them more than one part in so many of it, they are strands."""
 _LOOKED_AT = 0.2
 """The cheapest share of the vertices, of which a pass takes those that do not touch."""
 
@@ -61,6 +63,8 @@ class _Surface:
     """The layer of each face."""
     piece: Int64[ndarray, "f"]
     """The connected piece of each face, numbered through."""
+    sides: Int64[ndarray, "f"]
+    """2 for a face that is there turned over too, as a lining is: it goes along with the one in front."""
     starts: Int64[ndarray, "l1"]
     """Where each layer's vertices begin, and the end."""
     uvs: Float64[ndarray, "w 2"]
@@ -79,8 +83,8 @@ def at_level(avatar: Avatar, level: int) -> Avatar:
 def simplify(avatar: Avatar, triangles: int) -> Avatar:
     """The avatar with at most so many triangles: every layer stays, and every expression still moves something.
 
-    Vertices that stay keep all they had; normals are the full surface's. Pieces of hair, lashes and beards become
-    quads first, and are left out evenly only where that is not enough.
+    Vertices that stay keep all they had; normals are the full surface's, so of faces that are there twice one goes at
+    once. Strands of hair, lashes and beards become quads first, and are left out evenly only where that is not enough.
 
     Raises:
         UserError: Fewer triangles are asked for than what the layers need to stay recognisable.
@@ -91,12 +95,12 @@ def simplify(avatar: Avatar, triangles: int) -> Avatar:
     surface = _surface(avatar)
     poses = _poses(avatar)
     moved = _moved(avatar)
-    sizes = np.bincount(surface.piece)
+    sizes = np.bincount(surface.piece, surface.sides)
     least = np.where(sizes <= _CARD, 2, np.maximum(np.ceil(sizes * _LEAST * triangles / before), _FEWEST))
     floors = np.minimum(sizes, least).astype(np.int64)
     faces, wedges, alive = _collapsed(surface, poses, moved, _dearest(avatar), floors, triangles)
     alive &= _after_thinning(faces, surface, alive, triangles)
-    left = int(alive.sum())
+    left = int(surface.sides[alive].sum())
     if left > triangles:
         raise UserError(
             f"This character cannot have {triangles} triangles and stay whole; {left} is the least. "
@@ -116,16 +120,34 @@ def _surface(avatar: Avatar) -> _Surface:
     new[1:] = (key[order][1:] != key[order][:-1]).any(axis=1)
     wedges = np.empty(len(order), np.int64)
     wedges[order] = np.cumsum(new) - 1
+    once, sides = _once(wedges.reshape(-1, 3))
+    faces, wedges, owner = faces[once], wedges.reshape(-1, 3)[once], owner[once]
     ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     _, vertex_piece = connected_components(coo_matrix((np.ones(len(ends)), ends.T), (starts[-1],) * 2), directed=False)
     return _Surface(
         faces=np.ascontiguousarray(faces, np.int64),
-        wedges=wedges.reshape(-1, 3),
+        wedges=wedges,
         owner=owner,
         piece=np.unique(vertex_piece[faces[:, 0]], return_inverse=True)[1],
+        sides=sides,
         starts=starts,
         uvs=corner_uvs[order[new]],
     )
+
+
+def _once(wedges: Int64[ndarray, "f 3"]) -> tuple[Int64[ndarray, "n"], Int64[ndarray, "n"]]:
+    """Each face that differs from those before it by more than its turn or side, and how many sides of it there are.
+
+    Where a sheet is there twice, with its own vertices, no edge is shared by two faces only, and nothing could go.
+    """
+    ordered = np.sort(wedges, axis=1)
+    first = wedges.argmin(axis=1)
+    rows = np.arange(len(wedges))
+    turned = wedges[rows, (first + 1) % 3] > wedges[rows, (first + 2) % 3]
+    _, once, same, count = np.unique(ordered, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    over = np.bincount(same.ravel(), turned)
+    order = np.argsort(once)
+    return once[order], np.where((over > 0) & (over < count), 2, 1)[order]
 
 
 def _poses(avatar: Avatar) -> Float64[ndarray, "v k 3"]:
@@ -220,28 +242,41 @@ def _collapsed(
     """Faces and wedges after collapsing, and which faces are left."""
     faces, wedges, alive = surface.faces.copy(), surface.wedges.copy(), np.ones(len(surface.faces), bool)
     quadrics = np.zeros((*poses.shape[:2], 10))
-    small = (np.bincount(surface.piece) <= _CARD)[surface.piece]
-    importance = np.where(moved[surface.faces].all(axis=1), _FACE, 1.0) * np.where(small, _STRAND, 1.0)
-    _add_planes(poses, faces, wedges, *_edges_of_faces(faces), importance, _OUTLINE, quadrics)
-    counts = np.bincount(surface.piece, minlength=len(floors))
-    while alive.sum() > triangles:
-        left = int(alive.sum())
-        first, adjacent = _faces_of_vertices(faces, alive, len(poses))
-        cost = np.full(len(poses), np.inf)
-        _cheapest(poses, quadrics, faces, first, adjacent, fixed, cost)
-        order = np.argsort(cost)
-        order = order[: max(int(np.isfinite(cost).sum() * _LOOKED_AT), 8)]
-        order = order[np.isfinite(cost[order])]
-        _collapse(
-            order, poses, quadrics, faces, wedges, surface.uvs, surface.piece, first, adjacent, fixed, counts, floors,
-            alive, triangles,
-        )  # fmt: skip
-        if alive.sum() == left:
-            if len(order) == np.isfinite(cost).sum():
-                break
-            fixed = fixed.copy()
-            fixed[order] = True  # what cannot go must not stand before what can
+    strand = _strands(surface)[surface.piece]
+    importance = np.where(moved[surface.faces].all(axis=1), _FACE, 1.0) * np.where(strand, _STRAND, 1.0)
+    outline = np.where(strand, 1.0, _OUTLINE)  # no strand is the outline of all
+    _add_planes(poses, faces, wedges, *_edges_of_faces(faces), importance / surface.sides, outline, quadrics)
+    counts = np.bincount(surface.piece, surface.sides).astype(np.int64)
+    total, strands = int(counts.sum()), int(surface.sides[strand].sum())
+    most = int(strands * min(_STRANDS * triangles / total, 1))
+    others = np.ones(len(poses), bool)
+    others[faces[strand]] = False
+    for kept, enough in ((fixed | others, total - strands + most), (fixed.copy(), triangles)):
+        while (left := int(surface.sides[alive].sum())) > enough:
+            first, adjacent = _faces_of_vertices(faces, alive, len(poses))
+            cost = np.full(len(poses), np.inf)
+            _cheapest(poses, quadrics, faces, first, adjacent, kept, cost)
+            order = np.argsort(cost)
+            order = order[: max(int(np.isfinite(cost).sum() * _LOOKED_AT), 8)]
+            order = order[np.isfinite(cost[order])]
+            _collapse(
+                order, poses, quadrics, faces, wedges, surface.uvs, surface.piece, surface.sides, first, adjacent,
+                kept, counts, floors, alive, enough,
+            )  # fmt: skip
+            if surface.sides[alive].sum() == left:
+                if len(order) == np.isfinite(cost).sum():
+                    break
+                kept[order] = True  # what cannot go must not stand before what can
     return faces, wedges, alive
+
+
+def _strands(surface: _Surface) -> Bool[ndarray, "p"]:
+    """Which pieces are one of many alike: strands of hair or lashes, not what they grow on."""
+    sizes = np.bincount(surface.piece, surface.sides)
+    owner = np.zeros(len(sizes), np.int64)
+    owner[surface.piece] = surface.owner
+    small = sizes * _MANY <= np.bincount(surface.owner, surface.sides)[owner]
+    return small & (np.bincount(owner[small], minlength=len(surface.starts))[owner] >= _MANY)
 
 
 def _edges_of_faces(faces: Int64[ndarray, "f 3"]) -> tuple[Int64[ndarray, "f 3"], Int64[ndarray, "f 3"]]:
@@ -305,8 +340,8 @@ def _add_planes(poses, faces, wedges, shared, beside, importance, outline, quadr
                     if size > 1e-12:
                         for i in range(3):
                             wall[i] /= size
-                        _add_plane(quadrics[u, k], wall, poses[u, k], weight * outline * size * size)
-                        _add_plane(quadrics[v, k], wall, poses[u, k], weight * outline * size * size)
+                        _add_plane(quadrics[u, k], wall, poses[u, k], weight * outline[f] * size * size)
+                        _add_plane(quadrics[v, k], wall, poses[u, k], weight * outline[f] * size * size)
 
 
 @inner
@@ -362,17 +397,15 @@ def _cheapest(poses, quadrics, faces, first, adjacent, fixed, cost):
 
 @kernel
 def _collapse(
-    order, poses, quadrics, faces, wedges, uvs, piece, first, adjacent, fixed, counts, floors, alive, triangles
+    order, poses, quadrics, faces, wedges, uvs, piece, sides, first, adjacent, fixed, counts, floors, alive, enough
 ):
     """One pass: each vertex onto its cheapest neighbour that allows it, if nothing around it changed yet."""
-    left = 0
-    for f in range(len(alive)):
-        left += alive[f]
+    left = counts.sum()
     touched = np.zeros(len(poses), np.bool_)
     ring, costs = np.empty(256, np.int64), np.empty(256)
     map_from, map_to = np.empty(8, np.int64), np.empty(8, np.int64)
     for u in order:
-        if left <= triangles:
+        if left <= enough:
             return
         if touched[u]:
             continue
@@ -414,8 +447,8 @@ def _collapse(
                     gone |= faces[f, corner] == v
                 if gone:
                     alive[f] = False
-                    left -= 1
-                    counts[mine] -= 1
+                    left -= sides[f]
+                    counts[mine] -= sides[f]
                     continue
                 for corner in range(3):
                     if faces[f, corner] == u:
@@ -548,18 +581,15 @@ def _keeps_sides(poses, faces, wedges, uvs, own, u, v, map_from, map_to):
 def _after_thinning(
     faces: Int64[ndarray, "f 3"], surface: _Surface, alive: Bool[ndarray, "f"], triangles: int
 ) -> Bool[ndarray, "f"]:
-    """Which faces stay when cards go, evenly and at most three of four, until there are few enough triangles."""
+    """Which faces stay when strands go, evenly and at most three of four, until there are few enough triangles."""
     stays = np.ones(len(faces), bool)
-    excess = int(alive.sum()) - triangles
+    excess = int(surface.sides[alive].sum()) - triangles
     if excess <= 0:
         return stays
-    size = np.bincount(surface.piece[alive], minlength=surface.piece.max() + 1)
+    size = np.bincount(surface.piece[alive], surface.sides[alive], surface.piece.max() + 1)
     owner = np.zeros(len(size), np.int64)
     owner[surface.piece] = surface.owner
-    card = np.bincount(surface.piece) <= _CARD
-    card &= np.bincount(owner[card], minlength=len(surface.starts))[owner] >= _CARDS
-    cards = np.flatnonzero(card)
-    order = np.random.default_rng(0).permutation(cards)
+    order = np.random.default_rng(0).permutation(np.flatnonzero(_strands(surface)))
     rank = np.empty(len(order))  # place in the own layer's queue, as a share of it
     for layer in np.unique(owner[order]):
         mine = np.flatnonzero(owner[order] == layer)
@@ -579,7 +609,9 @@ def _rebuilt(
     layers = []
     for index, layer in enumerate(avatar.layers):
         mine = alive & (surface.owner == index)
-        own = faces[mine] - surface.starts[index]
+        own, corners = faces[mine] - surface.starts[index], wedges[mine]
+        twice = surface.sides[mine] == 2
+        own, corners = (np.concatenate([each, each[twice, ::-1]]) for each in (own, corners))
         kept = np.unique(own)
         renumbered = np.full(len(layer.mesh.vertices), -1)
         renumbered[kept] = np.arange(len(kept))
@@ -599,7 +631,7 @@ def _rebuilt(
                 mesh=Mesh(
                     layer.mesh.vertices[chosen],
                     torch.from_numpy(renumbered[own]),
-                    torch.from_numpy(surface.uvs[wedges[mine]].astype(np.float32)),
+                    torch.from_numpy(surface.uvs[corners].astype(np.float32)),
                 ),
                 skin_weights=layer.skin_weights[chosen],
                 skin_joints=layer.skin_joints[chosen],
