@@ -192,7 +192,9 @@ def reposed_by_network(recipe: HumanSGD) -> Answer:
     def answer(known: Known, prior: Prior) -> Draw:
         shot = known.shot
         seen = asked(load_shape(), shot.picture, shot.mask, known.stance.body, shot.camera)
-        return drawn(shot.canvas, texture_of(recipe, shot, prior, None, reposer(seen)).texture)
+        return drawn(
+            shot.canvas, texture_of(recipe, shot, prior, None, reposer(seen, shot.front_only, shot.camera)).texture
+        )
 
     return answer
 

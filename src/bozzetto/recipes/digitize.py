@@ -193,6 +193,7 @@ class Digitize:
     def _seen(self, photo: "Photo", who: "Sitter") -> "tuple[Placed, Reposer]":
         """The surface that the network sees, and its thought of the back."""
         from bozzetto.prior.load import load_shape
+        from bozzetto.recipes.person import face_of
         from bozzetto.recipes.reconstructed import reconstruct, reposer
         from bozzetto.recipes.shaped import Placed
         from bozzetto.scene.scan import Outline
@@ -202,7 +203,7 @@ class Digitize:
         camera = who.shot.camera
         answer = asked(load_shape(), photo.picture, photo.mask, who.body, camera)
         found = reconstruct(answer, who.scene, who.body, Outline(photo.mask > 0.5, camera))
-        return Placed(found.vertices, found.faces, camera, found.overlap), reposer(answer)
+        return Placed(found.vertices, found.faces, camera, found.overlap), reposer(answer, face_of(photo), camera)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

@@ -25,7 +25,8 @@ from bozzetto.render.raster import camera_matrices, rasterize
 from bozzetto.render.scene import Scene
 from bozzetto.scene.scan import Outline, scan
 from bozzetto.subject.surface import Answer, along_rays
-from bozzetto.texture.views import Picture, Seen, View, project, sampled
+from bozzetto.texture.views import Picture, Seen, View, project, recut, sampled
+from bozzetto.types import Cameras
 
 CELL, FINE = 0.012, 0.008
 """Metres between samples of the closed surface, before and after."""
@@ -57,10 +58,20 @@ class Reconstructed:
         return float((seen & self.answer.inside).sum() / (seen | self.answer.inside).sum())
 
 
-def reposer(answer: Answer) -> Reposer:
-    """The network's colours of the far side as Human-SGD's first thought of the back."""
+def reposer(answer: Answer, front_only: Bool[ndarray, "h w"] | None, camera: Cameras) -> Reposer:
+    """The network's colours of the far side as Human-SGD's first thought of the back.
+
+    Args:
+        answer: The network's.
+        front_only: Pixels of the photo that no back has, the face: there it has the colours above them, hair.
+        camera: Of the photo.
+    """
     row, column = distance_transform_edt(~answer.inside, return_distances=False, return_indices=True)
     back = answer.sides.back[0].numpy()[row, column]  # around the person, the nearest colour of theirs
+    if front_only is not None:
+        face = recut(front_only[..., None].astype(np.float32), camera, answer.camera)[..., 0] > 0.1
+        for index in np.flatnonzero(face.any(1)):
+            back[index] = np.where(face[index, :, None], back[index - 1], back[index])
 
     def picture(photo: View, behind: Seen) -> Picture:
         out = np.zeros_like(behind.place)
