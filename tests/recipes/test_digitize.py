@@ -17,11 +17,12 @@ from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
+from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject import fit, person_from_photo, photos, piles
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Keypoints, Photo
 from bozzetto.subject.piles import Piles, Sorted
-from bozzetto.types import Subject
+from bozzetto.types import Subject, UserError
 
 SPEC = FigureSpec(
     hair=HairSpec("bald"), top=Garment("t-shirt", colour("grey")), bottom=Garment("trousers", colour("navy")),
@@ -91,7 +92,7 @@ def test_another_photo_paints_what_the_first_does_not_show():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(person_from_photo, "person_from_photo", lambda path, person=None: front)
         patch.setattr(piles, "sort_photos", lambda paths: Piles((other,), ()))
-        patch.setattr(fit, "fit_person", lambda photo: back[1])
+        patch.setattr(fit, "fit_person", lambda photo, network: back[1])
         patch.setattr(Fitted, "cameras_on", lambda self, body: self.cameras)
         patch.setattr(photos, "report", lambda photos: "photo.png: full body.")
         walk = HumanSGD(size=128, fusion_steps=0, texels=512)
@@ -117,6 +118,25 @@ def test_static_is_one_mesh_without_a_rig(found):
     assert layer.mesh.vertices[:, 1].min().item() == pytest.approx(0, abs=1e-5)
 
 
+def test_the_network_s_surface_has_the_photos_outline_and_is_one_mesh(found):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person_from_photo, "person_from_photo", lambda path, person=None: found)
+        patch.setattr(Fitted, "cameras_on", lambda self, body: self.cameras)
+        walk = HumanSGD(size=128, fusion_steps=0, texels=256)
+        steps = list(Digitize(surface="network", static=True, walk=walk).fit(Subject("", (Path("photo.png"),))))
+    assert steps[0].weights["shape"].suffix == ".safetensors"
+    (said,) = [step.stage for step in steps if step.stage.startswith("placing the surface")]
+    assert int(said.split()[-2]) >= 90
+    made = steps[-1].avatar()
+    (layer,) = made.layers
+    assert made.skeleton.names == ("root",) and layer.mesh.vertices[:, 1].min().item() == pytest.approx(0, abs=1e-5)
+    scene = scene_from_layers(made.layers)
+    camera = frame(scene.vertices, np.array([0.0, 180.0]), 0.0, 20.0, 96)
+    drawn = render_mesh(scene, camera, None)
+    chest = drawn.rgb[:, 30:36, 44:52].mean((1, 2)).numpy()
+    assert (chest[:, 1] > chest[:, [0, 2]].max(1)).all(), "green before and behind"
+
+
 def test_the_command_is_what_was_asked(tmp_path, monkeypatch):
     for name in ("a.jpg", "b.jpg", "c.obj"):
         (tmp_path / name).write_bytes(name.encode())
@@ -128,6 +148,9 @@ def test_the_command_is_what_was_asked(tmp_path, monkeypatch):
         assert isinstance(verb, cli.Digitize)
         assert cli.parse(shlex.split(verb.command())[1:]) == verb
         assert verb.run() == 0
+    for words in (["--photos", other], ["--shape", shape]):
+        with pytest.raises(UserError, match="of its own from one photo"):
+            cli.parse(["digitize", photo, "--out", str(tmp_path), "--surface", "network", *words]).run()  # type: ignore[union-attr]
     (*_, request, subject), (*_, shaped, _) = made
     assert set(request.photos) == {"a.jpg", "b.jpg"} and len(subject.photos) == 2
     assert shaped.fields["shape"] == "c.obj" and len(shaped.fields["shape_sha256"]) == 64
