@@ -132,7 +132,7 @@ class Digitize:
             raise UserError("Other photos join a figure, not a shape of your own. Leave out --photos or --shape.")
         if self.method.surface == "network" and (shape or self.photos):
             raise UserError(
-                "--surface network makes a shape of its own from one photo. Leave out --shape and --photos, or --surface."
+                "--surface network makes a shape of its own from one photo. Leave out --shape and --photos, or this."
             )
         if shape is not None and not shape.is_file():
             raise UserError(f"There is no file {shape}. Give a mesh of the person in the photo, such as scan.obj.")
