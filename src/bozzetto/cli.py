@@ -128,12 +128,7 @@ class Digitize:
 
         every, shape = (self.photo, *self.photos), self.method.shape
         photos = hashes(every)
-        if shape is not None and self.photos:
-            raise UserError("Other photos join a figure, not a shape of your own. Leave out --photos or --shape.")
-        if self.method.surface == "network" and (shape or self.photos):
-            raise UserError(
-                "--surface network makes a shape of its own from one photo. Leave out --shape and --photos, or this."
-            )
+        self.method.check(len(every))
         if shape is not None and not shape.is_file():
             raise UserError(f"There is no file {shape}. Give a mesh of the person in the photo, such as scan.obj.")
         if self.method.static and "vrm" in read_formats(self.files.to, self.bone_names):

@@ -135,6 +135,8 @@ def test_the_ledger_names_everything_with_its_licence(tmp_path: Path) -> None:
     (body,) = (entry for entry in draft if "Anny" in entry.name)
     assert len(body.sha256 or "") == 64
     assert {"diffusers"} <= {entry.name for entry in ledger("embedded")} - {entry.name for entry in draft}
+    looked = {entry.name for entry in ledger(photos={"me.jpg": "0" * 64})}
+    assert {"diffusers", "embedded prior"} <= looked, "the network of surfaces looks at every photo"
     write_ledger(ledger("sd15", photos={"me.jpg": "0" * 64}), tmp_path / "ledger.json")
     rows = json.loads((tmp_path / "ledger.json").read_text())["used"]
     weights = [row for row in rows if row["kind"] == "weights"]

@@ -74,6 +74,15 @@ def test_nothing_moves_that_nothing_pulls():
         1.0,
     )
     assert np.abs(still).max() < 1e-9
+    # What has moved as one stays; what is pulled goes, and takes its neighbours along.
+    along, nothing = np.tile([0.0, 0.0, 1.0], (len(vertices), 1)), np.zeros(len(vertices), bool)
+    shifted = moved(along * 0.02, along, np.zeros(len(vertices)), nothing, bending, 1.0)
+    assert np.abs(shifted).max() < 1e-6
+    one = np.arange(len(vertices)) == 7
+    pulled = moved(along * 0, along, np.where(one, 0.03, 0.0), one, bending, 0.01)
+    near = np.linalg.norm(vertices - vertices[7], axis=1)
+    assert abs(pulled[7, 2] - 0.03) < 0.005 and np.abs(pulled[:, :2]).max() < 1e-6
+    assert pulled[(near > 0) & (near < 0.05), 2].mean() > 0.004
 
 
 def test_the_square_is_around_the_person():

@@ -31,6 +31,7 @@ def test_nothing_is_left_outside_an_outline():
     assert trimesh.Trimesh(vertices, faces, process=False).is_watertight
     metre = 3.0 / float(camera.intrinsics[0, 0, 0])
     edge = outline.distance(np.array([[10.0 * metre, 0, 0], [-20 * metre, 0, 0], [60.0 * metre, 0, 0]]))
+    assert outline.distance(np.array([[101.0 * metre, 0, 0], [0, 101 * metre, 0]])).max() < -1, "beyond the picture"
     assert abs(edge[0]) < 1.5 * metre and edge[1] < -20 * metre and 40 * metre < edge[2] < 60 * metre
 
 

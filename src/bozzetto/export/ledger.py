@@ -94,6 +94,8 @@ def ledger(
         ),
         Entry("bozzetto's garments, hair, textures, poses, motions", "data", "Apache-2.0", True, "this program"),
     ]
+    if photos:
+        priors = (*priors, "embedded")  # its network of surfaces looks at every photo
     libraries = {**_LIBRARIES, **(_DIFFUSION_LIBRARIES if priors else {})}
     entries += [Entry(name, "code", licence, True, "PyPI", _installed(name)) for name, licence in libraries.items()]
     if {"usd", "usdz"} & set(formats):
@@ -102,7 +104,6 @@ def ledger(
         note = "started as a program of its own; its licence does not reach what it writes"
         entries.append(Entry("Blender", "code", "GPL-3.0-or-later", True, "your own", note=note))
     if photos:
-        priors = (*priors, "embedded")  # its network of surfaces looks at every photo
         note = "finds people in photos; its models come with the package"
         entries.append(Entry("mediapipe", "code", "Apache-2.0", True, "PyPI", _installed("mediapipe"), note=note))
         cv = next(filter(None, map(_installed, _OPENCV)), None)

@@ -67,13 +67,32 @@ class Digitize:
     """Write every view of the walk: what was known of it, the weights, what was painted."""
     walk: OmitArgPrefixes[HumanSGD] = HumanSGD()
 
+    def check(self, photos: int) -> None:
+        """Whether the options go together.
+
+        Args:
+            photos: How many there are.
+
+        Raises:
+            UserError: They do not.
+        """
+        from bozzetto.types import UserError
+
+        if self.shape is not None and photos > 1:
+            raise UserError("Other photos join a figure, not a shape of your own. Leave out --photos or --shape.")
+        if self.surface == "network" and (self.shape or photos > 1):
+            raise UserError(
+                "--surface network makes a shape of its own from one photo. Leave out --shape and --photos, or this."
+            )
+
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         """
         Args:
             subject: The photo, then others of the same person if there are any.
 
         Raises:
-            UserError: The photo shows nobody that can be used, none of the others can, or the prior lacks a role.
+            UserError: Options that do not go together, a photo that shows nobody who can be used, none of the others
+                can, or the prior lacks a role.
         """
         from bozzetto.prior.load import shape_weights
         from bozzetto.recipes.draft import figure_of
@@ -83,8 +102,10 @@ class Digitize:
         from bozzetto.subject.piles import Piles, sort_photos
         from bozzetto.subject.words import Reading
 
+        several = len(subject.photos) > 1
+        self.check(len(subject.photos))
         photo, fitted = person_from_photo(subject.photos[0], self.person)
-        more = sort_photos(subject.photos[1:]) if len(subject.photos) > 1 else Piles((), ())
+        more = sort_photos(subject.photos[1:]) if several else Piles((), ())
         seen = tuple(line.strip(" .") for line in (*report([photo]).splitlines(), *more.words()))
         reading = Reading(fitted.spec, seen, tuple(guess.rstrip(".") for guess in fitted.guesses), ())
         figure = cache(lambda: figure_of(fitted.spec))
@@ -177,8 +198,8 @@ class Digitize:
         if not self.static:
             try:
                 body = body_of(placed)
-            except UserError:
-                yield Stage(f"no rig: {name} stands in no A- or T-pose")
+            except UserError as refusal:
+                yield Stage(f"no rig for {name}: {refusal}")
         face, caption = face_of(photo), told(fitted.spec)
         for moment, avatar in paint(placed, body, photo, caption, face, guide, self.walk, painter, back):
             yield Stage(moment.stage, moment, avatar and cache(avatar))
@@ -195,15 +216,25 @@ class Digitize:
         from bozzetto.prior.load import load_shape
         from bozzetto.recipes.person import face_of
         from bozzetto.recipes.reconstructed import reconstruct, reposer
-        from bozzetto.recipes.shaped import Placed
+        from bozzetto.recipes.shaped import LEAST_OVERLAP, Placed
         from bozzetto.scene.scan import Outline
         from bozzetto.subject.surface import asked
+        from bozzetto.types import UserError
 
         assert who.body is not None
         camera = who.shot.camera
         answer = asked(load_shape(), photo.picture, photo.mask, who.body, camera)
-        found = reconstruct(answer, who.scene, who.body, Outline(photo.mask > 0.5, camera))
-        return Placed(found.vertices, found.faces, camera, found.overlap), reposer(answer, face_of(photo), camera)
+        face = None if photo.from_behind else face_of(photo)
+        try:
+            found = reconstruct(answer, who.scene, who.body, Outline(photo.mask > 0.5, camera))
+        except ValueError:
+            found = None
+        if found is None or found.overlap < LEAST_OVERLAP:
+            raise UserError(
+                f"The network's surface does not meet the outline of the person in {photo.path.name}. Leave out "
+                "--surface network: a figure is fitted more loosely. A photo of the whole person, standing, works best."
+            )
+        return Placed(found.vertices, found.faces, camera, found.overlap), reposer(answer, face, camera)
 
     def _painter(self) -> "bozzetto.prior.denoiser.Prior | None":
         if self.prior == "none":

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 from scipy import sparse
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_erosion, distance_transform_edt
 from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
@@ -66,11 +66,13 @@ def reposer(answer: Answer, front_only: Bool[ndarray, "h w"] | None, camera: Cam
         front_only: Pixels of the photo that no back has, the face: there it has the colours above them, hair.
         camera: Of the photo.
     """
-    row, column = distance_transform_edt(~answer.inside, return_distances=False, return_indices=True)
-    back = answer.sides.back[0].numpy()[row, column]  # around the person, the nearest colour of theirs
+    inner = binary_erosion(answer.inside)  # the rim has colours of what is behind the person
+    inner = inner if inner.any() else answer.inside
+    row, column = distance_transform_edt(~inner, return_distances=False, return_indices=True)
+    back = answer.sides.back[0].numpy()[row, column]
     if front_only is not None:
         face = recut(front_only[..., None].astype(np.float32), camera, answer.camera)[..., 0] > 0.1
-        for index in np.flatnonzero(face.any(1)):
+        for index in 1 + np.flatnonzero(face[1:].any(1)):
             back[index] = np.where(face[index, :, None], back[index - 1], back[index])
 
     def picture(photo: View, behind: Seen) -> Picture:
@@ -132,7 +134,7 @@ def registered(
 
 
 def places_of(answer: Answer) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n 3"]]:
-    """Both sides' points and normals in the world, edges left out: there a pixel holds more than one place."""
+    """Both sides' points and normals in the world."""
     matrix, lens = camera_matrices(answer.camera, 0)
     inner = answer.inside
     points, normals = [], []

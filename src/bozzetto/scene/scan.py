@@ -18,20 +18,21 @@ _GOLDEN_DEGREES = 137.50776405
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A picture's outline, outside of which nothing can be."""
+    """A picture's outline, outside of which nothing can be; of what lies beyond the picture it says nothing."""
 
     mask: Bool[ndarray, "h w"]
     camera: Cameras
     """One."""
 
     def distance(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
-        """Metres from the cone of the outline, across the line of sight; negative inside of it."""
+        """Metres from the cone of the outline, across the line of sight; negative in it and beyond the picture."""
         pixels = distance_transform_edt(~self.mask) - distance_transform_edt(self.mask)
         matrix, lens = camera_matrices(self.camera, 0)
         seen = points @ matrix[:, :3].T + matrix[:, 3]
         at = (seen[:, :2] / seen[:, 2:]) * lens[[0, 1], [0, 1]] + lens[:2, 2] - 0.5
         found = map_coordinates(pixels, at[:, ::-1].T, order=1, mode="nearest")
-        return found * seen[:, 2] / lens[0, 0]
+        beyond = ((at < -0.5) | (at > np.array(self.mask.shape)[::-1] - 0.5)).any(1)
+        return np.where(beyond, -np.inf, found * seen[:, 2] / lens[0, 0])
 
 
 def scan(
@@ -56,6 +57,9 @@ def scan(
         views: Depth maps, evenly over the sphere above that.
         size: Pixels of their sides.
 
+    Raises:
+        ValueError: Nothing of it lies within the outline.
+
     Source: Curless and Levoy 1996: distances along the line of sight, cut off and averaged.
     """
     low, high = vertices.min(0) - 4 * cell, vertices.max(0) + 4 * cell
@@ -72,6 +76,8 @@ def scan(
     nodes = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1).reshape(-1, 3) * cell + low
     if outline is not None:
         distance = np.maximum(distance, outline.distance(nodes).reshape(distance.shape))
+    if not (distance < 0).any():
+        raise ValueError("Nothing of the surface lies within the outline.")
     order = np.arange(distance.size).reshape(counts).transpose(2, 1, 0).ravel()  # igl wants x to run fastest
     points, found, _ = igl.marching_cubes(distance.ravel()[order], nodes[order], *(int(n) for n in counts), 0.0)
     a, b, c = (points[found[:, k]] for k in range(3))

@@ -166,6 +166,8 @@ _HEIGHTS: dict[Presentation, float] = {"woman": 1.65, "man": 1.78, "androgynous"
 """Metres: what is assumed, since one photo shows no height."""
 _LIMB_POINTS = {"left_arm": (13, 15), "right_arm": (14, 16), "left_leg": (25, 27), "right_leg": (26, 28)}
 _DEEP_ROUNDS = 3
+_DEEPEST = 0.3
+"""Metres of depth by which an end of a bone may be wrong; more is the network's mistake."""
 _DEEP_TRUST = 30.0
 """Of a bone's direction as the network's surface has it; the landmarks' own guess has at most one."""
 _WOMEN_COST = 2.3
@@ -237,10 +239,13 @@ def _deepened(
             near = np.char.startswith(names, first[:8]) & np.char.endswith(names, first[-2:])
         near &= side != 0
         near[skin.stop :] = False
-        if min((near & (side == which)).sum() for which in (-1, 1)) < 12 or np.ptp(way[near]) < 0.4:
+        both = [way[near & (side == which)] for which in (-1, 1)]
+        if min(len(each) for each in both) < 12 or min(np.ptp(each) for each in both) < 0.4:
             continue
         equations = np.stack([1 - way[near], way[near], side[near]], 1)
         deeper = np.linalg.lstsq(equations, amount[near], rcond=None)[0][:2]
+        if np.abs(deeper).max() > _DEEPEST:
+            continue
         a, b = (seen[end] * (1 + change / seen[end, 2]) for end, change in zip(ends, deeper, strict=True))
         directions[index] = (b - a) / np.linalg.norm(b - a)
         trust[index] = _DEEP_TRUST

@@ -180,7 +180,10 @@ def _shape(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
     data = (options.data or default_folder()) / PHOTOS
     found, held = (sorted(data.glob(f"{split}-*.safetensors")) for split in ("train", "held"))
     if not found or not held:
-        raise UserError(f"There are no photos in {data}. Make them with: bozzetto train-prior --part photos")
+        raise UserError(
+            f"{data} holds too few photos to learn from and to measure on. Make at least 2,400: bozzetto train-prior "
+            "--part photos --pictures 2400"
+        )
     own = Photos(found)
     done, quality = _finish(train_shape(recipe, own, Photos(held), folder, Pace(seconds)), say)
     export_model(done.averages["shape"], options.export / "shape")

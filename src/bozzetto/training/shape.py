@@ -5,12 +5,14 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
 from numpy import ndarray
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -208,25 +210,27 @@ def cropped(camera: Cameras, box: tuple[float, float, float, float], margin: flo
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """What lies in the files, in memory."""
+    """What lies in the files, read as it is asked for."""
 
     files: Sequence[Path]
 
     @cached_property
-    def _arrays(self) -> list[dict[str, ndarray]]:
-        return [load_file(path) for path in self.files]
+    def _open(self) -> list[Any]:
+        return [safe_open(path, "numpy") for path in self.files]
 
     @cached_property
     def places(self) -> list[tuple[int, int]]:
         """File and row of each photo."""
-        return [(f, row) for f, arrays in enumerate(self._arrays) for row in range(len(arrays["alpha"]))]
+        return [(f, row) for f, file in enumerate(self._open) for row in range(file.get_slice("alpha").get_shape()[0])]
 
     def rows(self, chosen: Sequence[int]) -> dict[str, Tensor]:
         """Some photos, by name, one below the other."""
         at = [self.places[index] for index in chosen]
-        return {
-            name: torch.from_numpy(np.stack([self._arrays[f][name][row] for f, row in at])) for name in self._arrays[0]
-        }
+        names = self._open[0].keys()
+        return {name: torch.from_numpy(np.stack([self._one(name, *place) for place in at])) for name in names}
+
+    def _one(self, name: str, file: int, row: int) -> ndarray:
+        return self._open[file].get_slice(name)[row : row + 1][0]
 
 
 def shown_of(rows: dict[str, Tensor], rng: np.random.Generator | None = None) -> Shown:
