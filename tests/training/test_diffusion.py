@@ -158,10 +158,13 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
 
 def test_editing_is_shown_the_picture_before(data):
     assert visible_edits(data).tolist() == [5]
-    shown = control_pictures(data, np.array([5, 2]), 1, 1.0, np.random.default_rng(0))
+    shown = control_pictures(data, np.array([5, 2]), 1, 0.0, 1.0, np.random.default_rng(0))
     source = torch.from_numpy(data.pictures[0]).movedim(-1, 0) / 255
     assert torch.allclose(shown[0, 12:], source) and not shown[1, 12:].any()
     assert all(shown[1, 3 * kind : 3 * kind + 3].any() for kind in range(4))
+    for seed in range(8):  # one kind alone
+        shown = control_pictures(data, np.array([5, 2]), 1, 1.0, 1.0, np.random.default_rng(seed))
+        assert sum(bool(shown[1, 3 * kind : 3 * kind + 3].any()) for kind in range(4)) == 1
 
 
 def test_times_cover_every_noise_level_evenly():

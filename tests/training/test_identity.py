@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from bozzetto.evaluate.judge import Judge
 from bozzetto.prior.identity import IdentityEncoder
 from bozzetto.training import data
 from bozzetto.training.back import TOKEN, backs_of_heads
+from bozzetto.training.command import TrainPrior
 from bozzetto.training.data import shards
-from bozzetto.training.export import export_model
+from bozzetto.training.export import export_model, write_card
 from bozzetto.training.identity import Identity, apart, gathering
-from bozzetto.training.judge import album, contrast
+from bozzetto.training.judge import PROBES, album, contrast, export_judge
+from bozzetto.training.run import train_prior
 
 torch.set_num_threads(1)
 RECIPE = Identity(people=3, each=2)
@@ -45,6 +49,30 @@ def test_it_learns_who_is_who_and_comes_back_from_disk(folder, tmp_path):
         assert torch.allclose(again(pictures), encoder(pictures), atol=0.02)
         assert torch.allclose(again(pictures).norm(dim=1), torch.ones(6), atol=1e-4)
     assert 0 <= apart(again, people, RECIPE, batches=2) <= 1
+
+
+def test_parts_go_on_from_the_exported_weights(folder, tmp_path):
+    (folder / "held-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
+    (folder / "judge-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
+    for part, network in (("identity", IdentityEncoder(64)), ("judge", Judge(PROBES))):
+        export = tmp_path / "export"
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+        if isinstance(network, Judge):
+            export_judge(network, export / part)
+        else:
+            export_model(network, export / part)
+        write_card(
+            export if part == "identity" else export / part, part, samples=5000, hours=0.1, seed=0, recipe={}, data={},
+            quality={},
+        )  # fmt: skip
+        told: list[str] = []
+        options = TrainPrior(part, "0s", True, folder, work=tmp_path / "work", export=export, threads=1)
+        train_prior(options, told.append)
+        assert "Going on from the exported weights, which have seen 5,000 pictures." in told
+        kept = load_file(next((export / part).glob("*.safetensors")))
+        assert not any(tensor.any() for tensor in kept.values()), part
 
 
 def test_backs_of_heads_are_said_by_the_token(folder):

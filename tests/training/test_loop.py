@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bozzetto.training.loop import CHECKPOINT, LOG, Pace, Training, draws, normal_noise, seconds_of, train
+from bozzetto.training.loop import CHECKPOINT, LOG, Pace, Start, Training, draws, normal_noise, seconds_of, train
 from bozzetto.types import UserError
 
 
@@ -92,6 +92,20 @@ def test_other_networks_are_refused(tmp_path):
     (tmp_path / CHECKPOINT).write_bytes(b"cut short")
     with pytest.raises(UserError, match="another size or damaged"):
         start(tmp_path)
+
+
+def test_finished_weights_are_gone_on_from_where_there_is_no_checkpoint(tmp_path):
+    weights = {"0.weight": torch.full((4, 3), 0.5)}
+    training, _ = start(tmp_path / "none")
+    second = training.modules["net"][2].weight.clone()
+    assert training.load(Start({"net": weights}, 700)) and training.samples == 700
+    for net in (training.modules["net"], training.averages["net"]):
+        assert (net[0].weight == 0.5).all() and torch.equal(net[2].weight, second)
+    run(tmp_path / "some", 16)
+    training, _ = start(tmp_path / "some")
+    assert training.load(Start({"net": weights}, 700)) and training.samples == 16, "a checkpoint goes before them"
+    with pytest.raises(UserError, match="another architecture"):
+        start(tmp_path / "none", width=5)[0].load(Start({"net": weights}, 700))
 
 
 def test_time_as_people_write_it():

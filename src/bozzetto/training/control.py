@@ -33,7 +33,7 @@ from bozzetto.training.diffusion import (
     schedule,
     times,
 )
-from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.loop import Pace, Training, draws, normal_noise, quick, train
 from bozzetto.training.optimizer import Muon
 from bozzetto.training.sheets import save_sheet
 from bozzetto.training.text import tokens
@@ -45,9 +45,11 @@ class Control:
 
     embedding: tuple[int, ...] = (16, 48, 96)
     """Channels of the layers that make the pictures as small as the latents."""
-    shown: float = 0.4
-    """Share of samples that are shown each kind."""
-    edits: float = 0.25
+    single: float = 0.5
+    """Share of samples that are shown one kind and nothing else."""
+    shown: float = 0.5
+    """Share of the others that are shown each kind."""
+    edits: float = 0.15
     """Share of samples that edit a picture."""
     batch: int = 48
     learning_rate: float = 5e-4
@@ -59,13 +61,20 @@ class Control:
     together: bool = False
     """Whether the U-Net learns along. A control tells where things are, which leaves less to learn
     from each picture; so that the U-Net can also do without, some samples are shown nothing."""
-    alone: float = 0.35
+    alone: float = 0.2
     """Share of samples without the control network, when together."""
     inpainted: float = 0.25
     """Share of samples that are partly known, when together."""
     tire_samples: int = 100_000
     """From here on the learning rate falls with the square root of the pictures seen."""
     seed: int = 0
+
+
+SINGLE = {
+    "body": {"normal": 0.5, "pose": 0.3, "silhouette": 0.2},
+    "head": {"landmarks": 0.5, "normal": 0.3, "silhouette": 0.1, "pose": 0.1},
+}
+"""What a picture that is shown one kind is shown, by its crop. A body's face is a few pixels: nothing to draw."""
 
 
 def visible_edits(data: Store, least: float = 1.0) -> Int[ndarray, "n"]:
@@ -85,7 +94,7 @@ def _source(data: Store, index: int) -> int:
 
 
 def control_pictures(
-    data: Store, indices: Int[ndarray, "b"], edited: int, shown: float, rng: np.random.Generator
+    data: Store, indices: Int[ndarray, "b"], edited: int, single: float, shown: float, rng: np.random.Generator
 ) -> Float[Tensor, "b k s s"]:
     """Subsets of the control pictures in the order of ``CONTROLS``, zeros for what is absent.
 
@@ -93,13 +102,19 @@ def control_pictures(
         data: Where the pictures are.
         indices: Which.
         edited: So many of the first are shown the picture they are an edit of.
-        shown: The probability of each other kind.
+        single: The probability that another is shown one kind alone.
+        shown: The probability of each kind, otherwise.
         rng: Draws the subsets.
     """
     size = data.pictures.shape[1]
     out = np.zeros((len(indices), len(CONTROLS), size, size, 3), np.float32)
     for row, index in enumerate(indices):
-        kinds = [name for name in CONTROLS if name != "source" and rng.random() < (shown if row >= edited else 0.1)]
+        if row >= edited and rng.random() < single:
+            chances = SINGLE[data.records[index]["crop"]]
+            kinds = [str(rng.choice(list(chances), p=list(chances.values())))]
+        else:
+            share = shown if row >= edited else 0.1
+            kinds = [name for name in CONTROLS if name != "source" and rng.random() < share]
         if row < edited:
             out[row, CONTROLS.index("source")] = data.pictures[_source(data, int(index))] / np.float32(255)
         shard, place = data.shards[index]
@@ -192,15 +207,17 @@ def train_control(
             told = rng.random(edited) >= 0.25  # the others are given a caption of what should come out
             ids[:edited][torch.from_numpy(told)] = torch.from_numpy(tokens(tokenizer, orders))[torch.from_numpy(told)]
         alone = int(recipe.alone * recipe.batch) if recipe.together else 0
-        pictures = control_pictures(data, indices[: recipe.batch - alone], edited, recipe.shown, rng)
-        pictures = pictures.to(device)
+        pictures = control_pictures(data, indices[: recipe.batch - alone], edited, recipe.single, recipe.shown, rng).to(
+            device
+        )
         channels = known(batch, recipe.inpainted if recipe.together else 0.0, rng)
         latents = batch.latents.to(device)
         noise = normal_noise(tuple(latents.shape), recipe.seed, 17, training.samples, 1).to(device)
         steps = times(recipe.batch, levels.steps, rng).to(device)
         with torch.no_grad():
             words = text(ids.to(device)).last_hidden_state
-        loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
+        with quick(device):
+            loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
         loss.backward()
         return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
 

@@ -31,7 +31,7 @@ from bozzetto.prior.schedule import Schedule, schedule_from_config
 from bozzetto.prior.text import TextEncoder
 from bozzetto.training.codec import to_model
 from bozzetto.training.data import Shard, phrase, smaller
-from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.loop import Pace, Training, draws, normal_noise, quick, train
 from bozzetto.training.optimizer import Muon
 from bozzetto.training.recolour import recoloured
 from bozzetto.training.sheets import save_sheet
@@ -287,7 +287,7 @@ def base_loss(
     a, b = (factor.sqrt().view(-1, 1, 1, 1) for factor in (power, 1 - power))
     seen = torch.cat([a * latents + b * noise, known], 1)
     output = unet(seen, steps, encoder_hidden_states=text, **extra).sample
-    error = (output - (a * noise - b * latents)).square().mean((1, 2, 3))
+    error = (output.float() - (a * noise - b * latents)).square().mean((1, 2, 3))
     return (error * loss_weights(power, limit)).mean(), error.detach()
 
 
@@ -340,7 +340,8 @@ def train_base(
         steps = times(recipe.batch, levels.steps, rng).to(device)
         with torch.no_grad():
             words = text(ids).last_hidden_state
-        loss, error = base_loss(unet, latents, channels, words, steps, noise, levels, recipe.snr_limit)
+        with quick(device):
+            loss, error = base_loss(unet, latents, channels, words, steps, noise, levels, recipe.snr_limit)
         loss.backward()
         return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
 

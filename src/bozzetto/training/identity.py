@@ -12,7 +12,7 @@ from torch import Tensor
 from bozzetto.prior.identity import IdentityEncoder
 from bozzetto.training.data import Shard, smaller
 from bozzetto.training.judge import Album, album, contrast
-from bozzetto.training.loop import Pace, Training, draws, train
+from bozzetto.training.loop import Pace, Start, Training, draws, train
 from bozzetto.training.recolour import recoloured
 
 
@@ -53,19 +53,24 @@ def gathering(
 
 
 def train_identity(
-    recipe: Identity, shards: Sequence[Shard], held: Sequence[Shard], folder: Path, pace: Pace
+    recipe: Identity,
+    shards: Sequence[Shard],
+    held: Sequence[Shard],
+    folder: Path,
+    pace: Pace,
+    start: Start | None = None,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop."""
     torch.manual_seed(recipe.seed)
     encoder = IdentityEncoder(recipe.size)
     optimizer = torch.optim.AdamW(encoder.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.05)
     training = Training(folder, {"identity": encoder}, optimizer, decay=0.995)
-    training.load()
+    training.load(start)
     own, strangers = album(shards), album(held)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
-        pictures, who = gathering(own, recipe, draws(recipe.seed, step))
+        pictures, who = gathering(own, recipe, draws(recipe.seed, training.samples))
         loss = contrast(encoder(pictures), who, recipe.temperature)
         loss.backward()
         return len(who), {"loss": float(loss.detach()), "rate": rate}

@@ -26,7 +26,7 @@ from bozzetto.figure.spec import FigureSpec
 from bozzetto.files import atomic_path
 from bozzetto.render.cameras import away_from_front
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard, smaller
-from bozzetto.training.loop import Pace, Training, draws, train
+from bozzetto.training.loop import Pace, Start, Training, draws, train
 from bozzetto.training.reading import CHOICES
 from bozzetto.training.recolour import LOOKS, recoloured
 
@@ -281,19 +281,24 @@ def contrast(embedded: Float[Tensor, "b d"], who: Int[Tensor, "b"], temperature:
 
 
 def train_judge(
-    recipe: Judging, shards: Sequence[Shard], held: Sequence[Shard], folder: Path, pace: Pace
+    recipe: Judging,
+    shards: Sequence[Shard],
+    held: Sequence[Shard],
+    folder: Path,
+    pace: Pace,
+    start: Start | None = None,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop; measures on people of neither the judge nor any prior."""
     torch.manual_seed(recipe.seed)
     judge = Judge(PROBES)
     optimizer = torch.optim.AdamW(judge.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.05)
     training = Training(folder, {"judge": judge}, optimizer, decay=0.995)
-    training.load()
+    training.load(start)
     own, strangers = album(shards), album(held)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
-        given = lesson(own, recipe, draws(recipe.seed, step))
+        given = lesson(own, recipe, draws(recipe.seed, training.samples))
         loss = judging_loss(judge, given, recipe.temperature)
         loss.backward()
         return len(given.pictures), {"loss": float(loss.detach()), "rate": rate}

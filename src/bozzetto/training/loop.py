@@ -20,12 +20,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bozzetto.files import atomic_path
 from bozzetto.types import UserError
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Finished weights to go on from, where there is no checkpoint; what is not among them stays new."""
+
+    weights: Mapping[str, Mapping[str, Tensor]]
+    """By network."""
+    samples: int
+    """Pictures they have seen."""
 
 
 @dataclass(eq=False)
@@ -85,15 +96,17 @@ class Training:
         with atomic_path(self.folder / CHECKPOINT) as path:
             save_file(tensors, path, {"counters": json.dumps(counters)})
 
-    def load(self) -> bool:
-        """Goes on from the checkpoint; False where there is none.
+    def load(self, start: Start | None = None) -> bool:
+        """Goes on from the checkpoint, or where there is none from finished weights; False where neither is.
 
         Raises:
-            UserError: There is one, of other networks or damaged.
+            UserError: They are of other networks or damaged.
         """
         path = self.folder / CHECKPOINT
         if not path.exists():
-            return False
+            if start is not None:
+                self._fill(start)
+            return start is not None
         try:
             tensors = load_file(path)
             with safe_open(path, "pt") as file:
@@ -116,6 +129,18 @@ class Training:
             ) from None
         self.step, self.samples, self.seconds = counters["step"], counters["samples"], counters["seconds"]
         return True
+
+    def _fill(self, start: Start) -> None:
+        for name, found in start.weights.items():
+            wanted = self.modules[name].state_dict()
+            if any(key not in wanted or each.shape != wanted[key].shape for key, each in found.items()):
+                raise UserError(
+                    f"The exported weights ({name}) are of another architecture than this version trains. "
+                    "Make them anew, without --resume."
+                )
+            for module in (self.modules[name], self.averages[name]):
+                module.load_state_dict({key: each.float() for key, each in found.items()}, strict=False)
+        self.samples = start.samples
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -209,6 +234,22 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for name, handler in previous.items():
             signal.signal(name, handler)
+
+
+@contextmanager
+def quick(device: str) -> Iterator[None]:
+    """A forward pass in bfloat16, where the device multiplies it faster than float32; weights and steps stay float32.
+
+    On processors attention is written out, since torch's fused one is slower backwards.
+    """
+    processor = torch.device(device).type == "cpu"
+    native = torch.cpu.get_capabilities() if processor else {"amx_bf16": True}
+    if not native.get("amx_bf16") and not native.get("avx512_bf16"):
+        yield
+        return
+    backends = [SDPBackend.MATH] if processor else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+    with torch.autocast(torch.device(device).type, torch.bfloat16), sdpa_kernel(backends):
+        yield
 
 
 def draws(seed: int, *where: int) -> np.random.Generator:

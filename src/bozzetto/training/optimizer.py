@@ -19,15 +19,27 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonal(matrix: Float[Tensor, "m n"]) -> Float[Tensor, "m n"]:
-    """About the nearest matrix whose singular values are all 1; those that are not near 0 come out at 0.7 to 1.2."""
+    """About the nearest matrix whose singular values are all 1; those that are not near 0 come out at 0.7 to 1.2.
+
+    A matrix much longer than wide is touched twice only: every step multiplies it by a polynomial of the small matrix
+    of its rows' products, and what these make of each other is known without the long one.
+    """
     wide = matrix.shape[0] <= matrix.shape[1]
     x = matrix if wide else matrix.T
     x = x / x.norm().clamp_min(1e-12)
     a, b, c = COEFFICIENTS
+    if x.shape[1] < 2 * x.shape[0]:
+        for _ in range(STEPS):
+            square = x @ x.T
+            x = a * x + (b * square + c * square @ square) @ x
+        return x if wide else x.T
+    square = x @ x.T
+    identity = torch.eye(len(square), dtype=x.dtype, device=x.device)
+    factor = identity
     for _ in range(STEPS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x if wide else x.T
+        step = a * identity + b * square + c * square @ square
+        factor, square = step @ factor, step @ square @ step
+    return factor @ x if wide else (factor @ x).T
 
 
 class Muon(torch.optim.Optimizer):

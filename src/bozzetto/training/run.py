@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +11,7 @@ import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from filelock import FileLock, Timeout
+from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from bozzetto.evaluate.judge import WEIGHTS, Judge
@@ -28,7 +29,7 @@ from bozzetto.training.diffusion import Base, Store, new_unet, scheduler, store,
 from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
 from bozzetto.training.identity import Identity, train_identity
 from bozzetto.training.judge import Judging, export_judge, train_judge
-from bozzetto.training.loop import CHECKPOINT, Pace, Training, seconds_of
+from bozzetto.training.loop import CHECKPOINT, Pace, Start, Training, seconds_of
 from bozzetto.training.reading import Reading, train_text
 from bozzetto.training.shape import PEOPLE, PHOTOS, Photos, Shape, make_photos, train_shape
 from bozzetto.training.text import train_tokenizer, words
@@ -150,7 +151,11 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     recipe = Vision(seed=options.seed)
     text = _exported_text(options.export)
     _, found, data, held = _learnt(options, work, say)
-    training = train_vision(recipe, text, _tokenizer(options.export), data, held, folder, Pace(seconds), options.device)
+    tokenizer = _tokenizer(options.export)
+    exported = options.export / "vision_encoder"
+    towers = {"vision.": exported, "words.": exported / "text_projection"}
+    start = _start(options, folder, "vision", "towers", towers, say)
+    training = train_vision(recipe, text, tokenizer, data, held, folder, Pace(seconds), options.device, start)
     done, quality = _finish(training, say)
     export_towers(done.averages["towers"], options.export / "vision_encoder")
     _card(options, "vision", (recipe,), done, quality, _counted(found))
@@ -161,7 +166,8 @@ def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[st
     _check_resume(folder, options)
     recipe = Identity(options.size, seed=options.seed + 500)
     found, held = _shards(options, "train"), _shards(options, "held")
-    done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds)), say)
+    start = _start(options, folder, "identity", "identity", {"": options.export / "identity"}, say)
+    done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds), start), say)
     export_model(done.averages["identity"], options.export / "identity")
     _card(replace(options, seed=recipe.seed), "identity", (recipe,), done, quality, _counted(found))
 
@@ -185,7 +191,8 @@ def _shape(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
             "--part photos --pictures 2400"
         )
     own = Photos(found)
-    done, quality = _finish(train_shape(recipe, own, Photos(held), folder, Pace(seconds)), say)
+    start = _start(options, folder, "shape", "shape", {"": options.export / "shape"}, say)
+    done, quality = _finish(train_shape(recipe, own, Photos(held), folder, Pace(seconds), start), say)
     export_model(done.averages["shape"], options.export / "shape")
     counts = {"pictures": len(own.places), "people": PEOPLE * len(found)}
     _card(replace(options, seed=recipe.seed), "shape", (recipe,), done, quality, counts)
@@ -219,11 +226,14 @@ def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
     _check_resume(folder, options)
     recipe = Judging(seed=options.seed + 1_000)
     found, held = _shards(options, "judge"), _shards(options, "held")
-    done, quality = _finish(train_judge(recipe, found, held, folder, Pace(seconds)), say)
-    judge, export = done.averages["judge"], WEIGHTS if options.export == EMBEDDED else options.export / "judge"
+    export = WEIGHTS if options.export == EMBEDDED else options.export / "judge"
+    options = replace(options, export=export)
+    start = _start(options, folder, "judge", "judge", {"": export}, say)
+    done, quality = _finish(train_judge(recipe, found, held, folder, Pace(seconds), start), say)
+    judge = done.averages["judge"]
     assert isinstance(judge, Judge)
     export_judge(judge, export)
-    _card(replace(options, export=export, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
+    _card(replace(options, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
 
 
 _PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
@@ -350,6 +360,36 @@ def _tokenizer(export: Path) -> CLIPTokenizer:
 
 def _has(export: Path, name: str) -> bool:
     return (export / name / "config.json").exists()
+
+
+def _start(
+    options: TrainPrior,
+    folder: Path,
+    part: Part,
+    name: str,
+    exported: Mapping[str, Path],
+    say: Callable[[str], None],
+) -> Start | None:
+    """The exported weights of a network, to go on from where that is asked for and there is no checkpoint.
+
+    Args:
+        options: What was asked for.
+        folder: Of the checkpoint.
+        part: Whose entry in the card tells what they have seen.
+        name: Of the network in training.
+        exported: Folders of its weights, by what their names begin with there.
+        say: Told.
+    """
+    files = {prefix: sorted(where.glob("*.safetensors")) for prefix, where in exported.items()}
+    if not options.resume or (folder / CHECKPOINT).exists() or not all(files.values()):
+        return None
+    weights = {
+        prefix + key: tensor
+        for prefix, found in files.items()
+        for file in found
+        for key, tensor in load_file(file).items()
+    }
+    return Start({name: weights}, _seen(options, part, say))
 
 
 def _seen(options: TrainPrior, part: Part, say: Callable[[str], None]) -> int:

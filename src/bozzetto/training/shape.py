@@ -28,7 +28,7 @@ from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.raster import camera_matrices
 from bozzetto.render.sides import inside_out, sides
 from bozzetto.training.data import CALM, FIRST_SEED, Split, person_spec
-from bozzetto.training.loop import Pace, Training, draws, train
+from bozzetto.training.loop import Pace, Start, Training, draws, train
 from bozzetto.types import Cameras
 
 PEOPLE, POSES, CAMERAS = 20, 3, 4
@@ -282,18 +282,18 @@ WEIGHTS = {"normal": 1.0, "depth": 10.0, "slope": 10.0, "back": 1.0}
 
 
 def train_shape(
-    recipe: Shape, own: Photos, held: Photos, folder: Path, pace: Pace
+    recipe: Shape, own: Photos, held: Photos, folder: Path, pace: Pace, start: Start | None = None
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop."""
     torch.manual_seed(recipe.seed)
     network = ShapeNetwork(recipe.size, recipe.widths)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     training = Training(folder, {"shape": network}, optimizer, decay=0.995)
-    training.load()
+    training.load(start)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
-        rng = draws(recipe.seed, step)
+        rng = draws(recipe.seed, training.samples)
         rows = own.rows(rng.integers(0, len(own.places), recipe.batch).tolist())
         if rng.random() < 0.5:
             rows = mirrored(rows)

@@ -19,7 +19,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVis
 
 from bozzetto.prior.score import CLIP_MEAN, CLIP_STD
 from bozzetto.training.diffusion import Store, captions_of
-from bozzetto.training.loop import Pace, Training, draws, train
+from bozzetto.training.loop import Pace, Start, Training, draws, train
 from bozzetto.training.text import at_end
 
 PATCH = 8
@@ -95,6 +95,7 @@ def train_vision(
     folder: Path,
     pace: Pace,
     device: str = "cpu",
+    start: Start | None = None,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop."""
     nn.Module.to(text, device)
@@ -102,7 +103,7 @@ def train_vision(
     towers = Towers(recipe, data.pictures.shape[1], text.config.hidden_size).to(device)
     optimizer = torch.optim.AdamW(towers.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
     training = Training(folder, {"towers": towers}, optimizer, decay=0.995)
-    training.load()
+    training.load(start)
     people, strangers = people_of(data), people_of(held)
 
     def matches(
@@ -115,7 +116,7 @@ def train_vision(
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         training.set_rate(recipe.learning_rate, recipe.warmup_steps)
-        scores = matches(towers, data, people, draws(recipe.seed, 23, step))
+        scores = matches(towers, data, people, draws(recipe.seed, 23, training.samples))
         wanted = torch.arange(len(scores), device=device)
         loss = (F.cross_entropy(scores, wanted) + F.cross_entropy(scores.T, wanted)) / 2
         loss.backward()
