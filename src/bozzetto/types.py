@@ -33,6 +33,11 @@ class Cameras:
     def __len__(self) -> int:
         return len(self.world_to_camera)
 
+    def __getitem__(self, which: int | slice | Tensor) -> "Cameras":
+        """One by its number, or some of them."""
+        rows = [which] if isinstance(which, int) else which
+        return Cameras(self.world_to_camera[rows], self.intrinsics[rows], self.height, self.width)
+
 
 @dataclass(frozen=True, eq=False)
 class Mesh:

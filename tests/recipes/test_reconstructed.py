@@ -10,7 +10,7 @@ from bozzetto.prior.shape import Sides
 from bozzetto.recipes.reconstructed import moved, places_of, registered, stiffness_of
 from bozzetto.render.cameras import orbit
 from bozzetto.render.sides import sides
-from bozzetto.subject.surface import Answer, followed, square_around
+from bozzetto.subject.surface import Answer, apart, followed, square_around
 
 
 def ball(radius, squash=(1.0, 1.0, 1.0)):
@@ -40,6 +40,13 @@ def test_depths_take_the_relief_of_the_normals():
     before, after = (np.abs(relief(each) - relief(near.depth)).mean() for each in (blurred, found))
     assert after < 0.25 * before
     assert (found[~inside] == 0).all()
+
+
+def test_sides_never_cross():
+    inside = np.array([[True, True, False]])
+    crossed = np.array([[[2.0, 2.3], [2.1, 2.098], [9.0, 1.0]]])
+    found = apart(crossed, inside)[0]
+    assert np.allclose(found[0], [2.0, 2.3]) and np.allclose(found[1], [2.0965, 2.1015]) and not found[2].any()
 
 
 def test_a_ball_becomes_the_egg_that_was_seen():

@@ -10,7 +10,7 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -163,7 +163,7 @@ def shell(
     corners = np.asarray(vertices, np.float64)[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
-    for one in _each(cameras):
+    for one in cameras:
         seen = rasterize(vertices, faces, one, coverage)
         hit = seen.face[0] >= 0
         face, share = seen.face[0][hit], seen.barycentrics[0][hit]
@@ -215,14 +215,8 @@ def overlap(one: Float[torch.Tensor, "b h w 1"], other: Float[torch.Tensor, "b h
 @torch.no_grad()
 def looked_at(scene: AnyScene, cameras: Cameras, grey: float = 0.5) -> RenderOutput:
     """A scene's pictures, one view at a time."""
-    views = [scene.render(one, grey) for one in _each(cameras)]
+    views = [scene.render(cameras[k], grey) for k in range(len(cameras))]
     return RenderOutput(*(torch.cat([getattr(view, name) for view in views]) for name in _FIELDS))
-
-
-def _each(cameras: Cameras) -> Iterator[Cameras]:
-    for k in range(len(cameras)):
-        view = slice(k, k + 1)
-        yield Cameras(cameras.world_to_camera[view], cameras.intrinsics[view], cameras.height, cameras.width)
 
 
 _FIELDS = ("rgb", "alpha", "depth", "normal", "layer")
@@ -274,7 +268,7 @@ def measure(kind: str, known: Case, seconds: float, out: Path) -> Score:
 def picture(seen: RenderOutput, known: Case, made: Shell, figure: Shell) -> Image.Image:
     """Above the figure, below the fit: colours from four sides, then the bare shape."""
     shown = [0, 2, 4, 6]
-    sides = [each for view, each in enumerate(_each(known.held_out.cameras)) if view in (0, 4)]
+    sides = [known.held_out.cameras[view] for view in (0, 4)]
     truth = (known.held_out.rgb + (1 - known.held_out.alpha) * 0.5)[shown]
     rows = [[_bytes(each) for each in pictures] for pictures in (truth, seen.rgb[shown])]
     for row, surface in zip(rows, (figure, made), strict=True):

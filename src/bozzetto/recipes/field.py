@@ -137,7 +137,7 @@ def outside(scene: Scene, cell: float, margin: float, size: int, views: int = 48
     cameras = frame(scene.vertices, steps * _GOLDEN_DEGREES, -20 + 85 * ((steps * 0.7548777) % 1), 20.0, size, 0.03)
     outer, named = np.zeros(len(nodes), bool), np.zeros(len(scene.faces), bool)
     for view in range(views):
-        one = Cameras(cameras.world_to_camera[view : view + 1], cameras.intrinsics[view : view + 1], size, size)
+        one = cameras[view]
         seen = rasterize(scene.vertices, scene.faces, one, scene.coverage)
         named[seen.face[seen.face >= 0]] = True
         depth = ndimage.minimum_filter(np.where(seen.face[0] >= 0, seen.depth[0], np.inf), 3)

@@ -128,7 +128,7 @@ def turntable(
     cameras = frame(points, azimuths, 6.0, FOV_DEGREES, size, 0.04)
 
     def picture(index: int) -> UInt8[ndarray, "h w 3"]:
-        one = Cameras(cameras.world_to_camera[index : index + 1], cameras.intrinsics[index : index + 1], size, size)
+        one = cameras[index]
         lit = replace(scene, key=keys[index])
         return _before_paper(lit, one, light.turned(float(azimuths[index])), floor, parallel=False)
 

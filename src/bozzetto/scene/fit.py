@@ -35,9 +35,7 @@ class Pictures:
 
     def some(self, views: Int[Tensor, "k"]) -> "Pictures":
         """These views alone."""
-        height, width = self.cameras.height, self.cameras.width
-        cameras = Cameras(self.cameras.world_to_camera[views], self.cameras.intrinsics[views], height, width)
-        return Pictures(cameras, self.rgb[views], self.alpha[views])
+        return Pictures(self.cameras[views], self.rgb[views], self.alpha[views])
 
     def halved(self) -> "Pictures":
         """At half the size; an odd row or column at the end is dropped."""

@@ -67,11 +67,11 @@ def scan(
     spread = np.arange(views) + 0.5
     elevations = np.degrees(np.arcsin(1 - (1 - np.sin(np.radians(lowest))) * spread / views))
     cameras = frame(vertices, spread * _GOLDEN_DEGREES, elevations, 20.0, size)
-    drawn = rasterize(vertices, faces, cameras, coverage)
     total, weight = np.zeros(counts, np.float32), np.zeros(counts, np.float32)
     for index in range(views):
         matrix, lens = camera_matrices(cameras, index)
-        _integrate(drawn.depth[index], matrix, lens, low.astype(np.float64), cell, 3 * cell, total, weight)
+        drawn = rasterize(vertices, faces, cameras[index], coverage)
+        _integrate(drawn.depth[0], matrix, lens, low.astype(np.float64), cell, 3 * cell, total, weight)
     distance = np.where(weight > 0, total / np.maximum(weight, 1), -3 * cell).astype(np.float64)
     nodes = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1).reshape(-1, 3) * cell + low
     if outline is not None:

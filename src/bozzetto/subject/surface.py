@@ -19,6 +19,8 @@ from bozzetto.types import Cameras
 
 SLACK = 0.02
 """Metres by which what a ray meets first may lie before a vertex that still counts as seen."""
+THIN = 0.005
+"""Metres that a person is thick, at least."""
 MARGIN = 1.1
 """Of the network's square over the person's longer side."""
 
@@ -71,7 +73,15 @@ def asked(
     inside = cut[..., 3] > 0.5
     normals, raw = seen.normals[0].numpy(), seen.depths[0].numpy() + middle
     following = [followed(raw[..., k], normals[..., 3 * k : 3 * k + 3], inside, square) for k in (0, 1)]
-    return Answer(seen, square, inside, np.stack(following, -1))
+    return Answer(seen, square, inside, apart(np.stack(following, -1), inside))
+
+
+def apart(depths: Float[ndarray, "h w 2"], inside: Bool[ndarray, "h w"]) -> Float32[ndarray, "h w 2"]:
+    """Near and far depths with at least ``THIN`` between them, around their own middle: each follows its own normals,
+    and where a person is thin they may cross."""
+    middle = depths.mean(-1, keepdims=True)
+    half = np.maximum(np.diff(depths, axis=-1) / 2, THIN / 2)
+    return np.where(inside[..., None], middle + half * [-1, 1], 0).astype(np.float32)
 
 
 def square_around(mask: Float[ndarray, "h w"], camera: Cameras, size: int) -> Cameras:
