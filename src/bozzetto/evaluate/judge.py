@@ -49,7 +49,7 @@ class Judge(nn.Module):
 
     size = 64
 
-    def __init__(self, probes: Mapping[str, tuple[str, ...]], widths: tuple[int, ...] = (32, 64, 112, 160)) -> None:
+    def __init__(self, probes: Mapping[str, tuple[str, ...]], widths: tuple[int, ...] = (24, 40, 72, 104)) -> None:
         """
         Args:
             probes: By attribute: what it may be; the first answer is "none of them".

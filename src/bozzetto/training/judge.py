@@ -26,7 +26,7 @@ from bozzetto.figure.spec import FigureSpec
 from bozzetto.files import atomic_path
 from bozzetto.render.cameras import away_from_front
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard, smaller
-from bozzetto.training.loop import Pace, Start, Training, draws, train
+from bozzetto.training.loop import Pace, Start, Training, draws, quick, train
 from bozzetto.training.reading import CHOICES
 from bozzetto.training.recolour import LOOKS, recoloured
 
@@ -299,7 +299,8 @@ def train_judge(
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         given = lesson(own, recipe, draws(recipe.seed, training.samples))
-        loss = judging_loss(judge, given, recipe.temperature)
+        with quick("cpu"):
+            loss = judging_loss(judge, given, recipe.temperature)
         loss.backward()
         return len(given.pictures), {"loss": float(loss.detach()), "rate": rate}
 
