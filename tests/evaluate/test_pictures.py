@@ -12,6 +12,7 @@ from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at,
 from bozzetto.figure.colours import colour, nearest_basic, srgb_to_lab
 from bozzetto.figure.people import random_spec
 from bozzetto.prior.load import load
+from bozzetto.prior.sample import Guidance
 from bozzetto.training.judge import PROBES
 
 
@@ -82,11 +83,11 @@ def test_finished_batches_are_read_back_but_not_those_of_other_weights(tmp_path,
     monkeypatch.setattr(pictures_module, "imagine", imagine)
     prior = load("embedded")
     for _ in range(2):
-        made = list(painted(prior, ["a man", "a woman"], None, tmp_path, scale=4.0, steps=2, seed=0))
+        made = list(painted(prior, ["a man", "a woman"], None, tmp_path, guidance=Guidance(4.0), steps=2, seed=0))
         assert [batch.shape for batch in made] == [(2, 8, 8, 3)]
     assert len(asked) == 1
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"other weights")
     prior.weights = {**prior.weights, "unet": other}
-    list(painted(prior, ["a man", "a woman"], None, tmp_path, scale=4.0, steps=2, seed=0))
+    list(painted(prior, ["a man", "a woman"], None, tmp_path, guidance=Guidance(4.0), steps=2, seed=0))
     assert len(asked) == 2

@@ -1,5 +1,7 @@
 """Sampling reaches the data, follows the words, keeps what is known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -94,6 +96,13 @@ def test_rescaling_takes_the_contrast_back(words):
     torch.testing.assert_close(full.clean.std((1, 2, 3)), clean.std((1, 2, 3)), rtol=1e-3, atol=1e-4)
     a, b = (factor.view(-1, 1, 1, 1) for factor in prior.signal(t))
     torch.testing.assert_close(a * full.clean + b * full.noise, noisy, atol=1e-4, rtol=1e-4)
+    for zero_snr, least in ((True, 0.7), (False, 0.0)):  # what Lin et al. advise for networks that know pure noise
+        prior.base = replace(prior.base, schedule=tiny.schedule("v_prediction", zero_snr))
+        usual, said = (
+            guided(prior, noisy, t, text.repeat(2, 1, 1), empty.repeat(2, 1, 1), Guidance(8, rescale=r)).clean
+            for r in (None, least)
+        )
+        assert torch.equal(usual, said)
 
 
 def test_editing_has_two_scales(sd15, tmp_path):

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 from bozzetto.evaluate.pictures import interval, painted
 from bozzetto.prior.load import load
+from bozzetto.prior.sample import Guidance
 from bozzetto.subject.detector import face_in, need_mediapipe
 from bozzetto.training.data import Shard, default_folder, shards, smaller
 
@@ -160,8 +161,8 @@ def main() -> None:
     moved = np.array([landmark_error(head, picture) for head, picture in zip(work, again, strict=True)])
     print(f"True pictures moved by one pixel: {told(moved)}", flush=True)
     shown = ("landmarks", np.stack([head.landmarks for head in work]).astype(np.float32) / 255)
-    captions = [head.caption for head in work]
-    batches = painted(prior, captions, shown, arguments.out, arguments.guidance, arguments.steps, arguments.seed)
+    captions, guidance = [head.caption for head in work], Guidance(arguments.guidance)
+    batches = painted(prior, captions, shown, arguments.out, guidance, arguments.steps, arguments.seed)
     made = np.concatenate(list(batches))
     errors = np.array([landmark_error(head, picture) for head, picture in zip(work, made, strict=True)])
     print(f"Painted: {told(errors)}")

@@ -149,7 +149,7 @@ def measure(
     work: Sequence[Task],
     out: Path,
     control: bool,
-    scale: float,
+    guidance: Guidance,
     steps: int,
     seed: int,
 ) -> tuple[list[Row], Float[ndarray, "n s s 3"]]:
@@ -157,7 +157,7 @@ def measure(
     rows: list[Row] = []
     made = []
     shown = ("normal", np.stack([task.normal for task in work])) if control else None
-    for codes in painted(prior, [task.caption for task in work], shown, out, scale, steps, seed):
+    for codes in painted(prior, [task.caption for task in work], shown, out, guidance, steps, seed):
         pictures = codes.astype(np.float32) / 255
         rows += look_at(work[len(rows) : len(rows) + len(pictures)], pictures, judge)
         made.append(pictures)
@@ -170,7 +170,7 @@ def painted(
     captions: Sequence[str],
     shown: tuple[str, Float[ndarray, "n s s 3"]] | None,
     out: Path,
-    scale: float,
+    guidance: Guidance,
     steps: int,
     seed: int,
 ) -> Iterator[UInt8[ndarray, "b s s 3"]]:
@@ -181,7 +181,7 @@ def painted(
         captions: One a picture.
         shown: A control by name, and its pictures.
         out: Folder of the files; which weights and settings made them is in their names.
-        scale: Of the guidance by words.
+        guidance: How far the words are followed.
         steps: Of sampling.
         seed: Of the noise.
     """
@@ -190,13 +190,14 @@ def painted(
     weights = hashlib.sha256(hashes.encode()).hexdigest()[:8]
     for first in range(0, len(captions), BATCH):
         batch = list(captions[first : first + BATCH])
-        path = out / f"{kind}-{weights}-{scale:g}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
+        following = f"{guidance.scale:g}" + ("" if guidance.rescale is None else f"r{guidance.rescale:g}")
+        path = out / f"{kind}-{weights}-{following}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
         if not path.exists():
             conditions = None
             if shown is not None:
                 conditions = Conditions({shown[0]: torch.from_numpy(shown[1][first : first + BATCH])})
             made = imagine(
-                prior, batch, steps=steps, guidance=Guidance(scale), conditions=conditions,
+                prior, batch, steps=steps, guidance=guidance, conditions=conditions,
                 generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
             codes = (made * 255 + 0.5).byte().cpu().contiguous()
@@ -245,6 +246,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--control", choices=["normal", "none"], default="normal")
     parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--rescale", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -256,8 +258,8 @@ def main() -> None:
     work = tasks(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
     true = np.stack([task.picture for task in work])
     print(f"What the measure says of the true pictures: {told(look_at(work, true, judge))}", flush=True)
-    control = arguments.control == "normal"
-    _, made = measure(prior, judge, work, arguments.out, control, arguments.guidance, arguments.steps, arguments.seed)
+    control, guidance = arguments.control == "normal", Guidance(arguments.guidance, rescale=arguments.rescale)
+    _, made = measure(prior, judge, work, arguments.out, control, guidance, arguments.steps, arguments.seed)
     if judge is not None:
         with torch.no_grad():
             real, fake = (judge.features(torch.from_numpy(each).float()).numpy() for each in (true, made))

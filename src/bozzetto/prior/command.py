@@ -33,6 +33,9 @@ class Imagine:
     """Calls of the network. More are finer and slower."""
     guidance: float = 6.0
     """How far the words are followed; 1 is the network's own opinion."""
+    rescale: float | None = None
+    """0 to 1: how far the contrast that guidance adds is taken back. Without it 0.7 for priors that need it, as the
+    embedded one does, and 0 for others."""
     size: int | None = None
     """Pixels of a side. Without it: what the prior was trained on."""
     count: int = 1
@@ -71,7 +74,7 @@ class Imagine:
                 [self.prompt],
                 self.negative,
                 steps=self.steps,
-                guidance=Guidance(self.guidance),
+                guidance=Guidance(self.guidance, rescale=self.rescale),
                 size=size,
                 conditions=conditions,
                 generator=torch.Generator().manual_seed(self.seed + number),
@@ -89,6 +92,8 @@ class Imagine:
         for name, value, least in (("steps", self.steps, 1), ("count", self.count, 1), ("size", self.size, 1)):
             if value is not None and value < least:
                 raise UserError(f"--{name} must be at least {least}; got {value}.")
+        if self.rescale is not None and not 0 <= self.rescale <= 1:
+            raise UserError(f"--rescale goes from 0 to 1; got {self.rescale:g}.")
         if self.out.suffix.lower() != ".png":
             raise UserError(f"bozzetto imagine writes PNG. Give --out a name that ends in .png; got {self.out}.")
 

@@ -31,9 +31,10 @@ class Guidance:
     """1 is the network's own opinion."""
     image_scale: float = 1.5
     """The same for the source picture of a native editing network (InstructPix2Pix)."""
-    rescale: float = 0.0
+    rescale: float | None = None
     """0 to 1: how far the contrast that guidance adds is taken back (Lin et al. 2023, section 3.4, on the clean
-    latents)."""
+    latents). None: their 0.7 for networks that were trained down to pure noise, as theirs and the embedded one, and
+    nothing for others."""
 
 
 @torch.no_grad()
@@ -171,10 +172,13 @@ def _moved(
     for scale, towards, away in (pull, other) if other else (pull,):
         noise = noise + scale * (towards.noise - away.noise)
         clean = clean + scale * (towards.clean - away.clean)
-    if guidance.rescale > 0:
+    rescale = guidance.rescale
+    if rescale is None:
+        rescale = 0.7 if prior.signal(torch.ones(1, device=noisy.device))[0] < 1e-3 else 0.0
+    if rescale > 0:
         dims = (1, 2, 3)
         ratio = natural.clean.std(dims, keepdim=True) / clean.std(dims, keepdim=True).clamp(min=1e-6)
-        clean = clean * (1 + guidance.rescale * (ratio - 1))
+        clean = clean * (1 + rescale * (ratio - 1))
         a, b = (factor.view(-1, 1, 1, 1) for factor in prior.signal(t))
         noise = (noisy - a * clean) / b.clamp(min=1e-3)
     return Prediction(noise, clean)
