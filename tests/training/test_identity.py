@@ -68,7 +68,7 @@ def test_parts_go_on_from_the_exported_weights(folder, tmp_path):
             quality={},
         )  # fmt: skip
         told: list[str] = []
-        options = TrainPrior(part, "0s", True, folder, work=tmp_path / "work", export=export, threads=1)
+        options = TrainPrior(part, "0s", resume=True, data=folder, work=tmp_path / "work", export=export, threads=1)
         train_prior(options, told.append)
         assert "Going on from the exported weights, which have seen 5,000 pictures." in told
         kept = load_file(next((export / part).glob("*.safetensors")))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from bozzetto.training import loop
 from bozzetto.training.loop import CHECKPOINT, LOG, Pace, Start, Training, draws, normal_noise, seconds_of, train
 from bozzetto.types import UserError
 
@@ -106,6 +107,30 @@ def test_finished_weights_are_gone_on_from_where_there_is_no_checkpoint(tmp_path
     assert training.load(Start({"net": weights}, 700)) and training.samples == 16, "a checkpoint goes before them"
     with pytest.raises(UserError, match="another architecture"):
         start(tmp_path / "none", width=5)[0].load(Start({"net": weights}, 700))
+
+
+def test_a_stretch_may_end_with_smaller_and_smaller_steps(tmp_path, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    training, one_step = start(tmp_path)
+    rates = []
+
+    def stepped(step):
+        rates.append(training.set_rate(1.0, 1))
+        return one_step(step)
+
+    list(train(training, stepped, Pace(20.0, log_steps=1000, cool_seconds=10.0)))
+    assert rates[:5] == [1.0] * 5 and sorted(rates, reverse=True) == rates and rates[-1] <= 0.1
+    wide, narrow = 1.0, 0.1
+    gaps = []
+    for cooling in (wide, narrow):  # and with a shorter memory
+        training.step, training.cooling = 10_000, cooling
+        mean, now = (next(iter(m["net"].parameters())) for m in (training.averages, training.modules))
+        with torch.no_grad():
+            now.fill_(1.0), mean.fill_(0.0)
+        training.average()
+        gaps.append(float(mean.mean()))
+    assert gaps[1] == pytest.approx(10 * gaps[0], rel=1e-4)
 
 
 def test_time_as_people_write_it():

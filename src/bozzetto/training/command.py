@@ -22,6 +22,9 @@ class TrainPrior:
     once: where time is short it draws people sooner."""
     budget: str = "1h"
     """Time of this stretch: 90s, 20m, 2h, 1h30m. Ctrl-C ends it early, and nothing is lost."""
+    cool: str | None = None
+    """So long before the stretch ends the learning rate begins to fall to nothing: 20m. Better weights, for a last
+    stretch."""
     resume: bool = False
     """Go on: from the checkpoint, or, where there is none, from the exported weights."""
     data: Path | None = None

@@ -52,6 +52,8 @@ class Training:
     samples: int = 0
     """Pictures seen, over every stretch."""
     seconds: float = 0.0
+    cooling: float = 1.0
+    """What the learning rate is multiplied by: it falls towards 0 where a stretch ends with that."""
     averages: dict[str, nn.Module] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,8 @@ class Training:
     @torch.no_grad()
     def average(self) -> None:
         """Moves the averages towards the weights."""
-        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        decay = 1 - (1 - self.decay) / max(self.cooling, 0.02)  # smaller steps need less averaging
+        decay = min(decay, (1 + self.step) / (10 + self.step))
         for name, module in self.modules.items():
             for mean, now in zip(self.averages[name].parameters(), module.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
@@ -73,7 +76,7 @@ class Training:
         """Gives the optimiser the next step's learning rate and returns it: it rises over the first steps, and falls
         with the square root of the pictures seen once they are more than ``tire_samples``."""
         rate = peak * min(1.0, (self.step + 1) / warmup_steps)
-        rate *= min(1.0, (tire_samples / max(self.samples, 1)) ** 0.5)
+        rate *= min(1.0, (tire_samples / max(self.samples, 1)) ** 0.5) * self.cooling
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
@@ -155,6 +158,8 @@ class Pace:
     """Of this stretch."""
     samples: int | None = None
     """In all, over every stretch."""
+    cool_seconds: float = 0.0
+    """At the end of this stretch, while the learning rate falls to nothing."""
     checkpoint_seconds: float = 300.0
     log_steps: int = 50
     sample_seconds: float = 900.0
@@ -192,6 +197,8 @@ def train(
                 yield _log(training, found)
             if done:
                 return
+            if pace.cool_seconds:
+                training.cooling = min(1.0, (start + pace.seconds - now) / pace.cool_seconds)
             training.optimizer.zero_grad(set_to_none=True)
             seen, values = one_step(training.step)
             norm = torch.nn.utils.clip_grad_norm_(training.parameters, 1.0)

@@ -46,7 +46,7 @@ def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None
     Raises:
         UserError: A checkpoint is in the way, another training works in the folder, or an earlier part is missing.
     """
-    seconds = seconds_of(options.budget)
+    pace = _pace(options)
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError("There is no CUDA device here. Leave --device out to train on the processor.")
     if options.threads:
@@ -58,43 +58,50 @@ def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None
     try:
         with FileLock(work / ".lock", timeout=0):
             for part in parts:
-                _PARTS[part](options, work, seconds, say)
+                _PARTS[part](options, work, pace, say)
     except Timeout:
         raise UserError(f"Another training works in {work}. Wait for it, or give another --work.") from None
     finally:
         torch.set_flush_denormal(False)
 
 
-def _data(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _pace(options: TrainPrior) -> Pace:
+    cool = seconds_of(options.cool) if options.cool else 0.0
+    if cool > seconds_of(options.budget):
+        raise UserError(f"--cool {options.cool} is longer than the stretch, --budget {options.budget}.")
+    return Pace(seconds_of(options.budget), cool_seconds=cool)
+
+
+def _data(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     start = time.monotonic()
     for path, have in make_shards(options.data or default_folder(), options.pictures):
         say(f"{path.name}: {have:,} of {options.pictures:,} pictures")
-        if time.monotonic() - start > seconds:
+        if time.monotonic() - start > pace.seconds:
             return
 
 
-def _vae(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _vae(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / f"vae-{options.size}"
     _check_resume(folder, options)
     recipe = Codec(size=options.size, seed=options.seed)
     found, held = _shards(options, "train"), _shards(options, "held")
-    training = train_codec(recipe, found, held, folder, Pace(seconds), options.device)
+    training = train_codec(recipe, found, held, folder, pace, options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["vae"], options.export / "vae")
     _card(options, "vae", (recipe,), done, quality, _counted(found))
 
 
-def _text(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _text(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / "text"
     _check_resume(folder, options)
     recipe = Reading(seed=options.seed)
-    training = train_text(recipe, _tokenizer(options.export), folder, Pace(seconds), options.device)
+    training = train_text(recipe, _tokenizer(options.export), folder, pace, options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["reader"].text_encoder, options.export / "text_encoder")  # type: ignore[arg-type]
     _card(options, "text", (recipe,), done, quality, _counted([]))
 
 
-def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _base(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / f"base-{options.size}"
     _check_resume(folder, options)
     text, tokenizer = _exported_text(options.export), _tokenizer(options.export)
@@ -103,19 +110,19 @@ def _base(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
         start, seen = _exported_unet(options, text), _seen(options, "base", say)
     vae, found, data, held = _learnt(options, work, say)
     recipe = Base(size=options.size, seed=options.seed)
-    training = train_base(recipe, vae, tokenizer, text, data, held, folder, Pace(seconds), options.device, start, seen)
+    training = train_base(recipe, vae, tokenizer, text, data, held, folder, pace, options.device, start, seen)
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
     export_model(done.averages["unet"], options.export / "unet")
     _card(options, "base", (recipe,), done, quality, _counted(found), instead_of=("control", "together"))
 
 
-def _together(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
-    _control(options, work, seconds, say, together=True)
+def _together(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
+    _control(options, work, pace, say, together=True)
 
 
 def _control(
-    options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None], together: bool = False
+    options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None], together: bool = False
 ) -> None:
     part: Part = "together" if together else "control"
     folder = work / f"{part}-{options.size}"
@@ -134,7 +141,7 @@ def _control(
     vae, found, data, held = _learnt(options, work, say)
     base = {"unet": unet, "text_encoder": text}
     training = train_control(
-        recipe, vae, tokenizer, base, data, held, folder, Pace(seconds), options.device, start, seen
+        recipe, vae, tokenizer, base, data, held, folder, pace, options.device, start, seen
     )
     done, quality = _finish(training, say)
     for name, network in done.averages.items():
@@ -145,7 +152,7 @@ def _control(
     _card(options, part, recipes, done, quality, _counted(found), instead_of=("base", "control") if together else ())
 
 
-def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _vision(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / f"vision-{options.size}"
     _check_resume(folder, options)
     recipe = Vision(seed=options.seed)
@@ -155,32 +162,32 @@ def _vision(options: TrainPrior, work: Path, seconds: float, say: Callable[[str]
     exported = options.export / "vision_encoder"
     towers = {"vision.": exported, "words.": exported / "text_projection"}
     start = _start(options, folder, "vision", "towers", towers, say)
-    training = train_vision(recipe, text, tokenizer, data, held, folder, Pace(seconds), options.device, start)
+    training = train_vision(recipe, text, tokenizer, data, held, folder, pace, options.device, start)
     done, quality = _finish(training, say)
     export_towers(done.averages["towers"], options.export / "vision_encoder")
     _card(options, "vision", (recipe,), done, quality, _counted(found))
 
 
-def _identity(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _identity(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / f"identity-{options.size}"
     _check_resume(folder, options)
     recipe = Identity(options.size, seed=options.seed + 500)
     found, held = _shards(options, "train"), _shards(options, "held")
     start = _start(options, folder, "identity", "identity", {"": options.export / "identity"}, say)
-    done, quality = _finish(train_identity(recipe, found, held, folder, Pace(seconds), start), say)
+    done, quality = _finish(train_identity(recipe, found, held, folder, pace, start), say)
     export_model(done.averages["identity"], options.export / "identity")
     _card(replace(options, seed=recipe.seed), "identity", (recipe,), done, quality, _counted(found))
 
 
-def _photos(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _photos(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     start = time.monotonic()
     for path, have in make_photos((options.data or default_folder()) / PHOTOS, options.pictures):
         say(f"{path.name}: {have:,} of {options.pictures:,} photos")
-        if time.monotonic() - start > seconds:
+        if time.monotonic() - start > pace.seconds:
             return
 
 
-def _shape(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _shape(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder, recipe = work / "shape", Shape(seed=Shape.seed + options.seed)
     _check_resume(folder, options)
     data = (options.data or default_folder()) / PHOTOS
@@ -192,13 +199,13 @@ def _shape(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
         )
     own = Photos(found)
     start = _start(options, folder, "shape", "shape", {"": options.export / "shape"}, say)
-    done, quality = _finish(train_shape(recipe, own, Photos(held), folder, Pace(seconds), start), say)
+    done, quality = _finish(train_shape(recipe, own, Photos(held), folder, pace, start), say)
     export_model(done.averages["shape"], options.export / "shape")
     counts = {"pictures": len(own.places), "people": PEOPLE * len(found)}
     _card(replace(options, seed=recipe.seed), "shape", (recipe,), done, quality, counts)
 
 
-def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _back(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder, start = work / f"back-{options.size}", time.monotonic()
     if not options.resume:
         shutil.rmtree(folder, ignore_errors=True)
@@ -208,7 +215,7 @@ def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
     for step in learn_back(prior, found, folder):
         if step.index % 50 == 0:
             say(f"step {step.index}, loss {step.loss:.4f}")
-        if time.monotonic() - start > seconds:
+        if time.monotonic() - start > pace.seconds:
             say("Out of time. Go on with --resume.")
             return
     quality = {"held_error_word": round(back_error(prior, held, TOKEN), 4), "held_error_said": round(ordinary, 4)}
@@ -221,7 +228,7 @@ def _back(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], 
                quality=quality)  # fmt: skip
 
 
-def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str], None]) -> None:
+def _judge(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / "judge"
     _check_resume(folder, options)
     recipe = Judging(seed=options.seed + 1_000)
@@ -229,14 +236,14 @@ def _judge(options: TrainPrior, work: Path, seconds: float, say: Callable[[str],
     export = WEIGHTS if options.export == EMBEDDED else options.export / "judge"
     options = replace(options, export=export)
     start = _start(options, folder, "judge", "judge", {"": export}, say)
-    done, quality = _finish(train_judge(recipe, found, held, folder, Pace(seconds), start), say)
+    done, quality = _finish(train_judge(recipe, found, held, folder, pace, start), say)
     judge = done.averages["judge"]
     assert isinstance(judge, Judge)
     export_judge(judge, export)
     _card(replace(options, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
 
 
-_PARTS: dict[Part, Callable[[TrainPrior, Path, float, Callable[[str], None]], None]] = {
+_PARTS: dict[Part, Callable[[TrainPrior, Path, Pace, Callable[[str], None]], None]] = {
     "data": _data,
     "text": _text,
     "vae": _vae,
