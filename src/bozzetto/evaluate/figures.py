@@ -1,8 +1,9 @@
-"""How good the procedural figures are, measured: ``python -m bozzetto.evaluate.figures poke|colours|eyes``.
+"""How good the procedural figures are, measured: ``python -m bozzetto.evaluate.figures poke|stretch|colours|eyes``.
 
-``poke`` counts skin that comes through garments over figures, poses and views. ``colours`` reads exported files back
-and compares named colours with what is seen from the front and the back. ``eyes`` draws what reviewers look at; what is
-finished is kept, so that the same command goes on where it was stopped.
+``poke`` counts skin that comes through garments over figures, poses and views. ``stretch`` compares how far edges are
+drawn out in the poses with what the bare body's are, as skinned, before springs swing. ``colours`` reads exported files
+back and compares named colours with what is seen from the front and the back. ``eyes`` draws what reviewers look at;
+what is finished is kept, so that the same command goes on where it was stopped.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
+from bozzetto.body.carry import edge_stretch
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.build import Figure, build_figure, posed
 from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
@@ -36,6 +38,8 @@ from bozzetto.types import Layer
 
 GARMENTS = ("top", "outer", "bottom", "dress", "underwear", "shoes")
 AZIMUTHS = tuple(range(0, 360, 45))
+MOST = 1.5
+"""Of the body's own stretch: the bar."""
 _GROUPS = ("spine", "pelvis", "breast", "root", "clavicle", "shoulder"), ("neck", "head", "eye")
 
 
@@ -213,6 +217,39 @@ def nearest_share(pixels: Float[ndarray, "n 3"], target: Float[ndarray, "3"]) ->
     return float(delta_e_2000_lab(srgb_to_lab(median), wanted))
 
 
+def measure_stretch(figures: int, first_seed: int) -> None:
+    """Prints for each random figure the 99.9th percentile of its edges' stretch over the poses, over the body's own:
+    of all layers together, and of the worst one."""
+    from bozzetto.evaluate.rigs import figure_donor  # which looks here for the poses
+
+    every = list(standard_poses().values())
+    whole: list[float] = []
+    layers: dict[str, list[float]] = {}
+    for seed in range(first_seed, first_seed + figures):
+        figure = build_figure(random_spec(seed))
+        body = figure_donor(figure)
+        bare = edge_stretch(
+            body.vertices, body.faces, body.skin_weights, body.skin_joints, figure.avatar.skeleton, every
+        )
+        own = float(np.percentile(bare, 99.9))
+        drawn = {}
+        for layer in figure.avatar.layers:
+            weights, joints = layer.skin_weights.numpy(), layer.skin_joints.numpy()
+            vertices, faces = layer.mesh.vertices.double().numpy(), layer.mesh.faces.numpy()
+            drawn[layer.name] = edge_stretch(vertices, faces, weights, joints, figure.avatar.skeleton, every)
+        whole.append(float(np.percentile(np.concatenate([*drawn.values()], 1), 99.9)) / own)
+        each = {name: float(np.percentile(found, 99.9)) / own for name, found in drawn.items() if found.size}
+        for name, ratio in each.items():
+            layers.setdefault(name, []).append(ratio)
+        worst = max(each, key=lambda name: each[name])
+        print(f"figure {seed}: {whole[-1]:.2f} times the body's {own:.2f}; {worst} {each[worst]:.2f}", flush=True)
+    within = sum(ratio <= MOST for ratio in whole)
+    print(f"all layers together: median {np.median(whole):.2f}, within {MOST} for {within} of {len(whole)}")
+    for name, ratios in sorted(layers.items()):
+        within = sum(ratio <= MOST for ratio in ratios)
+        print(f"{name}: median {np.median(ratios):.2f}, at most {max(ratios):.2f}, within {within} of {len(ratios)}")
+
+
 def measure_colours(prompts: Path) -> None:
     """Prints the errors of every named garment and hair colour over a file of prompts, and the share within 15."""
     from bozzetto.export.glb import write_glb
@@ -282,7 +319,7 @@ def draw_for_eyes(figures: int, first_seed: int, out: Path, size: int = 1024) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["poke", "colours", "eyes"])
+    parser.add_argument("what", choices=["poke", "stretch", "colours", "eyes"])
     parser.add_argument("--figures", type=int, default=30)
     parser.add_argument("--first-seed", type=int, default=9000)
     parser.add_argument("--size", type=int, default=256, help="pixels of poke's views")
@@ -291,6 +328,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.what == "poke":
         measure_poke(arguments.figures, arguments.first_seed, arguments.size)
+    elif arguments.what == "stretch":
+        measure_stretch(arguments.figures, arguments.first_seed)
     elif arguments.what == "eyes":
         if arguments.out is None:
             parser.error("eyes needs --out, the folder that its pictures go to.")

@@ -121,9 +121,7 @@ def _together(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], 
     _control(options, work, pace, say, together=True)
 
 
-def _control(
-    options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None], together: bool = False
-) -> None:
+def _control(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None], together: bool = False) -> None:
     part: Part = "together" if together else "control"
     folder = work / f"{part}-{options.size}"
     _check_resume(folder, options)
@@ -140,9 +138,7 @@ def _control(
         _fill(start, ControlNetModel, options.export / "controlnet", "control")
     vae, found, data, held = _learnt(options, work, say)
     base = {"unet": unet, "text_encoder": text}
-    training = train_control(
-        recipe, vae, tokenizer, base, data, held, folder, pace, options.device, start, seen
-    )
+    training = train_control(recipe, vae, tokenizer, base, data, held, folder, pace, options.device, start, seen)
     done, quality = _finish(training, say)
     for name, network in done.averages.items():
         export_model(network, options.export / name)
