@@ -17,6 +17,7 @@ from bozzetto.training.judge import (
     cells,
     contrast,
     export_judge,
+    framed,
     judging_loss,
     lesson,
     measured,
@@ -120,3 +121,19 @@ def test_it_learns_and_comes_back_from_disk(pictures, tmp_path):
     assert {each for each in said if each} == {"red"}, "wherever it is: of a red picture only red parts are seen"
     with pytest.raises(UserError, match="train-prior --part judge"):
         load_judge(tmp_path / "nowhere")
+
+
+def test_pictures_are_framed_anew_with_what_is_known_of_them():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    ids = np.zeros((64, 64), np.uint8)
+    picture[20:40, 10:20], ids[20:40, 10:20] = 255, 3
+    oval = np.array([[10.0, 20.0], [20.0, 40.0]])
+    sides = set()
+    for seed in range(12):
+        seen, there, near = framed(picture, ids, oval, np.random.default_rng(seed))
+        assert ((seen[..., 0] > 128) != (there == 3)).mean() < 0.01
+        rows, columns = np.nonzero(there == 3)
+        assert abs(near[:, 1].min() - rows.min()) <= 1 and abs(near[:, 0].min() - columns.min()) <= 1
+        assert 10 <= columns.max() - columns.min() + 1 <= 13
+        sides.add(bool(columns.mean() > 32))
+    assert sides == {True, False}

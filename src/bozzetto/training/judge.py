@@ -212,13 +212,16 @@ def lesson(found: Album, recipe: Judging, rng: np.random.Generator, changed: boo
             spec, layers = shard.specs[record["person"]], shard.people[record["person"]]["layers"]
             picture = shard.one("rgb", place)
             ids = shard.one("layer", place)
+            oval = _oval(shard, place)
             if changed and rng.random() < 0.5 and (other := recoloured(shard, place, rng)) is not None:
                 picture, _, spec = other
+            if changed:
+                picture, ids, oval = framed(picture, ids, oval, rng)
             right = truth(spec, layers, ids, record)
             turn = away_from_front(record["azimuth"])
             asked = _is_head(record) and (turn < FACING or turn > AWAY)
             pictures.append(picture)
-            where.append(cells(slots(layers, ids, _oval(shard, place))))
+            where.append(cells(slots(layers, ids, oval)))
             answers.append(right)
             who.append(number)
             faces.append(float(turn < FACING) if asked else np.nan)
@@ -241,6 +244,24 @@ def lesson(found: Album, recipe: Judging, rng: np.random.Generator, changed: boo
         torch.tensor(faces),
         torch.from_numpy(np.stack(where)),
     )
+
+
+def framed(
+    picture: UInt8[ndarray, "h w 3"], ids: UInt8[ndarray, "h w"], oval: Float[ndarray, "p 2"], rng: np.random.Generator
+) -> tuple[UInt8[ndarray, "h w 3"], UInt8[ndarray, "h w"], Float[ndarray, "p 2"]]:
+    """The same picture nearer, and for half of them in a mirror: so that few people are many."""
+    size = len(picture)
+    if rng.random() < 0.5:
+        picture, ids, oval = picture[:, ::-1], ids[:, ::-1], oval * [-1, 1] + [size, 0]
+    side = int(size * rng.uniform(0.8, 1.0))
+    x, y = rng.integers(0, size - side + 1, 2)
+    box = (int(x), int(y), int(x) + side, int(y) + side)
+
+    def cut(array: ndarray, how: Image.Resampling) -> ndarray:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(array)).resize((size, size), how, box))
+
+    near = (oval - [x, y]) * (size / side)
+    return cut(picture, Image.Resampling.BILINEAR), cut(ids, Image.Resampling.NEAREST), near
 
 
 def _oval(shard: Shard, place: int) -> Float[ndarray, "p 2"]:
