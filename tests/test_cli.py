@@ -19,6 +19,7 @@ from PIL import Image
 import bozzetto
 from bozzetto import cli, doctor
 from bozzetto.export.bones import BoneNames
+from bozzetto.export.read import unpack_glb
 from bozzetto.figure.build import Figure
 from bozzetto.figure.spec import BodySpec, FigureSpec, to_json
 from bozzetto.runs import from_json, sha256
@@ -224,6 +225,7 @@ MISTAKES = {
     "export a renamed vrm": (["export", "FIGURE", "--to", "vrm", "--bone-names", "mixamo"], "have VRM's names"),
     "export with a new right": (["export", "FIGURE", "--permit", "evrything"], "Did you mean 'everyone'?"),
     "export with a new licence": (["export", "FIGURE", "--license", "MIT-ish"], "nor one of CC0-1.0"),
+    "export without a title": (["export", "FIGURE", "--title", "  "], "--title"),
     "export an unknown prompt": (["export", "FIGURE", "--embed-prompt"], "--embed-prompt"),
     "generate a renamed vrm": (
         ["generate", WORDS, "--out", "OUT", "--to", "vrm", "--bone-names", "unity"],
@@ -448,15 +450,17 @@ def test_vrm_is_written_only_when_asked_for_and_says_what_was_permitted(toy, tmp
     monkeypatch.setattr(formats, "vrm_bytes", vrm_bytes)
     out = tmp_path / "out"
     words = ["generate", WORDS, "--out", str(out), "--author", "Jo", "--author", "Flo", "--permit", "modify"]
+    words += ["--title", "Ada the brave"]
     assert cli.main([*words, "--to", "glb,vrm", "--no-turntable"]) == 0
     assert "it may be changed. Nothing else." in capsys.readouterr().out
     ((marks, size, visemes),) = seen
     assert (marks.rights.authors, marks.recipe, marks.prompt) == (("Jo", "Flo"), "draft", None)
+    assert marks.title == "Ada the brave" and marks.given is None
     assert size == (2, 2) and not visemes, "the preview's last square"
     assert "avatar.vrm" in from_json((out / "run.json").read_text()).outputs
     again = ["export", str(out), "--to", "glb, vrm", "--visemes", "oculus", "--ledger", "--embed-prompt"]
     assert cli.main([*again, "--out", str(tmp_path / "new" / "me.glb")]) == 0
-    assert seen[1][0].prompt == WORDS and seen[1][2]
+    assert seen[1][0].prompt == WORDS and seen[1][2] and seen[1][0].title is None
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"me.glb", "me.vrm", "ledger.json"}
     assert cli.main(["generate", WORDS, "--out", str(tmp_path / "plain"), "--no-turntable"]) == 0
     assert not (tmp_path / "plain" / "avatar.vrm").exists() and len(seen) == 2
@@ -489,6 +493,8 @@ def test_a_mesh_of_ones_own_is_in_the_ledger_and_no_silent_yes(toy, tmp_path, ca
     assert "scan.glb: commercial use needs the permission" in capsys.readouterr().out
     rows = json.loads((tmp_path / "new" / "ledger.json").read_text())["used"]
     assert [row["sha256"] for row in rows if row["kind"] == "mesh"] == ["ab" * 32]
+    extras = unpack_glb((tmp_path / "new" / "me.glb").read_bytes())[0]["asset"]["extras"]
+    assert extras["source_sha256"] == "ab" * 32 and "ai_generated" not in extras
 
 
 def test_doctor_finds_this_place_healthy(capsys):

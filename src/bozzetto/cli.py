@@ -262,7 +262,7 @@ class Export:
         check_rights(rights, spec, request, self.commercial)
         if self.terms.embed_prompt and not request.prompt:
             raise UserError(f"{self.folder} holds no run.json that says the prompt. Leave out --embed-prompt.")
-        marks = marks_of(request, versions(), rights, self.terms.embed_prompt)
+        marks = marks_of(request, versions(), rights, self.terms)
         avatar = character(self.folder, spec, request)
         if "vrm" in formats and "head" not in avatar.skeleton.names:
             raise UserError(STATIC_VRM)
@@ -586,15 +586,16 @@ def marks_of(
     request: "bozzetto.runs.Request",
     versions: Mapping[str, str],
     rights: "bozzetto.export.rights.Rights",
-    embed_prompt: bool,
+    terms: Terms,
 ) -> "bozzetto.export.marks.Marks":
     """What the files say of their making."""
-    from bozzetto.export.marks import Marks
+    from bozzetto.export.marks import Given, Marks
 
     seed = request.fields.get("seed")
-    prompt = request.prompt if embed_prompt else None
+    prompt = request.prompt if terms.embed_prompt else None
+    given = Given("rigged", str(request.fields.get("sha256"))) if request.recipe == "rig" else None
     priors = ", ".join(priors_of(request)) or None
-    return Marks(request.recipe, priors, seed, versions, prompt, rights=rights)
+    return Marks(request.recipe, priors, seed, versions, prompt, terms.title, rights, given)
 
 
 def is_built(request: "bozzetto.runs.Request") -> bool:
@@ -713,7 +714,7 @@ def make(
                 log_step(run, step, began)
                 write_figure(run, step)
                 report("building", 0.07)
-                marks = marks_of(request, run.record.versions, rights, files.terms.embed_prompt)
+                marks = marks_of(request, run.record.versions, rights, files.terms)
                 write_seen(run, step)
                 if isinstance(method, Resumable) and (kept := run.kept()):
                     steps = method.resume(subject, kept)

@@ -18,6 +18,8 @@ class Terms:
 
     author: UseAppendAction[tuple[str, ...]] = ()
     """Whose the character is; may be given more than once."""
+    title: str | None = None
+    """What the character is called, in GLB and VRM; without it "Character"."""
     license: Annotated[str | None, arg(metavar="NAME|URL")] = None
     """A licence for it: CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0, CC-BY-ND-4.0, CC-BY-NC-4.0, CC-BY-NC-SA-4.0, CC-BY-NC-ND-4.0,
     or the address of your own. The named ones permit what they say."""
@@ -28,9 +30,10 @@ class Terms:
     """Write the words it was made from into the files."""
 
     def rights(self) -> "bozzetto.export.rights.Rights":
-        """The terms as read; refused where they cannot be."""
-        from bozzetto.export.rights import read_rights
+        """The terms as read; refused where they, or the title, cannot be."""
+        from bozzetto.export.rights import check_title, read_rights
 
+        check_title(self.title)
         return read_rights(self.author, self.license, self.permit)
 
 
@@ -53,6 +56,8 @@ class Files:
         words = ["--to", self.to] if self.to != "glb" else []
         for author in self.terms.author:
             words += ["--author", author]
+        if self.terms.title is not None:
+            words += ["--title", self.terms.title]
         if self.terms.license is not None:
             words += ["--license", self.terms.license]
         if self.terms.permit:

@@ -8,7 +8,8 @@ import pytest
 import bozzetto
 from bozzetto.export.glb import glb_bytes
 from bozzetto.export.ledger import ledger, refuse_commercial, write_ledger
-from bozzetto.export.marks import Marks, packet
+from bozzetto.export.marks import Given, Marks, packet
+from bozzetto.export.obj import write_obj
 from bozzetto.export.read import unpack_glb
 from bozzetto.export.rights import LICENCES, PERMITS, Rights, read_rights, vrm_meta
 from bozzetto.export.vrm_check import check_vrm
@@ -114,6 +115,21 @@ def test_every_file_says_what_made_it() -> None:
     told = packet(marks)
     assert told["Iptc4xmpExt:DigitalSourceType"].endswith("/trainedAlgorithmicMedia")
     assert told["dc:creator"] == {"@list": ["Jo"]} and told["dc:title"]["rdf:_1"]["@value"] == "Jo's knight"
+
+
+def test_a_scan_that_was_only_rigged_is_not_said_to_be_made_here(tmp_path: Path) -> None:
+    marks = Marks("rig", rights=Rights(("Jo",)), given=Given("rigged", "ab" * 32))
+    extras = unpack_glb(glb_bytes(person(), marks=marks))[0]["asset"]["extras"]
+    assert "ai_generated" not in extras and "made_by" not in extras
+    assert extras["rigged_by"] == f"bozzetto {bozzetto.__version__}, an AI tool"
+    assert "given" in extras["source"] and extras["source_sha256"] == "ab" * 32
+    told = packet(marks)
+    assert told["dc:description"]["rdf:_1"]["@value"].startswith("A 3D character. Not made but rigged by the AI tool")
+    prefixes = {name.partition(":")[0] for name in told if not name.startswith("@")} | {"rdf"}
+    assert prefixes == set(told["@context"]) and "Iptc4xmpExt" not in prefixes
+    write_obj(person(), tmp_path / "scan.obj", marks=marks)
+    assert (tmp_path / "scan.obj").read_text().startswith("# Not made but rigged by")
+    assert "Iptc4xmpExt" in packet(Marks())["@context"], "one file's words change no other's"
 
 
 def test_the_prompt_is_told_only_when_asked() -> None:

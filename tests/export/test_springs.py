@@ -5,6 +5,8 @@ import torch
 
 from bozzetto.body.bind import pose_transforms, skin
 from bozzetto.export.springs import _distances, with_springs
+from bozzetto.figure.build import build_figure
+from bozzetto.subject.words import read_words
 from export_people import at, hair, layer, legs, person, skeleton, skirt, tube
 
 
@@ -22,6 +24,21 @@ def test_trousers_and_short_hair_get_no_chains() -> None:
     sprung = with_springs(person(layer("bottom", mesh, {"upperleg01.L": 1.0}), hair(0.05)))
     assert not sprung.chains and not sprung.colliders
     assert sprung.avatar.skeleton.names == skeleton().names
+
+
+def test_long_hair_swings_unless_it_goes_into_a_scarf() -> None:
+    words = "a woman with long hair in a red maxi dress and a long coat"
+    kinds = []
+    for worn in ("", " and a scarf"):
+        avatar = build_figure(read_words(words + worn).spec, "low").avatar
+        kinds.append({chain.kind.name for chain in with_springs(avatar).chains})
+        if worn:
+            ends, loops = (
+                avatar.layer("hair").mesh.vertices[:, 1].min(),
+                avatar.layer("scarf").mesh.vertices[:, 1].max(),
+            )
+            assert ends < loops, "it ends inside"
+    assert kinds == [{"hair", "skirt"}, {"scarf", "skirt"}]
 
 
 def test_a_skirt_hangs_from_both_thighs_and_hair_from_the_head() -> None:

@@ -3,12 +3,14 @@
 import base64
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import bozzetto
 from bozzetto import cli
 from bozzetto.export.glb import write_glb
 from bozzetto.export.read import read_glb, unpack_glb
@@ -75,6 +77,20 @@ def test_motions_go_into_the_character_its_page_and_its_record(folder, capsys):
     assert not list(folder.glob(".partial*"))
 
 
+def test_a_vrm_animation_says_what_made_it(folder, capsys):
+    write_bvh(built_in("wave", person(), 10), person().skeleton, folder / "mine.bvh")
+    recording = folder / "mine.bvh"
+    words = ["--motion", "idle", "--motion", recording, "--to", "vrma", "--no-film", "--fps", "10"]
+    assert said(capsys, folder, *words)[0] == 0
+    idle, mine = (
+        unpack_glb((folder / f"motion-{name}.vrma").read_bytes())[0]["asset"]["extras"] for name in ("idle", "mine")
+    )
+    tool = f"bozzetto {bozzetto.__version__}, an AI tool"
+    assert idle == {"made_by": tool, "ai_generated": True}
+    assert "ai_generated" not in mine and mine["retargeted_by"] == tool
+    assert mine["source_sha256"] == sha256(recording)
+
+
 def test_a_vrm_beside_gets_its_motion_beside(folder, capsys):
     (folder / "avatar.vrm").write_bytes(b"stays")
     assert said(capsys, folder, "--motion", "sit", "--no-film", "--fps", "10")[0] == 0
@@ -82,14 +98,18 @@ def test_a_vrm_beside_gets_its_motion_beside(folder, capsys):
     assert (folder / "motion-sit.vrma").is_file()
 
 
-def test_a_recording_is_spoken_over_the_motion(folder, capsys):
-    path = folder / "hello.wav"
+def spoken_wav(path: Path) -> Path:
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(8000)
         tone = np.sin(np.arange(12_000) * 0.5) * (np.arange(12_000) % 80 < 20) * 20_000
         sound.writeframes(tone.astype("<i2").tobytes())
+    return path
+
+
+def test_a_recording_is_spoken_over_the_motion(folder, capsys):
+    path = spoken_wav(folder / "hello.wav")
     assert said(capsys, folder, "--motion", "walk", "--speech", path, "--no-film")[0] == 0
     walk, speech = read_glb(folder / "avatar.glb").clips
     assert (walk.name, speech.name) == ("walk", "speech")
@@ -164,6 +184,38 @@ def test_a_film_shows_what_repeats_again_and_what_ends_once():
     first, last = stage.picture(0), stage.picture(len(stage) - 1)
     assert first.shape == (64, 64, 3)
     assert np.abs(first.astype(int) - last).mean() > 1
+
+
+def test_who_speaks_is_seen_close_up_wherever_the_body_goes():
+    avatar = person()
+    still = built_in("idle", avatar)
+    way = np.linspace([0.0, 0.0, 0.0], [3.0, -0.3, 6.0], len(still.times)).astype(np.float32)
+    root = avatar.skeleton.positions[avatar.skeleton.parents.index(-1)].numpy()
+    leaving = replace(still, root_translation=(root + way).astype(np.float32))
+    far, close = (film.Stage(avatar, leaving, size=64, close=close) for close in (False, True))
+    head = avatar.layers.index(avatar.layer("skin"))
+
+    def seen(stage: film.Stage, index: int) -> np.ndarray:
+        points = np.c_[stage._posed(index)[head], np.ones(len(stage._posed(index)[head]))]
+        pixels = points @ (stage._camera.intrinsics[0] @ stage._camera.world_to_camera[0, :3]).double().numpy().T
+        return pixels[:, :2] / pixels[:, 2:]
+
+    heights = [np.ptp(seen(stage, 0)[:, 1]) for stage in (far, close)]
+    assert heights[1] > 0.35 * 64 and heights[1] > 4 * heights[0]
+    for index in (0, len(close) // 2, len(close) - 1):
+        assert (seen(close, index) > 0).all() and (seen(close, index) < 64).all()
+    assert close.picture(0).shape == (64, 64, 3)
+
+
+def test_only_speech_is_filmed_close_up(folder, capsys, monkeypatch):
+    filmed = []
+    monkeypatch.setattr("bozzetto.doctor.ffmpeg", lambda: "ffmpeg")
+    monkeypatch.setattr(film, "film", lambda avatar, clip, path, **how: filmed.append((clip.name, how)) or path.touch())
+    path = spoken_wav(folder / "hello.wav")
+    assert said(capsys, folder, "--motion", "walk", "--speech", path)[0] == 0
+    assert [(name, how.get("close", False), how.get("sound")) for name, how in filmed] == [
+        ("walk", False, None), ("speech", True, path),
+    ]  # fmt: skip
 
 
 def test_what_happens_between_two_frames_is_filmed_as_well():

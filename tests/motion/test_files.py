@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from bozzetto.adopt.mesh import read_mesh
 from bozzetto.export.glb import glb_bytes, pack_glb
 from bozzetto.export.read import read_glb, unpack_glb
 from bozzetto.motion.builtin import built_in
@@ -69,7 +70,8 @@ def small_bvh():
     (lambda t: t[: len(t) // 3], "MOTION"),
     (lambda t: t[:-80], "numbers|frames"),
     (lambda t: t.replace("Frames: 4", "Frames: 4000000"), "too long|announces"),
-    (lambda t: t.replace("Frames: 4", "Frames: 99999999999999999999"), "Frames"),
+    (lambda t: t.replace("Frames: 4", "Frames: 99999999999999999999"), "announces 9{20} frames, and up to 120000"),
+    (lambda t: t.replace("Frames: 4", "Frames: " + "9" * 5000), "announces 9{20} frames"),
     (lambda t: t.replace("Frames: 4", "Frames: -4"), "Frames"),
     (lambda t: t.replace("Frames: 4", "Frames: 0"), "no frames"),
     (lambda t: t.replace("Frame Time: 0.033333", "Frame Time: nan"), "no motion"),
@@ -246,6 +248,17 @@ def hostile_documents():
     }
 
 
+def test_json_without_end_is_called_that(tmp_path):
+    text = b'{"asset":{"version":"2.0"},"extras":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    text += b" " * (-len(text) % 4)
+    path = tmp_path / "deep.vrma"
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", 0, b"BIN\0")
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    for read in (read_vrma, read_glb, read_mesh):
+        with pytest.raises(UserError, match="its JSON is nested too deeply"):
+            read(path if read is not read_mesh else path.rename(path.with_suffix(".glb")))
+
+
 @pytest.mark.parametrize("name", sorted(hostile_documents()))
 def test_a_hostile_vrm_animation_is_refused(avatar, nod, tmp_path, name):
     path = tmp_path / "bad.vrma"
@@ -416,6 +429,9 @@ def test_hostile_recordings_are_refused(tmp_path):
                     wav_bytes(b"\0" * 64000, rate=1), good[:24] + b"\xff" * 8 + good[32:]):  # fmt: skip
         path.write_bytes(content)
         assert refused(read_wav, path) is None
+    path.write_bytes(good[:26])
+    with pytest.raises(UserError, match=r"\(it is cut off\)"):
+        read_wav(path)
     header = bytearray(good)
     header[40:44] = b"\xff\xff\xff\x7f"  # two gigabytes announced
     path.write_bytes(bytes(header))

@@ -1,5 +1,6 @@
 """Pictures for people."""
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,16 @@ def test_an_unfinished_film_has_a_name_that_runs_clear_and_a_failed_one_is_gone(
     assert Path(unfinished).parent == tmp_path
     assert Path(unfinished).name.startswith(PARTIAL) and unfinished.endswith(".mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_film_with_sound_says_nothing(tmp_path, capfd):
+    pytest.importorskip("imageio_ffmpeg")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+        sound.writeframes(b"\1\0" * 8000)
+    grey = np.full((50, 50, 3), 128, np.uint8)
+    write_film(tmp_path / "film.mp4", lambda _: grey, 12, 50, sound=tmp_path / "a.wav")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_turntable_is_a_film_that_plays_from_its_start(tmp_path):

@@ -110,10 +110,8 @@ def vertex_colours(layer: Layer, buffers: VertexBuffers) -> UInt8[ndarray, "n 4"
 
 def comments(marks: Marks) -> str:
     """What a text format says of the file's making, each line behind a ``#``."""
-    from .. import __version__
-
     authors = f" Author: {', '.join(marks.rights.authors)}." if marks.rights.authors else ""
-    lines = f"Made by bozzetto {__version__}, an AI tool.{authors}", marks.rights.words(), "Metres, +y up, facing +z."
+    lines = f"{marks.sentence()}{authors}", marks.rights.words(), "Metres, +y up, facing +z."
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
 
 

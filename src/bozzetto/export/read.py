@@ -82,7 +82,10 @@ def unpack_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
     binary, end = _chunk(data, end, b"BIN\0")
     if end != len(data):
         raise ValueError("it goes on after its last chunk")
-    document = json.loads(text, parse_constant=_no_constant)
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
     if not isinstance(document, dict) or document.get("asset", {}).get("version") != "2.0":
         raise ValueError("its JSON is not glTF 2.0")
     return document, binary

@@ -73,6 +73,16 @@ class Rights:
         return f"Granted: {'; '.join(granted)}. Nothing else.{licence}"
 
 
+def check_title(title: str | None) -> None:
+    """Whether a character can be called that.
+
+    Raises:
+        UserError: It is blank, too long, or has characters that cannot be printed.
+    """
+    if title is not None and not (title.strip() and len(title) <= _LONGEST and title.isprintable()):
+        raise UserError(f"A title must have 1 to {_LONGEST} printable characters. Give it with --title.")
+
+
 def read_rights(authors: Sequence[str] = (), licence: str | None = None, permit: str = "") -> Rights:
     """The rights a user's words name. A known licence grants what it says; ``permit`` may add to that.
 

@@ -4,8 +4,9 @@ The part of a layer that hangs free is cut into sectors around the body, and eac
 chain which follows the middle of what it carries. Hair hangs from the head and a scarf from the upper spine, whatever
 carried them. A skirt hangs from the bones that already carry it: each thigh's and each shin's share of a vertex goes
 over to chains on that bone, more of it as one goes down, so that the cloth still follows the legs as it was made to,
-and sways about that. Everything around the legs shares these chains: a coat and the dress beneath it swing as one. At
-rest nothing moves: a chain stands where the cloth is, and colliders are made small enough not to touch it.
+and sways about that. Everything around the legs shares these chains: a coat and the dress beneath it swing as one. Long
+hair that goes into a scarf is held at both ends, so it gets none: what is seen of it is too short to hang free. At rest
+nothing moves: a chain stands where the cloth is, and colliders are made small enough not to touch it.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import __version__
 from ..files import atomic_path
 from ..types import Avatar, Clip, Layer, Material, Skeleton, UserError
 from .bones import BoneNames, rename
@@ -99,8 +98,7 @@ def _author(avatar: Avatar, path: Path, names: tuple[str, ...], marks: Marks) ->
     stage.SetDefaultPrim(root.GetPrim())
     Usd.ModelAPI(root).SetKind("component")
     said = {
-        "made_by": f"{GENERATOR} {__version__}, an AI tool",
-        "ai_generated": True,
+        **marks.maker(),
         "recipe": marks.recipe or "",
         "prior": marks.prior or "",
         "authors": ", ".join(marks.rights.authors),
@@ -109,7 +107,7 @@ def _author(avatar: Avatar, path: Path, names: tuple[str, ...], marks: Marks) ->
     if marks.prompt is not None:
         said["prompt"] = marks.prompt
     root.GetPrim().SetCustomDataByKey(GENERATOR, said)
-    stage.GetRootLayer().comment = f"Made by {said['made_by']}. {said['rights']}"
+    stage.GetRootLayer().comment = f"{marks.sentence()} {said['rights']}"
 
     rig, joints = _add_rig(stage, avatar.skeleton, names)
     expressions = names_in(avatar)

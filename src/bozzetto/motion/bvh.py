@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from bozzetto.files import atomic_path, read_limited
 from bozzetto.motion.frames import rest_positions, to_frames
-from bozzetto.motion.source import MOST_BYTES, MOST_JOINTS, TOO_LARGE, Source, checked, limit
+from bozzetto.motion.source import MOST_BYTES, MOST_FRAMES, MOST_JOINTS, TOO_LARGE, Source, checked, limit
 from bozzetto.types import Clip, Skeleton, UserError
 
 _LONGEST_HIERARCHY = 1 << 22
@@ -151,10 +151,12 @@ def _hierarchy(words: list[str]) -> list[_Joint]:
 def _header(lines: list[str]) -> tuple[int, float]:
     """The number of frames and the seconds of one."""
     found = [re.fullmatch(pattern, line.strip(), re.IGNORECASE) for pattern, line in zip(
-        (r"Frames\s*:\s*(\d{1,9})", r"Frame\s*Time\s*:\s*(\S{1,32})"), lines, strict=False
+        (r"Frames\s*:\s*(\d+)", r"Frame\s*Time\s*:\s*(\S{1,32})"), lines, strict=False
     )]  # fmt: skip
     if len(found) < 2 or found[0] is None or found[1] is None:
         raise ValueError('"Frames:" and "Frame Time:" do not follow MOTION')
+    if len(found[0][1].lstrip("0")) > 9:
+        raise ValueError(f"it announces {found[0][1][:20]} frames, and up to {MOST_FRAMES} are taken")
     frames, seconds = int(found[0][1]), float(found[1][1])
     if frames < 1:
         raise ValueError("it has no frames")

@@ -36,7 +36,8 @@ class Animate:
     """A built-in motion, or a file: BVH with a person's skeleton (CMU's, Mixamo's, …), a VRM animation, SMPL-X
     parameters (AMASS). May be given several times."""
     speech: Annotated[Path | None, arg(metavar="FILE.wav")] = None
-    """A recording that the face speaks: a clip "speech". The body does what the first --motion says, or idles."""
+    """A recording that the face speaks: a clip "speech". The body does what the first --motion says, or idles. Its film
+    is a close-up."""
     fps: int = 30
     """Keys a second of the clips."""
     to: str = ""
@@ -120,15 +121,22 @@ class Animate:
     def _files(
         self, clips: "Sequence[bozzetto.types.Clip]", avatar: "bozzetto.types.Avatar", wanted: Sequence[str]
     ) -> list[Path]:
+        from bozzetto.export.marks import Given, Marks
         from bozzetto.motion.bvh import write_bvh
         from bozzetto.motion.vrma import write_vrma
+        from bozzetto.runs import sha256
 
-        writers = {"bvh": write_bvh, "vrma": write_vrma}
+        recorded = {motion_name(motion): Path(motion) for motion in self.motion if motion not in BUILT_IN}
         out = []
         for clip in clips:
             for name in wanted:
                 out.append(self.folder / f"motion-{clip.name}.{name}")
-                writers[name](clip, avatar.skeleton, out[-1])
+                if name == "bvh":
+                    write_bvh(clip, avatar.skeleton, out[-1])
+                else:
+                    source = recorded.get(clip.name)
+                    given = Given("retargeted", sha256(source)) if source else None
+                    write_vrma(clip, avatar.skeleton, out[-1], Marks(given=given))
         return out
 
     def _films(self, clips: "Sequence[bozzetto.types.Clip]", avatar: "bozzetto.types.Avatar") -> list[Path]:
@@ -145,8 +153,10 @@ class Animate:
                 props = [seat(avatar, clip)] if clip.name == "sit" and "sit" in self.motion else []
                 report(f"filming {clip.name}", index / len(clips))
                 share = within(report, f"filming {clip.name}", index / len(clips), (index + 1) / len(clips))
-                sound = self.speech if clip.name == SPEECH else None
-                film(avatar, clip, out[-1], props=props, sound=sound, progress=share)
+                if clip.name == SPEECH:
+                    film(avatar, clip, out[-1], size=480, sound=self.speech, close=True, progress=share)
+                else:
+                    film(avatar, clip, out[-1], props=props, progress=share)
         return out
 
 

@@ -22,8 +22,8 @@ from bozzetto.render.scene import Scene, reposed, scene_from_layers
 from bozzetto.render.visibility import lamp_visibility, sky_visibility
 from bozzetto.types import Avatar, Clip, Layer, Material, Mesh
 
-_AZIMUTH = 28.0
-"""Degrees: the camera sees the figure from a little aside."""
+_VIEW, _CLOSE_VIEW = (28.0, 6.0), (16.0, 2.0)
+"""Degrees aside and above, from where the camera sees the figure, and a face close up."""
 _SHORTEST = 4.0
 """Seconds: what repeats is shown until then."""
 _PAPER = np.float32(0.62)
@@ -58,6 +58,7 @@ def film(
     size: int = 400,
     props: Sequence[Layer] = (),
     sound: Path | None = None,
+    close: bool = False,
     progress: Callable[[float], object] | None = None,
 ) -> None:
     """Writes an H.264 film of the clip; the name appears when it is whole.
@@ -69,34 +70,42 @@ def film(
         size: Pixels of a side; even.
         props: Layers that stand still, such as a seat; their weights are ignored.
         sound: A recording to be heard from the first picture on.
+        close: Show head and shoulders only, wherever they go.
         progress: Told the share that is done, up to 1.
 
     Raises:
         ValueError: The size is odd or not positive.
     """
-    stage = Stage(avatar, clip, props, size)
+    stage = Stage(avatar, clip, props, size, close)
     write_film(path, stage.picture, len(stage), size, repeats=stage.repeats, sound=sound, progress=progress)
 
 
 class Stage:
-    """A character in motion before a camera that stands still, or goes along when the way is long."""
+    """A character in motion before a camera that stands still, or goes along when the way is long or it is close."""
 
-    def __init__(self, avatar: Avatar, clip: Clip, props: Sequence[Layer] = (), size: int = 400) -> None:
-        self._avatar, self._clip, self._props = avatar, clip, props
+    def __init__(
+        self, avatar: Avatar, clip: Clip, props: Sequence[Layer] = (), size: int = 400, close: bool = False
+    ) -> None:
+        self._avatar, self._clip, self._props, self._close = avatar, clip, props, close
         frames = to_frames(clip, avatar.skeleton)
         self._times, self.repeats = filmed_times(clip)
         self._frames = at_times(frames, frames.times[0] + self._times)
-        self._path = _followed(self._frames, rest_positions(avatar.skeleton))
+        rest = rest_positions(avatar.skeleton)
+        self._path = _followed_head(self._frames, rest) if close else _followed(self._frames, rest)
         layers = (*avatar.layers, *props)
         probes = [self._posed(int(i)) for i in np.unique(np.linspace(0, len(self) - 1, 9).astype(int))]
         self._scene = scene_from_layers(layers, probes[0])
         # The sky's share of a surface changes little as the figure moves; it is found once.
         self._sky = sky_visibility(self._scene)
-        self._light = studio().turned(_AZIMUTH)
-        points = np.concatenate([np.concatenate(each) for each in probes])
-        box = np.stack([points.min(0), points.max(0)]).astype(np.float64)
-        box[0, 1] = min(box[0, 1], 0.0)
-        self._camera = frame(box, np.array([_AZIMUTH]), 6.0, FOV_DEGREES, size, 0.02)
+        azimuth, elevation = _CLOSE_VIEW if close else _VIEW
+        self._light = studio().turned(azimuth)
+        if close:
+            box = _head_and_shoulders(avatar)
+        else:
+            points = np.concatenate([np.concatenate(each) for each in probes])
+            box = np.stack([points.min(0), points.max(0)]).astype(np.float64)
+            box[0, 1] = min(box[0, 1], 0.0)
+        self._camera = frame(box, np.array([azimuth]), elevation, FOV_DEGREES, size, 0.02)
 
     def __len__(self) -> int:
         return len(self._times)
@@ -107,7 +116,7 @@ class Stage:
         scene = replace(scene, key=lamp_visibility(scene, self._light.key, 4, 192))
         output = render_mesh(scene, self._camera, self._light, 2, parallel=False)
         backdrop = np.full((*output.alpha.shape[1:3], 1), _PAPER, np.float32)
-        floor = on_the_floor(scene)
+        floor = None if self._close else on_the_floor(scene)
         if floor is not None:
             backdrop = backdrop * floor.shadow(self._camera)[..., None]
         return tone_mapped(output.rgb[0].numpy() + (1 - output.alpha[0].numpy()) * backdrop)
@@ -143,6 +152,31 @@ def _followed(frames: Frames, rest: Float[ndarray, "j 3"]) -> Float[ndarray, "k 
     if np.ptp(away, axis=0).max() < rest[:, 1].max():
         return np.zeros_like(away)
     return gaussian_filter1d(away, 0.4 * RATE, axis=0, mode="nearest")
+
+
+def _followed_head(frames: Frames, rest: Float[ndarray, "j 3"]) -> Float[ndarray, "k 3"]:
+    """The way of the camera that stays with the head: steps and nods are seen, where it goes is not."""
+    head = frames.skeleton.index("head")
+    return gaussian_filter1d(frames.forward()[1][:, head] - rest[head], 0.4 * RATE, axis=0, mode="nearest")
+
+
+def _head_and_shoulders(avatar: Avatar) -> Float[ndarray, "2 3"]:
+    """The lowest and the highest corner of a close-up at rest, with room above for a head that bobs."""
+    skeleton, rest = avatar.skeleton, rest_positions(avatar.skeleton)
+    head = skeleton.index("head")
+    carried = {head}
+    for joint, parent in enumerate(skeleton.parents):
+        if parent in carried:
+            carried.add(joint)
+    tops = []
+    for layer in avatar.layers:
+        follows = (np.isin(layer.skin_joints.numpy(), list(carried)) * layer.skin_weights.numpy()).sum(1)
+        tops.append(layer.mesh.vertices.numpy()[follows > 0.5, 1])
+    high = float(np.concatenate([*tops, rest[head, 1:2] + 0.1]).max())
+    shoulders = rest[[skeleton.index(f"upperarm01.{side}") for side in "LR"]]
+    half = 0.75 * float(np.abs(shoulders[:, 0] - rest[head, 0]).max())
+    low = float(shoulders[:, 1].mean())
+    return rest[head] * [1, 0, 1] + np.array([[-half, low, 0.0], [half, high + 0.04, 0.0]])
 
 
 def on_the_floor(scene: Scene) -> Floor | None:

@@ -56,7 +56,8 @@ def read_wav(path: Path) -> tuple[Float[ndarray, "n"], int]:
             data = sound.readframes(min(sound.getnframes(), _MOST_BYTES // (width * channels)))
     except (wave.Error, EOFError, ValueError, ZeroDivisionError, RuntimeError) as error:
         raise UserError(
-            f"{path.name} is no WAV file that can be used ({error}). Save the recording as a WAV with 16 bit PCM."
+            f"{path.name} is no WAV file that can be used ({str(error) or 'it is cut off'}). Save the recording as a "
+            "WAV with 16 bit PCM."
         ) from None
     count = len(data) // (width * channels)
     if count < rate // 20:

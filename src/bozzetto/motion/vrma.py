@@ -19,7 +19,7 @@ from bozzetto.export.accessor import Accessors
 from bozzetto.export.bones import VRM
 from bozzetto.export.expressions import ARKIT, VRM_PRESETS
 from bozzetto.export.glb import pack_glb
-from bozzetto.export.marks import GENERATOR
+from bozzetto.export.marks import GENERATOR, Marks
 from bozzetto.export.read import unpack_glb
 from bozzetto.files import atomic_path, read_limited
 from bozzetto.motion.frames import quaternions, rest_positions, to_frames
@@ -251,19 +251,20 @@ def _spline(keys: ndarray, values: ndarray, times: ndarray) -> ndarray:
     )  # fmt: skip
 
 
-def write_vrma(clip: Clip, skeleton: Skeleton, path: Path) -> None:
+def write_vrma(clip: Clip, skeleton: Skeleton, path: Path, marks: Marks | None = None) -> None:
     """A clip as a VRM animation: whole, or not at all. Joints between VRM's bones are folded into them.
 
     Args:
         clip: On this skeleton.
         skeleton: At rest in the T-pose; the joints that VRM names.
         path: Replaced if it exists.
+        marks: What made the clip; without them the file says that this tool did.
     """
     with atomic_path(path) as partial:
-        partial.write_bytes(vrma_bytes(clip, skeleton))
+        partial.write_bytes(vrma_bytes(clip, skeleton, marks))
 
 
-def vrma_bytes(clip: Clip, skeleton: Skeleton) -> bytes:
+def vrma_bytes(clip: Clip, skeleton: Skeleton, marks: Marks | None = None) -> bytes:
     """The file `write_vrma` writes."""
     frames = to_frames(clip, skeleton)
     turns, _ = frames.forward()
@@ -271,7 +272,9 @@ def vrma_bytes(clip: Clip, skeleton: Skeleton) -> bytes:
     # The gaze has a channel of its own, so eyes are no bones here.
     joints = [i for i, name in enumerate(skeleton.names) if VRM.get(name) and not name.startswith("eye")]
     document: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": f"{GENERATOR} {__version__}"},
+        "asset": {
+            "version": "2.0", "generator": f"{GENERATOR} {__version__}", "extras": (marks or Marks()).told(),
+        },
         "extensionsUsed": [EXTENSION], "scene": 0, "scenes": [{"nodes": [0]}],
         "nodes": [{"name": VRM[skeleton.names[joint]]} for joint in joints], "accessors": [], "bufferViews": [],
     }  # fmt: skip

@@ -49,7 +49,8 @@ def write_film(
     with atomic_path(path) as partial, _threads() as pool:
         writer = imageio_ffmpeg.write_frames(
             str(partial), (size, size), fps=RATE, codec="libx264", pix_fmt_in="rgb24", pix_fmt_out="yuv420p",
-            macro_block_size=2, quality=7, output_params=["-preset", "veryfast", "-movflags", "+faststart"], **heard,
+            macro_block_size=2, quality=7, output_params=["-preset", "veryfast", "-movflags", "+faststart"],
+            ffmpeg_log_level="error", **heard,
         )  # fmt: skip
         try:
             writer.send(None)
