@@ -55,6 +55,11 @@ def test_nodes_carry_their_children(tmp_path):
     assert len(mesh.faces) == 4 and mesh.albedo is None
 
 
+def test_a_vrm_is_a_glb(tmp_path):
+    mesh = read_mesh(glb(tmp_path / "a.vrm", [{"mesh": 0}]))
+    assert len(mesh.faces) == 4 and mesh.facing == (0, 0, 1)
+
+
 def test_a_mirroring_node_keeps_faces_outward(tmp_path):
     def volume(mesh):
         a, b, c = mesh.vertices[mesh.faces].transpose(1, 0, 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bozzetto.adopt.fit import limbs_of, sampled, upright
+from bozzetto.adopt.fit import limbs_of, outer, sampled, upright
 from bozzetto.adopt.mesh import ForeignMesh
 from bozzetto.adopt.rigged import _metres, _uvs, adopt, dress
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
@@ -13,7 +13,7 @@ from bozzetto.body.carry import donor
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import poses, rotations
-from bozzetto.evaluate.rigged import MAIN
+from bozzetto.evaluate.rigged import MAIN, measure
 from bozzetto.figure.spec import BodySpec, FaceSpec
 from bozzetto.types import UserError
 
@@ -50,6 +50,21 @@ def test_joints_are_found_whatever_the_axes_and_units(man, adopted):
     assert abs(adopted.metres - 1.82) < 0.05 and "centimetres" in adopted.guessed[0]
     assert adopted.guessed[-1] == "colours of what is not there"
     assert not adopted.quality["unsure"] and 30 < adopted.quality["arms_degrees"] < 60
+
+
+def test_linings_and_what_lies_within_are_not_seen():
+    points, faces = igl.icosahedron()
+    faces = faces.astype(np.int64)
+    whole = np.concatenate([points, 0.98 * points, 0.9 * points, 0.5 * points])
+    layers = np.concatenate([faces, faces[:, ::-1] + 12, faces + 24, faces + 36])
+    assert (outer(30 * whole, layers) == (np.arange(80) < 20)).all()
+    assert outer(points, faces[:, ::-1]).all()  # inside out: nothing is told apart
+
+
+@pytest.mark.slow
+def test_a_layered_figure_is_not_taken_back_to_front():
+    found = measure(9501, None)
+    assert not found.refused and found.mean_cm < 6
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ class Rig:
     One whole figure in an A- or a T-pose, both arms held away from the sides. Its own texture is kept."""
 
     file: Positional[Path]
-    """GLB, OBJ or PLY, in any units and axes; a rig that it has is not used."""
+    """GLB, VRM, OBJ or PLY, in any units and axes; a rig that it has is not used."""
     out: Path
     """Folder for the result."""
     height: Annotated[str | None, arg(metavar="1.80|180cm")] = None

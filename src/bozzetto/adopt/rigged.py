@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
-from bozzetto.adopt.fit import TALL, Fitted, Limbs, at_rest, fit_body, limbs_of, moves_of, sampled
+from bozzetto.adopt.fit import TALL, Fitted, Limbs, at_rest, fit_body, limbs_of, moves_of, outer, sampled
 from bozzetto.adopt.mesh import ForeignMesh, refined
 from bozzetto.body.bind import bind_t_pose, skin, unskin
 from bozzetto.body.carry import carry_rig, carry_weights, donor, report
@@ -73,8 +73,8 @@ def adopt(mesh: ForeignMesh, height: float | None = None) -> Adopted:
     low, high = _HEIGHTS
     if height is not None and not low <= height <= high:
         raise UserError(f"--height is in metres, from {low} to {high}; got {height:g}.")
-    shape = sampled(mesh.vertices, mesh.faces, SAMPLES)
-    fitted = fit_body(shape)
+    shape = sampled(mesh.vertices, mesh.faces[outer(mesh.vertices, mesh.faces)], SAMPLES)
+    fitted = fit_body(shape, None if mesh.facing is None else np.array(mesh.facing))
     shown = limbs_of(fitted, shape)
     _refuse(shown)
     tall = TALL / fitted.scale

@@ -18,7 +18,7 @@ class Rig:
     """A static mesh of a person in an A- or a T-pose, rigged."""
 
     file: Path
-    """GLB, OBJ or PLY."""
+    """GLB, VRM, OBJ or PLY."""
     height: float | None = None
     """Metres from the lowest to the highest point; without it the file's units are guessed."""
     skirt: bool | None = None
