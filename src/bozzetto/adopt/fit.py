@@ -569,20 +569,34 @@ def fit_body(shape: Shape, facing: Float[ndarray, "3"] | None = None) -> Fitted:
         best.append((*_improved(shape.turned(turn), guess, FINE, starts[arm]), turn))
     best.sort(key=lambda each: each[0])
     (least, _, front), (other, _, back) = best
-    even = other < _EVEN * least and float(front[1] @ back[1]) > 0.9
-    if even and facing is not None and back[2] @ facing > max(front[2] @ facing, 0.5):
+    even, other_way = ways(least, other, front, back, facing)
+    if other_way:
         best.reverse()
     worst, guess, turn = best[0]
     _, scale, shift = upright(shape.points @ turn.T, turn)
     return Fitted(guess, turn, scale, shift, worst, even)
 
 
+def ways(
+    least: float,
+    other: float,
+    front: Float[ndarray, "3 3"],
+    back: Float[ndarray, "3 3"],
+    facing: Float[ndarray, "3"] | None,
+) -> tuple[bool, bool]:
+    """Whether two misfits leave open which of two upright orientations it is, and whether the second is to be taken."""
+    even = other < _EVEN * least and float(front[1] @ back[1]) > 0.9
+    return even, even and facing is not None and float(back[2] @ facing) > max(float(front[2] @ facing), 0.5)
+
+
 def _improved(shape: Shape, guess: Guess, widths: Sequence[float], anchor: Guess) -> tuple[float, Guess]:
-    """The misfit and the guess after steps; after narrow ones where wide ones made it worse and narrow ones do not."""
-    ends = [improve(shape, guess, widths, anchor)]
-    scores = [misfit(shape, ends[0])]
-    if scores[0] > misfit(shape, guess):
-        ends.append(improve(shape, guess, np.minimum(widths, _NARROW).tolist(), anchor))
-        scores.append(misfit(shape, ends[1]))
-    best = int(np.argmin(scores))
-    return scores[best], ends[best]
+    """The misfit and the guess after steps; where wide ones lead away, the best that narrow ones come by."""
+    least, found = misfit(shape, guess), guess
+    ahead = improve(shape, guess, widths, anchor)
+    if (score := misfit(shape, ahead)) < least:
+        return score, ahead
+    for width in widths:
+        guess = improve(shape, guess, (min(width, _NARROW),), anchor)
+        if (score := misfit(shape, guess)) < least:
+            least, found = score, guess
+    return least, found
