@@ -25,7 +25,7 @@ class Rig:
     skirt: Literal["auto", "yes", "no"] = "auto"
     """Whether a skirt or a long coat hangs around both legs, which then must not be cut apart."""
     face: bool = True
-    """--no-face leaves mouth, lids and eyes as they are. Eyes and teeth that the mesh has are kept either way."""
+    """Mouth and lids are cut open, with eyes and teeth behind; those that the mesh has are kept either way."""
     bone_names: BoneNames = "vrm"
     """Whose names the bones carry."""
     files: OmitArgPrefixes[Files] = Files()
