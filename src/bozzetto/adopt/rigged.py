@@ -38,8 +38,8 @@ and at most 0.4; a block's average is 0.58, and 0.68 of a chair is beyond."""
 _LONG = 0.025
 """Metres at ``TALL`` that edges may measure; coarser meshes are cut finer before they are rigged."""
 _DOUBT_MISFIT, _DOUBT_SHOWN = 0.057, 0.8
-"""Metres at ``TALL``, and the mean share of the limbs that is shown, past which a fit is doubted. Of twelve right fits
-of layered figures the worst have 0.053 and 0.83; two that were back to front have 0.059 and 0.063, 0.8 and 0.7."""
+"""Metres at ``TALL``, and the mean share of the limbs that is shown, past which a fit is doubted. Of nine right fits
+of layered figures the worst have 0.053 and 0.83; three back to front have 0.058 to 0.063, and 0.70 to 0.81."""
 _EYE_SIZES, _EYE_AWAY = (0.012, 0.08), 0.06
 """Metres at ``TALL``: how wide eyeballs are, those of toons too, and how far the fitted ones may be from them."""
 _IN_MOUTH = 30
