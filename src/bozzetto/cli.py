@@ -736,6 +736,8 @@ def make(
     for name in run.record.outputs:
         say(str(out / name))
     say(str(out / "run.json"))
+    if step.doubts:
+        say(f"Warning: {'; '.join(step.doubts)}. Look at preview.png before you use it.")
     if "avatar.vrm" in run.record.outputs:
         say(f"avatar.vrm: {rights.words()}")
     say(f"Done in {time.perf_counter() - start:.1f} s.")

@@ -8,6 +8,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from bozzetto.adopt import mesh as mesh_of_other_programs
@@ -53,6 +55,11 @@ def test_nodes_carry_their_children(tmp_path):
     expected = 2 * (POINTS + np.array([0, 3, 0]))
     assert sorted(map(tuple, mesh.vertices.round(5))) == sorted(map(tuple, expected))
     assert len(mesh.faces) == 4 and mesh.albedo is None
+
+
+def test_a_vrm_is_a_glb(tmp_path):
+    mesh = read_mesh(glb(tmp_path / "a.vrm", [{"mesh": 0}]))
+    assert len(mesh.faces) == 4 and mesh.facing == (0, 0, 1)
 
 
 def test_a_mirroring_node_keeps_faces_outward(tmp_path):
@@ -413,3 +420,34 @@ def test_a_finer_mesh_is_the_same_surface():
     assert np.allclose(fine.colours, fine.vertices)
     assert np.allclose(fine.uvs.mean((0, 1)), uvs.mean((0, 1)), atol=1e-6)
     assert refined(coarse, 0.4, most=10) is coarse
+
+
+JUNK = [b"", b"-1", b"0", b"1e999", b"nan", b"99999999999", b"[]", b"{}", b"null", b'"x"', b"/", b"\n", b"\xff\x00"]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from([".glb", ".obj", ".ply"]), st.data())
+def test_a_damaged_file_is_read_or_refused_in_one_paragraph(tmp_path_factory, kind, data):
+    path = tmp_path_factory.getbasetemp() / f"damaged{kind}"
+    if kind == ".glb":
+        glb(path, [{"mesh": 0}])
+        head = path.read_bytes()[:20]
+        text = path.read_bytes()[20:]
+    else:
+        rows = [" ".join(map(str, row)) for row in POINTS]
+        obj = [f"v {row}" for row in rows] + [f"f {a + 1}/1 {b + 1}/1 {c + 1}/1" for a, b, c in FACES] + ["vt 0 0"]
+        ply = ["ply", "format ascii 1.0", "element vertex 4", *(f"property float {axis}" for axis in "xyz")]
+        ply += ["element face 4", "property list uchar int vertex_indices", "end_header", *rows]
+        ply += [f"3 {a} {b} {c}" for a, b, c in FACES]
+        head, text = b"", "\n".join(obj if kind == ".obj" else ply).encode() + b"\n"
+    for _ in range(data.draw(st.integers(1, 3))):
+        at, more = data.draw(st.integers(0, len(text) - 1)), data.draw(st.sampled_from(JUNK) | st.binary(max_size=3))
+        # A GLB's lengths stay right, so that what is inside is reached.
+        text = text[:at] + more + text[at + (len(more) if head else data.draw(st.integers(0, 4))) :]
+    path.write_bytes(head + text)
+    try:
+        mesh = read_mesh(path)
+    except UserError as error:
+        assert "\n\n" not in str(error)
+        return
+    assert np.isfinite(mesh.vertices).all() and 0 <= mesh.faces.min() <= mesh.faces.max() < len(mesh.vertices)

@@ -1,19 +1,21 @@
 """A bare body without its rig gets it back; what is no person is refused."""
 
+from dataclasses import replace
+
 import igl
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bozzetto.adopt.fit import limbs_of, sampled, upright
+from bozzetto.adopt.fit import limbs_of, outer, sampled, upright, ways
 from bozzetto.adopt.mesh import ForeignMesh
-from bozzetto.adopt.rigged import _metres, _uvs, adopt, dress
+from bozzetto.adopt.rigged import _metres, _uvs, adopt, dress, has_mouth, own_eyes
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
 from bozzetto.body.carry import donor
 from bozzetto.body.model import load_body
 from bozzetto.body.person import shape_person
 from bozzetto.body.poses import poses, rotations
-from bozzetto.evaluate.rigged import MAIN
+from bozzetto.evaluate.rigged import MAIN, measure
 from bozzetto.figure.spec import BodySpec, FaceSpec
 from bozzetto.types import UserError
 
@@ -52,6 +54,21 @@ def test_joints_are_found_whatever_the_axes_and_units(man, adopted):
     assert not adopted.quality["unsure"] and 30 < adopted.quality["arms_degrees"] < 60
 
 
+def test_linings_and_what_lies_within_are_not_seen():
+    points, faces = igl.icosahedron()
+    faces = faces.astype(np.int64)
+    whole = np.concatenate([points, 0.98 * points, 0.9 * points, 0.5 * points])
+    layers = np.concatenate([faces, faces[:, ::-1] + 12, faces + 24, faces + 36])
+    assert (outer(30 * whole, layers) == (np.arange(80) < 20)).all()
+    assert outer(points, faces[:, ::-1]).all()  # inside out: nothing is told apart
+
+
+@pytest.mark.slow
+def test_a_layered_figure_is_not_taken_back_to_front():
+    found = measure(9501, None)
+    assert not found.refused and found.mean_cm < 6
+
+
 @pytest.mark.slow
 def test_the_character_stands_in_the_t_pose_with_a_face(adopted):
     made = dress(adopted)
@@ -68,6 +85,33 @@ def test_the_character_stands_in_the_t_pose_with_a_face(adopted):
     assert {"jawOpen", "eyeBlinkLeft"} <= set(layer.expressions) and "mouth" in made.quality["opened"]
     assert {"eyes", "teeth", "tongue"} <= {each.name for each in avatar.layers}
     assert made.quality["stretch"] < 1.5 * made.quality["stretch_of_the_body"]
+
+
+def test_eyes_and_mouth_that_a_mesh_has_are_found(adopted):
+    assert not len(own_eyes(adopted)) and not has_mouth(adopted)
+    fitted, names, mesh = adopted.fitted, load_body().joint_names, adopted.mesh
+    ball, faces = igl.icosahedron()
+    places = [fitted.joints[names.index(f"eye.{side}")] + [0, 0.02, 0] for side in "LR"]
+    teeth = fitted.joints[[names.index(f"eye.{side}") for side in "LR"]].mean(0) - [0, 0.065, -0.005]
+
+    def with_balls(radii, middles):
+        points = [fitted.to_file(r * ball + middle) for r, middle in zip(radii, middles, strict=True)]
+        more = [faces.astype(np.int64) + len(mesh.vertices) + 12 * k for k in range(len(points))]
+        vertices, whole = np.concatenate([mesh.vertices, *points]), np.concatenate([mesh.faces, *more])
+        return replace(adopted, mesh=ForeignMesh(vertices, whole, None, None, np.full(vertices.shape, 0.5, np.float32)))
+
+    assert len(own_eyes(with_balls([0.012] * 2, places))) == 24
+    assert not len(own_eyes(with_balls([0.012], places[:1]))) and not len(own_eyes(with_balls([0.1] * 2, places)))
+    assert has_mouth(with_balls([0.008] * 2, [teeth, 1.001 * teeth]))
+
+
+def test_where_front_and_back_fit_alike_a_file_that_says_where_it_looks_is_believed():
+    front, back, z = np.eye(3), np.diag([-1.0, 1.0, -1.0]), np.array([0.0, 0.0, 1.0])
+    assert ways(0.05, 0.051, front, back, z) == (True, False)
+    assert ways(0.05, 0.051, front, back, -z) == (True, True)
+    assert ways(0.05, 0.051, back, front, None) == (True, False)
+    assert ways(0.05, 0.06, back, front, z) == (False, False)  # the shape says it
+    assert ways(0.05, 0.051, front, np.diag([1.0, -1.0, -1.0]), -z) == (False, False)
 
 
 def boxes(*each):

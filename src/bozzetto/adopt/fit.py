@@ -2,8 +2,9 @@
 
 Iterative closest points (Besl and McKay 1992) with point-to-plane steps (Chen and Medioni 1992) on a skinned body, each
 a damped Gauss-Newton step with Gaussian priors. Departures: clothes and hair lie outside a body, so the shape is
-believed less where it is outside than where it is inside; only points whose normals agree are paired; several
-orientations and heights of the arms are begun from, and the best end is kept.
+believed less where it is outside than where it is inside; only points whose normals agree are paired; what nobody sees
+from outside, as linings and skin under clothes, does not count; several orientations and heights of the arms are begun
+from, and the best end is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
@@ -21,6 +22,8 @@ from bozzetto.body.bind import Bind, bind_t_pose, joint_transforms, moved_joints
 from bozzetto.body.model import PHENOTYPES, Body, load_body
 from bozzetto.body.poses import Arm, Posture, rotations
 from bozzetto.geometry import vertex_normals
+from bozzetto.render.cameras import frame
+from bozzetto.render.raster import rasterize
 
 TALL = 1.7
 """Metres; every shape is fitted at this height, so that units do not matter."""
@@ -49,7 +52,16 @@ _RANGES = (
     np.array([3.0] + [1.0] * len(PHENOTYPES) + [2.0] * len(_LENGTHS)),
 )
 """What a fit may change of a shape: its scale's logarithm, phenotypes, lengths."""
+COARSE = (0.15, 0.15, 0.12, 0.1)
 FINE = (0.1, 0.1, 0.09, 0.08, 0.08, 0.08)
+_NARROW = 0.06
+"""Metres, of a second try where wide steps led away."""
+_EVEN = 1.1
+"""Front and back that fit within this ratio cannot be told apart by it."""
+_VIEWS, _PIXELS = 24, 512
+"""Of the pictures that show what can be seen; 3.5 mm a pixel for somebody ``TALL``."""
+_LEAST_SEEN = 0.1
+"""Share of a mesh's area; where less is seen from in front of its faces, they are turned inward."""
 _AGREE = 0.35
 """Cosine that the normals of a pair have at least."""
 _OUTSIDE = 0.4
@@ -98,6 +110,27 @@ def sampled(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], count: 
     share = rng.dirichlet([1, 1, 1], count)
     points = np.einsum("nk,nkd->nd", share, corners[face])
     return Shape(points, across[face] / np.maximum(area[face], 1e-300)[:, None])
+
+
+def outer(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Bool[ndarray, "f"]:
+    """Which faces show their front to someone outside: linings, inner hair and skin under clothes do not.
+
+    All of them, where hardly any does.
+    """
+    size = max(float(np.ptp(vertices, 0).max()), 1e-300)
+    placed = ((vertices - vertices.min(0)) * (TALL / size)).astype(np.float32)
+    corners = placed[faces].astype(np.float64)
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    # Evenly over the sphere, on a golden spiral: the file's axes are not known.
+    turns = np.arange(_VIEWS) + 0.5
+    cameras = frame(placed, turns * 137.508 % 360, np.degrees(np.arcsin(1 - 2 * turns / _VIEWS)), 20.0, _PIXELS)
+    seen = np.zeros(len(faces), bool)
+    for view, picture in enumerate(rasterize(placed, faces, cameras).face):
+        camera = cameras.world_to_camera[view].double().numpy()
+        mine = np.unique(picture[picture >= 0])
+        seen[mine[(across[mine] * (-camera[:3, :3].T @ camera[:3, 3] - corners[mine, 0])).sum(1) > 0]] = True
+    area = np.linalg.norm(across, axis=1)
+    return seen if area[seen].sum() > _LEAST_SEEN * area.sum() else np.ones(len(faces), bool)
 
 
 # ---------------------------------------------------------------------------------------------------- the body
@@ -432,6 +465,8 @@ class Fitted:
     """From the file's space to the fit's: ``scale * turn @ point + shift``."""
     misfit: float
     """Metres at ``TALL``, the mean over body and shape; turned normals count too."""
+    even: bool = False
+    """Whether it fits about as well the other way round."""
 
     @property
     def joints(self) -> Float[ndarray, "j 3"]:
@@ -504,11 +539,12 @@ def limbs_of(fitted: Fitted, shape: Shape) -> Limbs:
     return Limbs(shown, float(np.median(gap)), float(beyond.mean()), float(np.mean(falls)))
 
 
-def fit_body(shape: Shape) -> Fitted:
+def fit_body(shape: Shape, facing: Float[ndarray, "3"] | None = None) -> Fitted:
     """The body that fits a shape best, over orientations and heights of the arms.
 
     Args:
         shape: In any axes and units.
+        facing: Where figures in files of its kind look; believed where front and back fit about equally.
     """
     few = _figure()
     starts = [start(arm) for arm in ARMS]
@@ -526,15 +562,41 @@ def fit_body(shape: Shape) -> Fitted:
     tried.sort(key=lambda each: each[0])
     found = []
     for _, arm, turn in tried[:3]:
-        placed = coarse.turned(turn)
-        guess = improve(placed, starts[arm], (0.15, 0.15, 0.12, 0.1), starts[arm])
-        found.append((misfit(placed, guess), arm, turn, guess))
+        found.append((*_improved(coarse.turned(turn), starts[arm], COARSE, starts[arm]), arm, turn))
     found.sort(key=lambda each: each[0])
     best = []
-    for _, arm, turn, guess in found[:2]:
-        placed = shape.turned(turn)
-        guess = improve(placed, guess, FINE, starts[arm])
-        best.append((misfit(placed, guess), turn, guess))
-    worst, turn, guess = min(best, key=lambda each: each[0])
+    for _, guess, arm, turn in found[:2]:
+        best.append((*_improved(shape.turned(turn), guess, FINE, starts[arm]), turn))
+    best.sort(key=lambda each: each[0])
+    (least, _, front), (other, _, back) = best
+    even, other_way = ways(least, other, front, back, facing)
+    if other_way:
+        best.reverse()
+    worst, guess, turn = best[0]
     _, scale, shift = upright(shape.points @ turn.T, turn)
-    return Fitted(guess, turn, scale, shift, worst)
+    return Fitted(guess, turn, scale, shift, worst, even)
+
+
+def ways(
+    least: float,
+    other: float,
+    front: Float[ndarray, "3 3"],
+    back: Float[ndarray, "3 3"],
+    facing: Float[ndarray, "3"] | None,
+) -> tuple[bool, bool]:
+    """Whether two misfits leave open which of two upright orientations it is, and whether the second is to be taken."""
+    even = other < _EVEN * least and float(front[1] @ back[1]) > 0.9
+    return even, even and facing is not None and float(back[2] @ facing) > max(float(front[2] @ facing), 0.5)
+
+
+def _improved(shape: Shape, guess: Guess, widths: Sequence[float], anchor: Guess) -> tuple[float, Guess]:
+    """The misfit and the guess after steps; where wide ones lead away, the best that narrow ones come by."""
+    least, found = misfit(shape, guess), guess
+    ahead = improve(shape, guess, widths, anchor)
+    if (score := misfit(shape, ahead)) < least:
+        return score, ahead
+    for width in widths:
+        guess = improve(shape, guess, (min(width, _NARROW),), anchor)
+        if (score := misfit(shape, guess)) < least:
+            least, found = score, guess
+    return least, found

@@ -1,4 +1,4 @@
-"""Meshes of other programs, from GLB, OBJ and PLY: one triangle mesh with its colours, welded where its points meet.
+"""Meshes of other programs, from GLB, VRM, OBJ and PLY: one triangle mesh with its colours, welded where points meet.
 
 glTF 2.0 (Khronos), Wavefront OBJ with MTL, and Stanford PLY, as their specifications say. Departures: only triangles
 are read from a GLB; of materials only the base colour; nothing outside the file's own folder is opened.
@@ -26,7 +26,7 @@ from bozzetto.export.read import unpack_glb
 from bozzetto.files import BROKEN_PICTURE, Pixels, read_limited
 from bozzetto.types import UserError, linear_to_srgb, srgb_to_linear
 
-READ = (".glb", ".obj", ".ply")
+READ = (".glb", ".vrm", ".obj", ".ply")
 MOST_BYTES = 1 << 29
 MOST_FACES = 500_000
 _MOST_NODES, _MOST_MATERIALS = 20_000, 64
@@ -57,6 +57,8 @@ class ForeignMesh:
     """sRGB, where vertices have colours and no picture does."""
     notes: tuple[str, ...] = ()
     """What had to be guessed about its colours."""
+    facing: tuple[float, float, float] | None = None
+    """Where figures in files of its kind look."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ class _Piece:
 
 
 def read_mesh(path: Path) -> ForeignMesh:
-    """The triangles of a GLB, OBJ or PLY, node transforms applied, any skeleton in its rest pose.
+    """The triangles of a GLB, VRM, OBJ or PLY, node transforms applied, any skeleton in its rest pose.
 
     Raises:
         UserError: The file cannot be read, is damaged, too large, or holds no triangles.
@@ -83,8 +85,9 @@ def read_mesh(path: Path) -> ForeignMesh:
         raise UserError(f"bozzetto rigs {', '.join(READ)} files; {path.name} is none of them. Convert it first.")
     data = read_limited(path, MOST_BYTES, "Reduce its triangles or textures first.")
     try:
-        pieces, notes = {".glb": _from_glb, ".obj": _from_obj, ".ply": _from_ply}[kind](data, path.parent)
-        return replace(_joined(pieces), notes=notes)
+        readers = {".glb": _from_glb, ".vrm": _from_glb, ".obj": _from_obj, ".ply": _from_ply}
+        pieces, notes = readers[kind](data, path.parent)
+        return replace(_joined(pieces), notes=notes, facing=(0.0, 0.0, 1.0) if readers[kind] is _from_glb else None)
     # Whatever a hostile file makes the code below trip over is the file's fault, not ours.
     except (
         ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError, OSError,

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
-from bozzetto.adopt.fit import TALL, Fitted, Limbs, at_rest, fit_body, limbs_of, moves_of, sampled
+from bozzetto.adopt.fit import TALL, Fitted, Limbs, at_rest, fit_body, limbs_of, moves_of, outer, sampled
 from bozzetto.adopt.mesh import ForeignMesh, refined
 from bozzetto.body.bind import bind_t_pose, skin, unskin
-from bozzetto.body.carry import carry_rig, carry_weights, donor, report
+from bozzetto.body.carry import Carried, carry_rig, carry_weights, connected, donor, report
 from bozzetto.body.model import PHENOTYPES, ShapedBody, load_body
 from bozzetto.body.poses import poses
 from bozzetto.figure.build import to_layer
@@ -23,7 +23,7 @@ from bozzetto.figure.piece import Person
 from bozzetto.figure.spec import BLACK, WHITE, BodySpec, FigureSpec, Garment
 from bozzetto.texture import pad, unwrap
 from bozzetto.texture.bake import texels_of
-from bozzetto.types import Avatar, ColouredMesh, Material, Mesh, UserError
+from bozzetto.types import Avatar, ColouredMesh, Material, Mesh, SparseOffsets, UserError
 
 SAMPLES = 2400
 _STRETCHED = ("walking", "sitting", "arms up")
@@ -37,6 +37,13 @@ average; and at most of the shape that is no part of a body. Dressed figures hav
 and at most 0.4; a block's average is 0.58, and 0.68 of a chair is beyond."""
 _LONG = 0.025
 """Metres at ``TALL`` that edges may measure; coarser meshes are cut finer before they are rigged."""
+_DOUBT_MISFIT, _DOUBT_SHOWN = 0.057, 0.8
+"""Metres at ``TALL``, and the mean share of the limbs that is shown, past which a fit is doubted. Of nine right fits
+of layered figures the worst have 0.053 and 0.83; three back to front have 0.058 to 0.063, and 0.70 to 0.81."""
+_EYE_SIZES, _EYE_AWAY = (0.012, 0.08), 0.06
+"""Metres at ``TALL``: how wide eyeballs are, those of toons too, and how far the fitted ones may be from them."""
+_IN_MOUTH = 30
+"""Hidden triangles where the body's mouth is; more are teeth, or a mouth's inside."""
 _UNSURE = 0.6
 """Below this share a limb's joints are guessed rather than seen."""
 
@@ -54,6 +61,8 @@ class Adopted:
     seen: tuple[str, ...]
     guessed: tuple[str, ...]
     quality: Mapping[str, Any]
+    doubts: tuple[str, ...] = ()
+    """What is likely wrong."""
 
     @property
     def joints(self) -> Float[ndarray, "j 3"]:
@@ -73,8 +82,8 @@ def adopt(mesh: ForeignMesh, height: float | None = None) -> Adopted:
     low, high = _HEIGHTS
     if height is not None and not low <= height <= high:
         raise UserError(f"--height is in metres, from {low} to {high}; got {height:g}.")
-    shape = sampled(mesh.vertices, mesh.faces, SAMPLES)
-    fitted = fit_body(shape)
+    shape = sampled(mesh.vertices, mesh.faces[outer(mesh.vertices, mesh.faces)], SAMPLES)
+    fitted = fit_body(shape, None if mesh.facing is None else np.array(mesh.facing))
     shown = limbs_of(fitted, shape)
     _refuse(shown)
     tall = TALL / fitted.scale
@@ -87,6 +96,11 @@ def adopt(mesh: ForeignMesh, height: float | None = None) -> Adopted:
         f"body fitted to {1000 * shown.gap * metres / TALL:.0f} mm",
     ]
     guessed = [*([units] if units else []), *mesh.notes]
+    if fitted.even:
+        guessed.append("which way it faces, since it fits about as well the other way round")
+    doubts = []
+    if fitted.misfit > _DOUBT_MISFIT or np.mean(list(shown.shown.values())) < _DOUBT_SHOWN:
+        doubts.append("the body explains little of this shape, so joints may be wrong or front and back exchanged")
     if unsure:
         guessed.append(f"the joints of {' and '.join(unsure)}, which the shape hides")
     years = float(
@@ -96,13 +110,17 @@ def adopt(mesh: ForeignMesh, height: float | None = None) -> Adopted:
     worn = (Garment("t-shirt", WHITE), Garment("trousers", BLACK)) if years < 18 else (None, None)
     spec = FigureSpec(BodySpec(age=years, height=round(metres, 3)), top=worn[0], bottom=worn[1], pose="standing")
     quality = {
+        "facing_guessed": fitted.even,
+        "misfit_mm": round(1000 * fitted.misfit, 1),
         "fit_mm": round(1000 * shown.gap * metres / TALL, 1),
         "shown": {name: round(share, 2) for name, share in shown.shown.items()},
         "unsure": unsure,
         "arms_degrees": round(shown.arms),
         "metres_per_unit": metres / tall,
     }
-    return Adopted(mesh, fitted, metres, spec, tuple(seen), tuple(guessed), quality)
+    found = Adopted(mesh, fitted, metres, spec, tuple(seen), tuple(guessed), quality, tuple(doubts))
+    kept = [*(["eyes"] if len(own_eyes(found)) else []), *(["mouth"] if has_mouth(found) else [])]
+    return replace(found, seen=(*seen, f"its own {' and '.join(kept)} kept as they are")) if kept else found
 
 
 def _metres(tall: float, height: float | None) -> tuple[float, str]:
@@ -138,12 +156,21 @@ class Dressed:
 
     avatar: Avatar
     quality: Mapping[str, Any]
+    doubts: tuple[str, ...] = ()
+    """What is likely wrong."""
 
 
-def dress(found: Adopted, skirt: bool | None = None) -> Dressed:
-    """The mesh in the T-pose with the body's rig, expressions, eyes and teeth, and its own colours."""
+def dress(found: Adopted, skirt: bool | None = None, face: bool = True) -> Dressed:
+    """The mesh in the T-pose with the body's rig, expressions, eyes and teeth, and its own colours.
+
+    Args:
+        found: The mesh and the body in it.
+        skirt: Whether one hangs around both legs; without it the shape decides.
+        face: Whether mouth and lids are cut open, and eyes and teeth put behind them, where the mesh has none.
+    """
     body = load_body()
     found = replace(found, mesh=refined(found.mesh, _LONG / found.fitted.scale))
+    eyes, mouth = own_eyes(found), has_mouth(found)
     fitted = found.fitted.grown(found.metres / TALL)
     rest, joints = (np.asarray(each, np.float32) for each in at_rest(fitted.guess))
     bind = bind_t_pose(body.joint_names, body.joint_parents, joints)
@@ -167,7 +194,11 @@ def dress(found: Adopted, skirt: bool | None = None) -> Dressed:
     mesh = ColouredMesh(
         torch.from_numpy(level + up), torch.from_numpy(found.mesh.faces), torch.from_numpy(placed.astype(np.float32))
     )
-    carried = carry_rig(lender, mesh, skirt)
+    left = {"mouth"} if mouth or not face else set()
+    left |= {"left_eye", "right_eye"} if len(eyes) or not face else set()
+    carried = carry_rig(lender, mesh, skirt, left)
+    carried = replace(carried, inner=tuple(each for each in carried.inner if _behind(each.name) in carried.opened))
+    carried = _stiff(carried, fitted.from_file(eyes), lender.skeleton.names.index("head"))
     flat, albedo = _painted(carried.mesh, placed, found.mesh)
     layer = carried.layer("figure", flat, Material(albedo, roughness=0.85, double_sided=True))
     moved = report(carried, lender, [poses()[name] for name in _STRETCHED])
@@ -178,9 +209,63 @@ def dress(found: Adopted, skirt: bool | None = None) -> Dressed:
         "weights_of_the_body": round(moved.confident, 3),
         "expressions_worst_mm": round(moved.expression_error[worst], 1),
         "opened": list(moved.opened),
+        "kept": [*(["eyes"] if len(eyes) else []), *(["mouth"] if mouth else [])],
         "cut_apart": {name: count for name, count in carried.separated.items() if count},
     }
-    return Dressed(Avatar((layer, *carried.inner), lender.skeleton), quality)
+    doubts = [] if left >= {"mouth"} or "mouth" in moved.opened else ["the mouth did not open"]
+    if "left_eye" not in left and "left_eye" not in moved.opened:
+        doubts.append("the eyes did not open")
+    return Dressed(Avatar((layer, *carried.inner), lender.skeleton), quality, tuple(doubts))
+
+
+def _behind(layer: str) -> str:
+    """The opening that a layer of the body's lies behind."""
+    return {"eyes": "left_eye", "teeth": "mouth", "tongue": "mouth"}.get(layer, layer.removesuffix("_lining"))
+
+
+def own_eyes(found: Adopted) -> Float[ndarray, "n 3"]:
+    """The vertices of the mesh's own eyeballs, in the file's space: pieces about as deep as wide on both sides of the
+    head, near the body's eyes. None where there is but one."""
+    mesh, names = found.mesh, load_body().joint_names
+    piece = connected(mesh.faces, len(mesh.vertices))
+    points = found.fitted.from_file(mesh.vertices)
+    eyes = found.fitted.joints[[names.index("eye.L"), names.index("eye.R")]]
+    near = np.linalg.norm(points[:, None] - eyes, axis=2) < _EYE_AWAY
+    balls: list[list[ndarray]] = [[], []]
+    for each in np.unique(piece[near.any(1)]):
+        rows = np.flatnonzero(piece == each)
+        size, middle = np.ptp(points[rows], axis=0), (points[rows].min(0) + points[rows].max(0)) / 2
+        away = np.linalg.norm(middle - eyes, axis=1)
+        if _EYE_SIZES[0] < size.max() < _EYE_SIZES[1] and size.min() > 0.4 * size.max() and away.min() < _EYE_AWAY:
+            balls[int(away.argmin())].append(rows)
+    if not all(balls):
+        return np.zeros((0, 3))
+    return mesh.vertices[np.concatenate(balls[0] + balls[1])]
+
+
+def has_mouth(found: Adopted) -> bool:
+    """Whether the mesh has teeth, or a mouth's inside: triangles that nobody sees from outside, behind the lips."""
+    mesh, body = found.mesh, load_body()
+    rest, joints = (np.asarray(each, np.float32) for each in at_rest(found.fitted.guess))
+    lined = donor(body, rest, bind_t_pose(body.joint_names, body.joint_parents, joints)).linings["mouth"]
+    points = skin(rest, body.skin_weights, body.skin_joints, moves_of(found.fitted.guess))[np.unique(lined)]
+    hidden = mesh.faces[~outer(mesh.vertices, mesh.faces)]
+    middle = found.fitted.from_file(mesh.vertices[hidden].mean(1))
+    return int(((middle > points.min(0)) & (middle < points.max(0))).all(1).sum()) > _IN_MOUTH
+
+
+def _stiff(carried: Carried, places: Float[ndarray, "n 3"], joint: int) -> Carried:
+    """The carried mesh with what stood at these places moving with one joint alone."""
+    if not len(places):
+        return carried
+    mine = cKDTree(places).query(carried.mesh.colours.numpy())[0] < 1e-5
+    weights, joints = carried.skin_weights.copy(), carried.skin_joints.copy()
+    weights[mine], joints[mine] = (1, 0, 0, 0), joint
+    expressions = {}
+    for name, moved in carried.expressions.items():
+        kept = torch.from_numpy(~mine)[moved.indices]
+        expressions[name] = SparseOffsets(moved.indices[kept], moved.offsets[kept])
+    return replace(carried, skin_weights=weights, skin_joints=joints, expressions=expressions)
 
 
 def _painted(

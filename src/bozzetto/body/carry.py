@@ -7,7 +7,7 @@ thighs that have grown together, and weights are smoothed by the heat equation, 
 ``limbs`` cuts webs between limbs, ``opening`` cuts lips and lids so that they can open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,7 +132,7 @@ def _islands(body: Body) -> tuple[Int[ndarray, "n"], dict[str, Int[ndarray, "_"]
     skin = np.flatnonzero(part.faces[:, 0] < body.expressions["tongueOut"][0].min())
     flat = np.round(part.uvs[skin].reshape(-1, 2) * 1e5).astype(np.int64)
     corner = np.unique(flat[:, 0] * 1_000_000 + flat[:, 1], return_inverse=True)[1].reshape(-1, 3)
-    chart = _components(corner, int(corner.max()) + 1)[corner[:, 0]]
+    chart = connected(corner, int(corner.max()) + 1)[corner[:, 0]]
     head = np.array([name == "head" or name.startswith(("eye", "neck")) for name in body.joint_names])
     headed = np.all(head[dominant_joint(body)][part.faces[skin]], 1)
     linings, outer = {}, np.ones(len(skin), bool)
@@ -177,7 +177,7 @@ def _behind(body: Body, outer: Int[ndarray, "n"], lining: Int[ndarray, "m"], con
     return outer[np.isin(piece, piece[touching & small])]
 
 
-def _components(faces: Int[ndarray, "f 3"], count: int) -> Int[ndarray, "v"]:
+def connected(faces: Int[ndarray, "f 3"], count: int) -> Int[ndarray, "v"]:
     """The connected piece of every vertex."""
     ends = np.concatenate([faces[:, :2], faces[:, 1:]]).T
     graph = sparse.coo_matrix((np.ones(ends.shape[1]), ends), shape=(count, count))
@@ -365,7 +365,7 @@ def _fill_in(
     faces: Int[ndarray, "f 3"],
 ) -> Float[ndarray, "v j"]:
     """Unknown rows by the smallest Dirichlet energy over the surface; pieces without a known row keep their own."""
-    piece = _components(faces, len(vertices)) if len(faces) else np.arange(len(vertices))
+    piece = connected(faces, len(vertices)) if len(faces) else np.arange(len(vertices))
     alive = np.bincount(piece, known, piece.max() + 1) > 0
     open_ = np.flatnonzero(~known & alive[piece])
     if not len(open_):
@@ -484,13 +484,14 @@ class Carried:
         return Layer(name, mesh, weights, joints, material, self.expressions)
 
 
-def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None) -> Carried:
+def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None, leave: Collection[str] = ()) -> Carried:
     """The mesh with the body's weights and expressions, limbs apart, mouth and lids open, and what lies behind them.
 
     Args:
         donor: The body, in the mesh's pose.
         mesh: Free-form: any vertices, holes or pieces.
         skirt: Whether a skirt or a long coat hangs around both legs and must not be cut; without it the shape decides.
+        leave: Of "mouth", "left_eye", "right_eye": what is not cut open.
 
     Raises:
         UserError: The mesh has no surface, holds values that are not finite, or does not stand where the body stands.
@@ -499,7 +500,7 @@ def carry_rig(donor: Donor, mesh: ColouredMesh, skirt: bool | None = None) -> Ca
     _fits(donor, vertices, faces, match(vertices, donor.vertices, donor.faces))
     apart = separate(donor.vertices, donor.forks, vertices, faces, colours, skirt, donor.tall / 1.7)
     along = np.concatenate([apart.colours, apart.limb[:, None], apart.hanging[:, None]], 1)
-    cut = open_face(donor.vertices, donor.faces, donor.openings, donor.side, apart.vertices, apart.faces, along)
+    cut = open_face(donor.vertices, donor.faces, donor.openings, donor.side, apart.vertices, apart.faces, along, leave)
     limb, hanging = np.rint(cut.colours[:, -2]).astype(np.int64), cut.colours[:, -1] > 0.5
     found = match(cut.vertices, donor.vertices, donor.faces, cut.side, donor.side)
     found = _on_limbs(_on_rims(found, cut), donor, cut.vertices, limb)

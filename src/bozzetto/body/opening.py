@@ -5,7 +5,7 @@ Around mouth and eyes the mesh is refined to about the size of a lip's own curve
 body's lids and lips, less and less over a centimetre and a half.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import igl
@@ -121,6 +121,7 @@ def open_face(
     vertices: Float[ndarray, "v 3"],
     faces: Int[ndarray, "f 3"],
     colours: Float[ndarray, "v c"],
+    leave: Collection[str] = (),
 ) -> Opened:
     """The mesh with mouth and eyes cut open; what the mesh does not cover closely stays shut, one eye with the other.
 
@@ -132,6 +133,7 @@ def open_face(
         vertices: Of the mesh, metres.
         faces: Counter-clockwise seen from outside.
         colours: One a vertex, or whatever else goes along.
+        leave: Openings that are not cut.
     """
     scale = face_scale(body, found)
     mesh = Pieces(vertices, faces, colours)
@@ -139,7 +141,7 @@ def open_face(
     covered = {name for name, points in around.items() if mesh.covers(points, 0.02 * scale)}
     if not covered.issuperset({"left_eye", "right_eye"}):
         covered -= {"left_eye", "right_eye"}
-    wanted = [ring for ring in found if ring.name in covered]
+    wanted = [ring for ring in found if ring.name in covered and ring.name not in leave]
     for ring in wanted:
         mesh.refine(around[ring.name], 1.4 * _REACH * scale, _FINE * scale)
     rim, ends, shares = [], [], []

@@ -1,13 +1,16 @@
 """How near ``bozzetto rig`` finds the joints: ``python -m bozzetto.evaluate.rigged --figures 20``.
 
-Random dressed figures stand in an A- or a T-pose; all they are and wear becomes one closed shell without a rig, turned
-about and in other units. The body is fitted to it, and its joints are compared with the figure's own, in metres.
+Random dressed figures stand in an A- or a T-pose, without a rig, turned about and in other units: all they are and wear
+as one closed shell, or with ``--layered`` as our own GLB has it, clothes with linings over skin. The body is fitted to
+it, and its joints are compared with the figure's own, in metres.
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,14 +18,15 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from bozzetto.adopt.mesh import ForeignMesh
+from bozzetto.adopt.mesh import ForeignMesh, read_mesh
 from bozzetto.adopt.rigged import adopt
 from bozzetto.body.bind import moved_joints, pose_transforms, skin
 from bozzetto.body.poses import rotations
 from bozzetto.evaluate.rigs import figure_shell
+from bozzetto.export.glb import write_glb
 from bozzetto.figure.build import Figure, build_figure, posture_named
 from bozzetto.figure.people import random_spec
-from bozzetto.types import ColouredMesh, UserError
+from bozzetto.types import UserError
 
 MAIN = (
     "root", "spine03", "neck01", "head", *(
@@ -36,9 +40,9 @@ LOOKS = ("realistic", "realistic", "realistic", "toon")
 
 @dataclass(frozen=True, eq=False)
 class Stripped:
-    """A figure's shell without its rig."""
+    """A figure without its rig."""
 
-    mesh: ColouredMesh
+    mesh: ForeignMesh
     """Turned about, in other units."""
     joints: Float[ndarray, "j 3"]
     """The figure's own, metres, as it stood."""
@@ -48,19 +52,31 @@ class Stripped:
     """File from metres: ``scale * turn @ point``."""
 
 
-def stripped(seed: int, cell: float = 0.014) -> Stripped:
-    """The shell of a random figure: realistic three times of four, in an A- or a T-pose by turns."""
+def stripped(seed: int, cell: float | None = 0.014) -> Stripped:
+    """A random figure: realistic three times of four, in an A- or a T-pose by turns.
+
+    Args:
+        seed: Who it is.
+        cell: Metres, of one closed shell; None for the layers as they are exported.
+    """
     rng = np.random.default_rng([seed, 20])
     spec = replace(random_spec(seed), look=LOOKS[seed % len(LOOKS)])
     figure = build_figure(spec)
     pose = ("a-pose", "t-pose")[seed // 2 % 2]
     standing, joints = posed_figure(figure, pose)
-    shell = figure_shell(standing, cell)
+    if cell is None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "figure.glb"
+            write_glb(standing.avatar, path)
+            # Which way it looks is to be found.
+            mesh = replace(read_mesh(path), facing=None)
+    else:
+        shell = figure_shell(standing, cell)
+        mesh = ForeignMesh(shell.vertices.double().numpy(), shell.faces.numpy(), None, None, shell.colours.numpy())
     tip = np.eye(3) if rng.random() < 0.5 else Rotation.from_euler("x", 90, degrees=True).as_matrix()
     turn = tip @ Rotation.from_euler("y", rng.uniform(0, 360), degrees=True).as_matrix()
     scale = float(rng.choice([1.0, 100.0, 39.37, 0.5]))
-    vertices = torch.from_numpy((scale * shell.vertices.numpy() @ turn.T).astype(np.float32))
-    mesh = ColouredMesh(vertices, shell.faces, shell.colours)
+    mesh = replace(mesh, vertices=scale * mesh.vertices @ turn.T)
     return Stripped(mesh, joints, figure.avatar.skeleton.names, turn, scale)
 
 
@@ -94,15 +110,12 @@ class Found:
     refused: bool = False
 
 
-def measure(seed: int, cell: float) -> Found:
+def measure(seed: int, cell: float | None) -> Found:
     """Strips one figure, and fits the body to what is left."""
     figure = stripped(seed, cell)
-    mesh = ForeignMesh(
-        figure.mesh.vertices.double().numpy(), figure.mesh.faces.numpy(), None, None, figure.mesh.colours.numpy()
-    )
     begun = time.process_time()
     try:
-        found = adopt(mesh).joints / figure.scale @ figure.turn
+        found = adopt(figure.mesh).joints / figure.scale @ figure.turn
     except UserError:
         return Found(seed, 0.0, 0.0, "", time.process_time() - begun, True)
     seconds = time.process_time() - begun
@@ -128,10 +141,11 @@ def main() -> None:
     parser.add_argument("--figures", type=int, default=4)
     parser.add_argument("--first", type=int, default=200, help="the first seed")
     parser.add_argument("--cell", type=float, default=0.014, help="of the closed shells, metres")
+    parser.add_argument("--layered", action="store_true", help="our own GLB's layers, instead of closed shells")
     arguments = parser.parse_args()
     scores = []
     for seed in range(arguments.first, arguments.first + arguments.figures):
-        scores.append(measure(seed, arguments.cell))
+        scores.append(measure(seed, None if arguments.layered else arguments.cell))
         print(table(scores[-1:]).splitlines()[2], flush=True)
     print(table(scores))
 

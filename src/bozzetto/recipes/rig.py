@@ -18,11 +18,13 @@ class Rig:
     """A static mesh of a person in an A- or a T-pose, rigged."""
 
     file: Path
-    """GLB, OBJ or PLY."""
+    """GLB, VRM, OBJ or PLY."""
     height: float | None = None
     """Metres from the lowest to the highest point; without it the file's units are guessed."""
     skirt: bool | None = None
     """Whether a skirt or long coat hangs around both legs; without it the shape decides."""
+    face: bool = True
+    """Whether mouth and lids are cut open, and eyes and teeth put behind them, where the mesh has none."""
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         """
@@ -35,9 +37,10 @@ class Rig:
 
         mesh = read_mesh(self.file)
         found = adopt(mesh, self.height)
-        made = cache(lambda: dress(found, self.skirt))
+        made = cache(lambda: dress(found, self.skirt, self.face))
         reading = Reading(found.spec, found.seen, found.guessed, ())
         yield Step(0, "fit", reading, avatar=lambda: made().avatar)
         rigged = made()
-        quality = {"rig": {**found.quality, **rigged.quality}}
-        yield Step(1, "rig", reading, avatar=lambda: made().avatar, share=1.0, quality=quality)
+        doubts = (*found.doubts, *rigged.doubts)
+        quality = {"rig": {**found.quality, **rigged.quality, "doubts": list(doubts)}}
+        yield Step(1, "rig", reading, avatar=lambda: made().avatar, share=1.0, quality=quality, doubts=doubts)

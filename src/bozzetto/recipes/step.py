@@ -38,6 +38,8 @@ class Step:
     """Files of networks that have a say in what comes, by what they hold."""
     quality: Mapping[str, Any] = field(default_factory=dict)
     """How well it went, for the run's record."""
+    doubts: tuple[str, ...] = ()
+    """What is likely wrong with it, for the user to look at."""
     state: Callable[[], Mapping[str, Any]] | None = None
     """Tensors by name: all that ``Resumable.resume`` needs to go on from here. None where a stop loses nothing."""
 
