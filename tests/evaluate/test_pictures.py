@@ -9,7 +9,7 @@ import torch
 from bozzetto.evaluate import pictures as pictures_module
 from bozzetto.evaluate.judge import Judge
 from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at, outline, painted, told
-from bozzetto.figure.colours import colour, nearest_basic, srgb_to_lab
+from bozzetto.figure.colours import colour, nearest_basic, passes_for, srgb_to_lab
 from bozzetto.figure.people import random_spec
 from bozzetto.prior.load import load
 from bozzetto.prior.sample import Guidance
@@ -66,6 +66,21 @@ def test_distance_is_nothing_between_halves_and_grows_with_what_sets_apart():
 @pytest.mark.parametrize(("name", "plain"), [("cobalt", "blue"), ("crimson", "red"), ("white", "white")])
 def test_colours_have_a_plain_name(name, plain):
     assert nearest_basic(srgb_to_lab(np.array(colour(name).srgb))) == plain
+
+
+@pytest.mark.parametrize(
+    ("asked", "painted_as", "passes"),
+    [
+        ("burgundy", (104, 28, 40), "red"),
+        ("burgundy", (110, 70, 40), "brown"),
+        ("dark green", (38, 69, 49), "green"),
+        ("lavender", (250, 248, 252), "white"),
+        ("red", (40, 70, 176), "blue"),
+    ],
+)
+def test_a_named_colour_is_right_unless_another_basic_one_is_nearer(asked, painted_as, passes):
+    lab = srgb_to_lab(np.array(painted_as) / 255)
+    assert passes_for(lab, srgb_to_lab(np.array(colour(asked).srgb))) == passes
 
 
 def test_the_interval_is_wilson_s():

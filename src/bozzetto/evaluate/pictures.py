@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.figure.captions import described
-from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, srgb_to_lab
+from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, passes_for, srgb_to_lab
 from bozzetto.figure.spec import FigureSpec, attribute
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Conditions, Prior
@@ -61,6 +61,7 @@ class Row:
     asked: dict[str, str]
     """By slot: the basic colour nearest to the named one; by probe: what the caption says."""
     seen: dict[str, str]
+    """By slot: the basic colour that the painted one passes for; by probe: what the judge sees."""
     overlap: float
     """Intersection over union of the figure's outline with the true one."""
 
@@ -121,11 +122,10 @@ def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: J
     answers = {path: judge.says(shown, path) for path in (*PROBES, "view")} if judge else {}
     rows = []
     for number, (task, picture) in enumerate(zip(tasks, pictures, strict=True)):
-        asked = {
-            slot: nearest_basic(srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb))) for slot in task.masks
-        }
+        named = {slot: srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb)) for slot in task.masks}
+        asked = {slot: nearest_basic(lab) for slot, lab in named.items()}
         seen = {
-            slot: nearest_basic(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)))
+            slot: passes_for(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)), named[slot])
             for slot, mask in task.masks.items()
         }
         found = outline(picture)

@@ -213,13 +213,24 @@ def lab_to_srgb(lab: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 3"]:
 
 
 BASIC = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "black", "grey", "white")
-"""Colours that nobody mistakes for each other: a picture's is right when the asked one is the nearest of these."""
+"""Colours that nobody mistakes for each other."""
 
 
 def nearest_basic(lab: Float[ndarray, "3"]) -> str:
     """The basic colour that looks most like this one."""
     table = srgb_to_lab(np.array([colour(name).srgb for name in BASIC]))
     return BASIC[int(delta_e_2000_lab(table, lab[None]).argmin())]
+
+
+def passes_for(lab: Float[ndarray, "3"], asked: Float[ndarray, "3"]) -> str:
+    """The basic colour that a painted one passes for where another was asked: the asked one's, unless one that the asked
+    one is not is nearer than the asked one itself.
+
+    Burgundy lies beside brown: painted as exactly as can be seen, it may well be nearer to brown than to red.
+    """
+    own, seen = nearest_basic(asked), nearest_basic(lab)
+    other = srgb_to_lab(np.array(colour(seen).srgb))
+    return own if delta_e_2000_lab(lab, asked) <= delta_e_2000_lab(lab, other) else seen
 
 
 def delta_e_2000_lab(a: Float[ndarray, "*#n 3"], b: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
