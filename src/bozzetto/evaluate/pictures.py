@@ -9,7 +9,8 @@ DIR, so that the same command goes on where it was stopped.
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +31,14 @@ from bozzetto.prior.load import load
 from bozzetto.prior.sample import Guidance, imagine
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.runs import sha256
-from bozzetto.training.data import Shard, default_folder, shards, smaller
+from bozzetto.training.data import UNSEEN_IN_HEADS, Shard, default_folder, shards, smaller
 
 SLOTS = ("top", "bottom")
-PROBES = ("top.kind", "bottom.kind", "hair.style", "look")
+PROBES = ("top.kind", "bottom.kind", "look")
+HEAD_PROBES = ("hair.style", "look")
+"""What is asked of heads; of a whole body at 64 px nobody knows the hair."""
+SEEN = 15
+"""Pixels of a garment that make it seen."""
 BATCH = 20
 
 
@@ -46,7 +51,8 @@ class Task:
     normal: Float[ndarray, "s s 3"]
     masks: dict[str, Bool[ndarray, "s s"]]
     """Of the garments whose colour is asked; none where the look changes colours."""
-    figure: Bool[ndarray, "s s"]
+    figure: Bool[ndarray, "s s"] | None
+    """Its outline; None of heads, which the frame cuts."""
     asked: dict[str, str]
     """What the judge must see, by probe."""
     picture: Float[ndarray, "s s 3"]
@@ -63,49 +69,66 @@ class Row:
     seen: dict[str, str]
     """By slot: the basic colour that the painted one passes for; by probe: what the judge sees."""
     overlap: float
-    """Intersection over union of the figure's outline with the true one."""
+    """Intersection over union of the figure's outline with the true one; NaN of heads."""
 
 
 def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
-    """Full-body pictures that name the colours of a top and a bottom, both to be seen; a quarter are of other looks.
+    """Pictures of people to paint anew: half of them bodies whose top and bottom have named colours, both to be seen, a
+    quarter bodies in other looks, a quarter heads.
 
     All in flat light, as the captions say: what a true picture shows is then the named colour itself.
     """
-    coloured: list[Task] = []
-    looks: list[Task] = []
+    rooms = {"colours": count - 2 * (count // 4), "looks": count // 4, "heads": count // 4}
+    chosen: dict[str, list[Task]] = {kind: [] for kind in rooms}
     for shard in found:
-        taken = [0] * len(shard.people)
+        taken: Counter[tuple[str, int]] = Counter()
         layers, normals, pictures = (shard[name] for name in ("layer", "normal", "rgb"))
         normals, pictures = smaller(normals, size), smaller(pictures, size)
         step = layers.shape[1] // size
         for index, record in enumerate(shard.records):
-            if record["crop"] != "body" or not record["flat"] or taken[record["person"]] == 3:
+            number, spec = record["person"], shard.specs[record["person"]]
+            head = record["crop"] == "head"
+            kind = "heads" if head else "colours" if spec.look == "realistic" else "looks"
+            named = {"colours": {f"{slot}.colour" for slot in SLOTS}, "looks": {"look"}, "heads": {"hair.style"}}[kind]
+            if not record["flat"] or taken[kind, number] == 3 or len(chosen[kind]) == rooms[kind]:
                 continue
-            person = shard.people[record["person"]]
-            spec = shard.specs[record["person"]]
+            if head and (spec.look != "realistic" or record["elevation"] > 45):
+                continue
             layer = layers[index, step // 2 :: step, step // 2 :: step]
-            realistic = spec.look == "realistic"
-            masks = {
-                slot: ndimage.binary_erosion(layer == person["layers"].index(slot) + 1)
-                for slot in SLOTS
-                if realistic and slot in person["layers"]
-            }
-            if realistic and (len(masks) < 2 or min(mask.sum() for mask in masks.values()) < 12):
+            masks = {}
+            if kind == "colours":
+                masks = _plain(spec, layer, shard.people[number]["layers"])
+                if len(masks) < len(SLOTS):
+                    continue
+            fitting = [each for each in described(spec, index, 24) if named <= set(each.mentioned)]
+            said = min(fitting, key=lambda each: head and _unseen(each.mentioned), default=None)
+            if said is None:
                 continue
-            if realistic and not all(getattr(spec, slot).pattern == "plain" for slot in SLOTS):
-                continue
-            named = {f"{slot}.colour" for slot in SLOTS} if realistic else {"look"}
-            said = next((each for each in described(spec, index, 24) if named <= set(each.mentioned)), None)
-            into, room = (coloured, count - count // 4) if realistic else (looks, count // 4)
-            if said is None or len(into) == room:
-                continue
-            taken[record["person"]] += 1
-            caption = f"{said.text.rstrip('.')}, {record['view']}, full body, flat light"
-            asked = {path: attribute(spec, path) for path in PROBES if path in said.mentioned}
-            shown = (normals[index], pictures[index])
-            normal, picture = (each.astype(np.float32) / 255 for each in shown)
-            into.append(Task(caption, spec, normal, masks, layer > 0, {**asked, "view": record["view"]}, picture))
-    return coloured + looks
+            taken[kind, number] += 1
+            crop = "head portrait" if head else "full body"
+            caption = f"{said.text.rstrip('.')}, {record['view']}, {crop}, flat light"
+            worn = dict(enumerate(shard.people[number]["layers"], 1))
+            shown = {worn[i] for i, pixels in enumerate(np.bincount(layer.ravel())) if i and pixels >= SEEN} | {"look"}
+            probes = [path for path in (HEAD_PROBES if head else PROBES) if path in said.mentioned]
+            asked = {path: attribute(spec, path) for path in probes if path.split(".")[0] in shown}
+            normal, picture = (each[index].astype(np.float32) / 255 for each in (normals, pictures))
+            figure = None if head else layer > 0
+            chosen[kind].append(Task(caption, spec, normal, masks, figure, asked | {"view": record["view"]}, picture))
+    return [task for each in chosen.values() for task in each]
+
+
+def _unseen(mentioned: Iterable[str]) -> int:
+    return sum(path.startswith(UNSEEN_IN_HEADS) for path in mentioned)
+
+
+def _plain(spec: FigureSpec, layer: UInt8[ndarray, "s s"], names: Sequence[str]) -> dict[str, Bool[ndarray, "s s"]]:
+    """Where garments of one colour are, well inside; only those that can be seen."""
+    masks = {
+        slot: ndimage.binary_erosion(layer == names.index(slot) + 1)
+        for slot in SLOTS
+        if slot in names and getattr(spec, slot).pattern == "plain"
+    }
+    return {slot: mask for slot, mask in masks.items() if mask.sum() >= 12}
 
 
 def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
@@ -119,7 +142,7 @@ def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
 def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge | None) -> list[Row]:
     """Colours of pictures where the garments truly are, outlines, and what the judge, if there is one, sees in them."""
     shown = torch.from_numpy(np.ascontiguousarray(pictures)).float()
-    answers = {path: judge.says(shown, path) for path in (*PROBES, "view")} if judge else {}
+    answers = {path: judge.says(shown, path) for path in (*PROBES, "hair.style", "view")} if judge else {}
     rows = []
     for number, (task, picture) in enumerate(zip(tasks, pictures, strict=True)):
         named = {slot: srgb_to_lab(np.array(getattr(task.spec, slot).colour.srgb)) for slot in task.masks}
@@ -128,8 +151,9 @@ def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: J
             slot: passes_for(srgb_to_lab(np.median(picture[mask], 0).astype(np.float64)), named[slot])
             for slot, mask in task.masks.items()
         }
-        found = outline(picture)
-        overlap = (found & task.figure).sum() / max((found | task.figure).sum(), 1)
+        found, overlap = outline(picture), np.nan
+        if task.figure is not None:
+            overlap = (found & task.figure).sum() / max((found | task.figure).sum(), 1)
         judged = {path: said for path, said in task.asked.items() if path in answers}
         seen |= {path: answers[path][number] for path in judged}
         rows.append(Row(task.caption, asked | judged, seen, float(overlap)))
@@ -211,7 +235,7 @@ def painted(
 def told(rows: Sequence[Row]) -> str:
     """Shares of right answers with their 95 % intervals, and the mean overlap of outlines."""
     parts = []
-    for path in (*SLOTS, *PROBES, "view"):
+    for path in (*SLOTS, *PROBES, "hair.style", "view"):
         pairs = [(row.asked[path], row.seen[path]) for row in rows if path in row.asked]
         if pairs:
             right = sum(one == two for one, two in pairs)
@@ -219,7 +243,7 @@ def told(rows: Sequence[Row]) -> str:
             parts.append(
                 f"{path} {100 * right / len(pairs):.0f} % of {len(pairs)} ({100 * low:.0f} to {100 * high:.0f})"
             )
-    return ", ".join([*parts, f"outline {np.mean([row.overlap for row in rows]):.2f}"])
+    return ", ".join([*parts, f"outline {np.nanmean([row.overlap for row in rows]):.2f}"])
 
 
 def kernel_distance(

@@ -223,10 +223,10 @@ def nearest_basic(lab: Float[ndarray, "3"]) -> str:
 
 
 def passes_for(lab: Float[ndarray, "3"], asked: Float[ndarray, "3"]) -> str:
-    """The basic colour that a painted one passes for where another was asked: the asked one's, unless one that the asked
-    one is not is nearer than the asked one itself.
+    """The basic colour that a painted one passes for where another colour was asked for.
 
-    Burgundy lies beside brown: painted as exactly as can be seen, it may well be nearer to brown than to red.
+    It is the asked one's, unless a basic colour that the asked one is not lies nearer than the asked one itself:
+    burgundy lies beside brown, and painted as exactly as can be seen it may well be nearer to brown than to red.
     """
     own, seen = nearest_basic(asked), nearest_basic(lab)
     other = srgb_to_lab(np.array(colour(seen).srgb))
