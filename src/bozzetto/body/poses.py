@@ -197,22 +197,27 @@ def arm_rotations(arm: Arm, side: str) -> dict[str, _Quaternion]:
     return out
 
 
+def angles(posture: Posture) -> dict[str, float]:
+    """Degrees by name; a limb's have the limb before theirs, as "left_arm.elbow"."""
+    out: dict[str, float] = {}
+    for name, value in vars(posture).items():
+        limb = isinstance(value, Arm | Leg)
+        out |= {f"{name}.{angle}": degrees for angle, degrees in vars(value).items()} if limb else {name: value}
+    return out
+
+
+def limits(name: str) -> tuple[float, float]:
+    """The least and the most degrees of one of the ``angles``."""
+    limb, _, angle = name.rpartition(".")
+    return LIMITS.get(f"{limb[-3:]}.{angle}", LIMITS[angle])
+
+
 def check(posture: Posture) -> None:
     """Raises ``ValueError`` naming the first angle outside ``LIMITS``."""
-    for field in fields(posture):
-        value = getattr(posture, field.name)
-        angles = [(field.name, value)]
-        if not isinstance(value, int | float):
-            kind = "arm" if isinstance(value, Arm) else "leg"
-            angles = [
-                (f"{kind}.{f.name}" if f.name in ("twist", "turn") else f.name, getattr(value, f.name))
-                for f in fields(value)
-            ]
-            angles = [(name if name in LIMITS else name.split(".")[-1], angle) for name, angle in angles]
-        for name, angle in angles:
-            low, high = LIMITS[name]
-            if not low <= angle <= high:
-                raise ValueError(f"{field.name}: {name} is {angle:g} degrees; a joint allows {low:g} to {high:g}.")
+    for name, degrees in angles(posture).items():
+        low, high = limits(name)
+        if not low <= degrees <= high:
+            raise ValueError(f"{name} is {degrees:g} degrees; a joint allows {low:g} to {high:g}.")
 
 
 A_POSE = Posture(Arm(down=48, elbow=8), Arm(down=48, elbow=8), Leg(out=3), Leg(out=3))

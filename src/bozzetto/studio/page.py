@@ -12,11 +12,11 @@ from importlib.resources import files
 from typing import Any
 
 from bozzetto import __version__
-from bozzetto.body.poses import Posture, rotations
-from bozzetto.export.expressions import VRM_PRESETS
+from bozzetto.body.poses import Posture, angles, limits
+from bozzetto.export.expressions import VISEMES, VRM_PRESETS
 
-_FACES = ("neutral", "happy", "sad", "angry", "surprised", "relaxed", "blink", "aa", "ih", "ou", "ee", "oh")
-"""Of VRM's presets, those that move the face."""
+_FACES = ("neutral", "happy", "sad", "angry", "surprised", "relaxed", "blink")
+"""Of VRM's presets, those that move the face and are no visemes."""
 _CLOTHES = ("top", "bottom", "dress")
 
 
@@ -48,15 +48,16 @@ def page_settings(
         live: The page asks its server for the character.
         shape: Sliders of the figure, each with label, value, least, most and step.
     """
-    turns = {
-        name: {joint: [round(part, 5) for part in turn] for joint, turn in rotations(posture).items() if turn[0] != 1}
-        for name, posture in postures.items()
-    }
     return {
         "live": live,
         "joints": list(joints),
-        "poses": turns,
+        "angles": {name: limits(name) for name in angles(Posture())},
+        "poses": {
+            name: {angle: degrees for angle, degrees in angles(posture).items() if degrees}
+            for name, posture in postures.items()
+        },
         "presets": {name: VRM_PRESETS[name] for name in _FACES},
+        "visemes": VISEMES,
         "words": words,
         "locked": list(_CLOTHES) if dressed else [],
         "shape": shape or {},

@@ -1,10 +1,11 @@
-// viewer.js and three.js in one file, with three.js's licence above them: npm ci && npm run build
+// viewer.js, posture.js and three.js in one file, with three.js's licence above them: npm ci && npm run build
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const licence = await readFile(new URL("node_modules/three/LICENSE", import.meta.url), "utf8");
-const source = createHash("sha256").update(await readFile("viewer.js")).digest("hex"); // a test compares
+const source = createHash("sha256"); // a test compares
+for (const name of ["viewer.js", "posture.js"]) source.update(await readFile(name));
 await build({
   entryPoints: ["viewer.js"],
   outfile: "viewer.min.js",
@@ -14,5 +15,5 @@ await build({
   target: "es2020",
   charset: "utf8",
   legalComments: "none",
-  banner: { js: `/* Made of viewer.js (sha256 ${source}) and of three.js (threejs.org):\n${licence.trim()}\n*/` },
+  banner: { js: `/* Made of viewer.js and posture.js (sha256 ${source.digest("hex")}) and of three.js (threejs.org):\n${licence.trim()}\n*/` },
 });

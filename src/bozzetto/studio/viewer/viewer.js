@@ -7,12 +7,23 @@ import {
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { rotations } from "./posture.js";
 
 const $ = (id) => document.getElementById(id);
 const settings = JSON.parse($("settings").textContent);
 const stage = $("stage"), canvas = stage.querySelector("canvas");
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const GROUPS = { brow: "Brows", eye: "Eyes", cheek: "Cheeks", nose: "Nose", jaw: "Jaw", mouth: "Mouth", tongue: "Tongue" };
+const ARM = {
+  down: "Lower", swing: "Swing", forward: "Forward", twist: "Twist", elbow: "Elbow", roll: "Forearm", wrist: "Wrist", aside: "Hand aside",
+  curl: "Fingers", index: "Index finger",
+};
+const LEG = { flex: "Raise", out: "Spread", turn: "Turn out", knee: "Knee", foot: "Toes down" };
+const LIMBS = {
+  Head: ["", { turn: "Turn", nod: "Nod", tilt: "Tilt" }],
+  Trunk: ["", { bend: "Bend", lean: "Lean", twist: "Twist", pitch: "Lie down" }],
+  "Left arm": ["left_arm.", ARM], "Right arm": ["right_arm.", ARM], "Left leg": ["left_leg.", LEG], "Right leg": ["right_leg.", LEG],
+}; // groups of sliders, by what the angles are called
 const FIELD_OF_VIEW = 26;
 
 // ------------------------------------------------------------------------------------------------ words and theme
@@ -55,6 +66,9 @@ let renderer, scene, camera, controls, mixer, ground;
 let character = null; // { root, meshes, joints, rest, clips, eyes, low, high }
 let action = null, chosen = "", helper = null, dirty = true, last = 0, spinning = false;
 const face = {}; // what the sliders say, by expression
+const angles = {}; // the sliders of the posture, by angle
+let begun = settings.poses.standing ? "pose:standing" : ""; // the pose that the sliders started from
+let posture = { ...settings.poses.standing }; // degrees, by angle
 const off = new Set(); // layers that are hidden
 
 function build() {
@@ -213,7 +227,35 @@ function still() {
   shape();
 }
 
-// A clip ("clip:walk"), a pose ("pose:sitting"), or the rest pose ("").
+// The joints as the posture says, and the character on the ground.
+function assume(stride = 1) {
+  for (const [turned, [w, x, y, z]] of Object.entries(rotations(posture))) joint(turned)?.quaternion.set(x, y, z, w);
+  character.root.position.y = 0;
+  character.root.updateMatrixWorld(true);
+  character.root.position.y = -lowest(stride);
+  for (const [name, { set }] of Object.entries(angles)) set(posture[name] ?? 0);
+}
+
+// Of every so many vertices.
+function lowest(stride) {
+  const point = new Vector3();
+  let low = Infinity;
+  for (const mesh of character.meshes) {
+    for (let index = 0; index < mesh.geometry.attributes.position.count; index += stride) {
+      low = Math.min(low, mesh.localToWorld(mesh.getVertexPosition(index, point)).y);
+    }
+  }
+  return low;
+}
+
+function bend(changes) {
+  Object.assign(posture, changes);
+  if (chosen !== "own") move("own");
+  else assume(12); // quick, while a slider is dragged
+  draw();
+}
+
+// A clip ("clip:walk"), a pose ("pose:sitting"), the rest pose (""), or what the sliders say ("own").
 function move(what) {
   chosen = what;
   const kind = what.split(":")[0], name = what.slice(kind.length + 1);
@@ -226,10 +268,9 @@ function move(what) {
       mixer.update(0);
       pace();
     }
-  } else if (kind === "pose" && settings.poses[name]) {
-    for (const [turned, [w, x, y, z]] of Object.entries(settings.poses[name])) joint(turned)?.quaternion.set(x, y, z, w);
-    character.root.updateMatrixWorld(true);
-    character.root.position.y = -new Box3().setFromObject(character.root, true).min.y; // it stands, sits or lies on the ground
+  } else {
+    if (kind !== "own") [begun, posture] = [what, { ...settings.poses[name] }];
+    assume();
   }
   for (const chip of $("clips").children) chip.setAttribute("aria-pressed", chip.value === what);
   $("pose").value = kind === "pose" ? what : "";
@@ -270,7 +311,7 @@ function look(view) {
   const near = view === "face" && character.eyes;
   const high = character.high;
   const target = near ? character.eyes.clone().add(new Vector3(0, character.root.position.y - 0.02 * high, 0)) : new Vector3(0, 0.455 * high, 0); // above the bar
-  const tall = near ? 0.2 * high : 1.27 * high, wide = near ? 0.2 * high : chosen === "" ? 1.1 * character.wide : 0.62 * high;
+  const tall = near ? 0.2 * high : 1.27 * high, wide = near ? 0.2 * high : (chosen === "own" ? begun : chosen) === "" ? 1.1 * character.wide : 0.62 * high;
   const tangent = Math.tan((FIELD_OF_VIEW / 2) * (Math.PI / 180));
   const distance = Math.max(tall, wide / camera.aspect) / 2 / tangent + (near ? 0.1 : 0.2);
   camera.position.setFromSpherical(new Spherical(distance, Math.PI / 2 - (near ? 0.02 : 0.05), turns[view])).add(target);
@@ -314,6 +355,37 @@ function slider(label, value, least, most, step, changed, released) {
   return { set, input, row: element("div", { className: "slide" }, element("span", { textContent: label }), input, shown) };
 }
 
+// What can be found by words stands in a group that opens.
+function group(title, items) {
+  for (const [found, row] of items) row.dataset.words = `${title} ${found}`.toLowerCase();
+  return element("details", {}, element("summary", { textContent: title }, element("span", { textContent: items.length })), ...items.map(([, row]) => row));
+}
+
+$("find").oninput = () => {
+  const asked = $("find").value.toLowerCase().split(/\s+/);
+  for (const row of document.querySelectorAll("[data-words]")) row.hidden = !asked.every((word) => row.dataset.words.includes(word));
+  for (const each of document.querySelectorAll("details")) {
+    each.hidden = !each.querySelector("[data-words]:not([hidden])");
+    each.open = !each.hidden && asked.join("") !== "";
+  }
+  $("controls").classList.toggle("finding", asked.join("") !== "");
+};
+
+function posing() {
+  for (const [title, [limb, labels]] of Object.entries(LIMBS)) {
+    const items = Object.entries(labels).map(([angle, label]) => {
+      const name = limb + angle, other = name.replace(/left|right/, (side) => (side === "left" ? "right" : "left"));
+      const both = () => ($("both").checked ? [name, other] : [name]);
+      const changed = (value) => bend(Object.fromEntries(both().map((each) => [each, value])));
+      angles[name] = slider(label, 0, ...settings.angles[name], 1, changed, () => move("own"));
+      angles[name].input.setAttribute("aria-label", `${title}: ${label.toLowerCase()}`);
+      return [label, angles[name].row];
+    });
+    $("angles").append(group(title, items));
+  }
+  $("reset").onclick = () => move(begun);
+}
+
 function panel() {
   const sliders = {};
   const express = (changes) => {
@@ -322,13 +394,12 @@ function panel() {
     shape();
   };
   const pressed = (chip) => {
-    for (const each of $("presets").children) each.setAttribute("aria-pressed", each === chip);
+    for (const each of $("face").querySelectorAll("button")) each.setAttribute("aria-pressed", each === chip);
   };
   const known = character.expressions;
   for (const [key, title] of Object.entries({ ...GROUPS, "": "Others" })) {
     const names = known.filter((name) => (key ? name.startsWith(key) : !Object.keys(GROUPS).some((each) => name.startsWith(each))));
     if (!names.length) continue;
-    const group = element("details", {}, element("summary", { textContent: title }, element("span", { textContent: names.length })));
     for (const name of names) {
       sliders[name] = slider(sided(name), face[name], 0, 1, 0.01, (value) => {
         const other = twin(name);
@@ -336,19 +407,23 @@ function panel() {
         express(both ? { [name]: value, [other]: value } : { [name]: value });
         pressed(null);
       });
-      group.append(sliders[name].row);
     }
-    $("groups").append(group);
+    $("groups").append(group(title, names.map((name) => [`${sided(name)} ${name}`, sliders[name].row])));
   }
-  for (const [name, mixture] of Object.entries({ "as made": character.resting, ...settings.presets })) {
-    const chip = element("button", { type: "button", textContent: capital(name) });
-    chip.setAttribute("aria-pressed", name === "as made");
-    chip.onclick = () => {
-      express({ ...Object.fromEntries(known.map((each) => [each, 0])), ...Object.fromEntries(Object.entries(mixture).filter(([each]) => each in face)) });
-      pressed(chip);
-    };
-    $("presets").append(chip);
-  }
+  const chips = (mixtures, label) =>
+    Object.entries(mixtures).map(([name, mixture]) => {
+      const chip = element("button", { type: "button", textContent: label(name) });
+      chip.setAttribute("aria-pressed", name === "as made");
+      chip.onclick = () => {
+        express({ ...Object.fromEntries(known.map((each) => [each, 0])), ...Object.fromEntries(Object.entries(mixture).filter(([each]) => each in face)) });
+        pressed(chip);
+      };
+      return chip;
+    });
+  $("presets").append(...chips({ "as made": character.resting, ...settings.presets }, capital));
+  const visemes = group("Visemes", chips(settings.visemes, (name) => name).map((chip) => [chip.textContent, chip]));
+  visemes.className = "chips";
+  $("groups").append(visemes);
   $("face").hidden = !known.length;
 
   const clips = character.clips.map((clip) => [`clip:${clip.name}`, capital(words(clip.name))]);
@@ -357,11 +432,12 @@ function panel() {
     chip.onclick = () => (chosen === what && action ? pause() : move(what));
     $("clips").append(chip);
   }
-  $("motion").hidden = character.joints.length < 2;
   const poses = Object.keys(settings.poses);
   $("pose").append(element("option", { value: "", textContent: "choose one of " + poses.length }));
   for (const name of poses) $("pose").append(element("option", { value: `pose:${name}`, textContent: capital(name) }));
+  $("motion").hidden = character.joints.length < 2;
   $("posing").hidden = !poses.length || character.joints.length < 2;
+  posing();
   $("pose").onchange = () => move($("pose").value);
   $("speed").oninput = pace;
 
@@ -390,7 +466,7 @@ $("floor").onchange = () => {
 for (const button of $("views").children) button.onclick = () => look(button.dataset.view);
 
 addEventListener("keydown", (event) => {
-  if (!character || event.ctrlKey || event.metaKey || event.altKey || /^(SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (!character || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, [type=search]")) return;
   const click = (id) => () => $(id).click();
   const always = {
     ...Object.fromEntries([...$("views").children].map((button, index) => [String(index + 1), () => look(button.dataset.view)])),
@@ -505,7 +581,7 @@ const ready = begin().catch((error) => {
 // For programs: what is shown, and how to change it. `coverage` is the picture's alpha from any camera (4 x 4, OpenGL,
 // columns first), with neither ground nor skeleton.
 window.bozzetto = {
-  ready, move, look,
+  ready, move, look, bend,
   get character() {
     return character;
   },
