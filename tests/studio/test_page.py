@@ -39,9 +39,7 @@ def test_the_page_carries_character_and_settings():
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 def test_postures_turn_the_joints_as_ours_do():
     rng = np.random.default_rng(5)
-    wild = [
-        posture_from_angles({name: rng.uniform(*limits(name)) for name in angles(Posture())}) for _ in range(200)
-    ]
+    wild = [posture_from_angles({name: rng.uniform(*limits(name)) for name in angles(Posture())}) for _ in range(200)]
     postures = [*wild, *poses().values()]
     asked = page_settings(JOINTS, {str(number): posture for number, posture in enumerate(postures)})["poses"]
     program = f"import {{ rotations }} from '{(VIEWER / 'posture.js').as_uri()}';" + (
@@ -69,7 +67,9 @@ def test_every_angle_has_a_slider():
     settings = page_settings(JOINTS, BASE)
     assert set(settings["angles"]) == set(angles(Posture())) and len(settings["angles"]) == 37
     assert settings["angles"]["left_arm.elbow"] == (0, 145) and settings["angles"]["twist"] == (-45, 45)
-    shown = re.findall(r"(\w+): \"", VIEWER.joinpath("viewer.js").read_text("utf-8").split("const ARM")[1].split("};\nconst FIELD")[0])
+    shown = re.findall(
+        r"(\w+): \"", VIEWER.joinpath("viewer.js").read_text("utf-8").split("const ARM")[1].split("};\nconst FIELD")[0]
+    )
     assert {name.rpartition(".")[2] for name in settings["angles"]} <= set(shown)
     for pose in settings["poses"].values():
         for name, degrees in pose.items():

@@ -1,6 +1,7 @@
-// Opens a run's index.html from disk, without network: node page.mjs INDEX.html SHOTS.json FOLDER
-// SHOTS.json: [{width, height, view, projection}], matrices as lists, columns first. Writes FOLDER/coverage-N.png of each
-// at rest, FOLDER/page.png, FOLDER/face.png, FOLDER/phone.png and FOLDER/no-webgl.png.
+// Opens a run's index.html from disk, without network: node page.mjs INDEX.html ORDERS.json FOLDER
+// ORDERS.json: by state, {pose, angles, face, views: {name: {width, height, view, projection}}}, matrices as lists, columns
+// first. Writes FOLDER/STATE-VIEW.png, FOLDER/STATE.points (where vertices are), FOLDER/joints.json, and FOLDER/page.png,
+// pose.png, face.png, phone.png and no-webgl.png.
 // Prints what it found as JSON; exit status 1 when something a page must have is missing.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,12 +9,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [file, shotsFile, folder] = process.argv.slice(2);
+const [file, ordersFile, folder] = process.argv.slice(2);
 if (!folder) {
-  console.error("usage: node page.mjs INDEX.html SHOTS.json FOLDER");
+  console.error("usage: node page.mjs INDEX.html ORDERS.json FOLDER");
   process.exit(2);
 }
-const shots = JSON.parse(await readFile(shotsFile, "utf8"));
+const orders = JSON.parse(await readFile(ordersFile, "utf8"));
 const profile = await mkdtemp(join(tmpdir(), "bozzetto-page-"));
 const launch = (flags, name) =>
   chromium.launchPersistentContext(join(profile, name), {
@@ -45,18 +46,70 @@ try {
     await tab.evaluate(() => bozzetto.ready);
     report.opened = (Date.now() - began) / 1000;
 
-    for (const [number, { width, height, view, projection }] of shots.entries()) {
-      const data = await tab.evaluate((shot) => bozzetto.coverage(...shot), [width, height, view, projection]);
-      await writeFile(join(folder, `coverage-${number}.png`), png(data));
+    const places = () => bozzetto.character.joints.map((bone) => bone.matrixWorld.elements.slice(12, 15)).flat();
+    const joints = {};
+    const shoot = async (state, views) => {
+      for (const [view, { width, height, view: matrix, projection }] of Object.entries(views)) {
+        const data = await tab.evaluate((shot) => bozzetto.coverage(...shot), [width, height, matrix, projection]);
+        await writeFile(join(folder, `${state}-${view}.png`), png(data));
+      }
+      joints[state] = await tab.evaluate(places);
+    };
+    for (const [state, { pose, angles, face, views }] of Object.entries(orders)) {
+      await tab.evaluate(([pose, angles, face]) => {
+        bozzetto.move(pose);
+        if (angles) bozzetto.bend(angles);
+        const { expressions, resting } = bozzetto.character;
+        bozzetto.set(face ? { ...Object.fromEntries(expressions.map((name) => [name, 0])), ...face } : resting);
+      }, [pose, angles, face]);
+      await shoot(state, views);
+      const points = await tab.evaluate(() => {
+        const out = [];
+        for (const mesh of bozzetto.character.meshes) {
+          const point = mesh.position.clone();
+          for (let index = 0; index < mesh.geometry.attributes.position.count; index += 1) out.push(...mesh.localToWorld(mesh.getVertexPosition(index, point)));
+        }
+        return out;
+      });
+      await writeFile(join(folder, `${state}.points`), new Float32Array(points));
     }
+    await tab.evaluate(() => bozzetto.set(bozzetto.character.resting));
     report.layers = await tab.locator("#layers input").count();
     report.sliders = await tab.locator("#groups input").count();
     report.clips = await tab.locator("#clips button").allInnerTexts();
+    report.bends = await tab.locator("#angles input").count();
+    report.visemes = await tab.locator("#groups button").count();
     report.poses = (await tab.locator("#pose option").count()) - 1;
 
     if (report.clips.includes("Idle")) await tab.locator("#clips button", { hasText: "Idle" }).click();
     await tab.locator("[data-view=quarter]").click();
     await tab.screenshot({ path: join(folder, "page.png") });
+
+    // The pose by its sliders, found by words and moved with the keyboard, one side and then both; back by the button.
+    if (report.bends) {
+      await tab.locator("#pose").selectOption("pose:walking");
+      await tab.locator("[data-view=quarter]").click();
+      const seen = () => tab.evaluate(() => bozzetto.picture());
+      const before = [await seen(), String(await tab.evaluate(places))];
+      await tab.locator("#find").fill("left elb");
+      report.found = await tab.locator("#angles .slide:visible, #groups .slide:visible").count();
+      await tab.locator("input[aria-label='Left arm: elbow']").focus();
+      await tab.keyboard.press("End");
+      joints.elbow = await tab.evaluate(places);
+      report.elbowSeen = before[0] !== (await seen());
+      await tab.locator("#find").fill("");
+      await tab.locator("#both").check();
+      await tab.locator("summary", { hasText: "Right leg" }).click();
+      await tab.locator("input[aria-label='Right leg: raise']").focus();
+      await tab.keyboard.press("End");
+      joints.legs = await tab.evaluate(places);
+      await tab.screenshot({ path: join(folder, "pose.png") });
+      await tab.locator("#both").uncheck();
+      await tab.locator("#reset").click();
+      report.reset = before[0] === (await seen()) && before[1] === String(await tab.evaluate(places));
+      await tab.locator("summary", { hasText: "Right leg" }).click();
+    }
+    await writeFile(join(folder, "joints.json"), JSON.stringify(joints));
 
     // The jaw, by its slider and the keyboard; what is seen of it changes.
     await tab.locator("[data-view=face]").click();
@@ -72,7 +125,6 @@ try {
     await tab.screenshot({ path: join(folder, "face.png") });
 
     // A clip plays: bones move while nobody does anything.
-    const places = () => bozzetto.character.joints.map((bone) => bone.matrixWorld.elements.slice(12, 15)).flat();
     if (report.clips.includes("Walk")) {
       await tab.locator("#clips button", { hasText: "Walk" }).click();
       await tab.waitForTimeout(300);
@@ -119,6 +171,11 @@ try {
     "a quiet console": report.complaints.length === 0,
     "a jaw that opens": !rigged || (report.jaw === 1 && report.jawSeen),
     "52 sliders": !rigged || report.sliders >= 52,
+    "37 sliders of the pose": !rigged || report.bends === 37,
+    "15 visemes": !rigged || report.visemes === 15,
+    "a slider found by words": !rigged || report.found === 1,
+    "an elbow that is seen to bend": !rigged || report.elbowSeen,
+    "a pose that comes back": !rigged || report.reset,
     "a walk that moves": !rigged || report.walks,
     "a layer that hides": report.hidden === 1,
     "a dark theme by the key D": report.dark === "dark",

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
-from page import LEAST, SIZE, overlap, shot
+from page import FURTHEST, LEAST, SIZE, overlap, shot, vertices_apart
 from PIL import Image
-from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bozzetto.body.bind import pose_transforms, skin
@@ -42,8 +41,6 @@ POSE = {
 TURNS = {bone: Rotation.from_euler("xyz", degrees, degrees=True).as_quat() for bone, degrees in POSE.items()}
 STATES = {"rest": ({}, ()), "posed": (TURNS, ("aa", "blinkLeft")), "aa": ({}, ("aa",)), "blink": ({}, ("blink",))}
 """Bones' turns (xyzw) and preset expressions."""
-FURTHEST = 0.1
-"""Millimetres between a vertex or bone of theirs and ours."""
 CHANGED = 24
 """Levels of 255 by which a pixel has changed."""
 ELSEWHERE = 0.01
@@ -147,12 +144,6 @@ def outlines(scenes: dict[str, Scene], cameras: dict[tuple[str, str], Cameras], 
         overlaps[f"{state} {view}"] = round(overlap(alpha[..., 0] > 0.5, theirs), 4)
     beside(pictures, files, folder / "beside.png")
     return overlaps
-
-
-def vertices_apart(scene: Scene, file: Path) -> float:
-    """How far a vertex of theirs is from the nearest of ours, at most, in millimetres."""
-    theirs = np.fromfile(file, np.float32).reshape(-1, 3)
-    return round(1000 * float(cKDTree(scene.vertices).query(theirs)[0].max()), 4)
 
 
 def main(file: Path, folder: Path) -> int:

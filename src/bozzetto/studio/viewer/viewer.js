@@ -15,7 +15,7 @@ const stage = $("stage"), canvas = stage.querySelector("canvas");
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const GROUPS = { brow: "Brows", eye: "Eyes", cheek: "Cheeks", nose: "Nose", jaw: "Jaw", mouth: "Mouth", tongue: "Tongue" };
 const ARM = {
-  down: "Lower", swing: "Swing", forward: "Forward", twist: "Twist", elbow: "Elbow", roll: "Forearm", wrist: "Wrist", aside: "Hand aside",
+  down: "Raise", swing: "Swing", forward: "Forward", twist: "Twist", elbow: "Elbow", roll: "Forearm", wrist: "Wrist", aside: "Hand aside",
   curl: "Fingers", index: "Index finger",
 };
 const LEG = { flex: "Raise", out: "Spread", turn: "Turn out", knee: "Knee", foot: "Toes down" };
@@ -66,7 +66,7 @@ let renderer, scene, camera, controls, mixer, ground;
 let character = null; // { root, meshes, joints, rest, clips, eyes, low, high }
 let action = null, chosen = "", helper = null, dirty = true, last = 0, spinning = false;
 const face = {}; // what the sliders say, by expression
-const angles = {}; // the sliders of the posture, by angle
+const angles = {}; // what sets the sliders of the posture, by angle
 let begun = settings.poses.standing ? "pose:standing" : ""; // the pose that the sliders started from
 let posture = { ...settings.poses.standing }; // degrees, by angle
 const off = new Set(); // layers that are hidden
@@ -233,7 +233,7 @@ function assume(stride = 1) {
   character.root.position.y = 0;
   character.root.updateMatrixWorld(true);
   character.root.position.y = -lowest(stride);
-  for (const [name, { set }] of Object.entries(angles)) set(posture[name] ?? 0);
+  for (const [name, set] of Object.entries(angles)) set(posture[name] ?? 0);
 }
 
 // Of every so many vertices.
@@ -350,7 +350,7 @@ function slider(label, value, least, most, step, changed, released) {
   if (released) input.onchange = () => released(Number(input.value));
   const set = (number) => {
     input.value = number;
-    shown.textContent = text(number);
+    shown.textContent = text(input.value);
   };
   return { set, input, row: element("div", { className: "slide" }, element("span", { textContent: label }), input, shown) };
 }
@@ -375,11 +375,14 @@ function posing() {
   for (const [title, [limb, labels]] of Object.entries(LIMBS)) {
     const items = Object.entries(labels).map(([angle, label]) => {
       const name = limb + angle, other = name.replace(/left|right/, (side) => (side === "left" ? "right" : "left"));
+      const sign = angle === "down" ? -1 : 1; // whoever poses an arm raises it
       const both = () => ($("both").checked ? [name, other] : [name]);
-      const changed = (value) => bend(Object.fromEntries(both().map((each) => [each, value])));
-      angles[name] = slider(label, 0, ...settings.angles[name], 1, changed, () => move("own"));
-      angles[name].input.setAttribute("aria-label", `${title}: ${label.toLowerCase()}`);
-      return [label, angles[name].row];
+      const changed = (value) => bend(Object.fromEntries(both().map((each) => [each, sign * value])));
+      const [least, most] = settings.angles[name].map((limit) => sign * limit).sort((a, b) => a - b);
+      const { set, input, row } = slider(label, 0, least, most, 1, changed, () => move("own"));
+      angles[name] = (degrees) => set(sign * degrees);
+      input.setAttribute("aria-label", `${title}: ${label.toLowerCase()}`);
+      return [label, row];
     });
     $("angles").append(group(title, items));
   }
