@@ -478,7 +478,7 @@ def varied(
     """
 
     def jitter(name: str, value: float, kind: str = "") -> float:
-        low, high = LIMITS.get(f"{kind}.{name}", LIMITS.get(name, (-180.0, 180.0)))
+        low, high = limits(f"{kind}.{name}")
         spread = degrees * (0.5 if name in ("out", "foot", "lean", "tilt", "bend") else 1.0)
         return (
             0.0 if name == "pitch" and not value else float(np.clip(round(value + rng.normal() * spread, 1), low, high))

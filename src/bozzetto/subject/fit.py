@@ -26,7 +26,7 @@ from bozzetto.body.bind import bind_t_pose, moved_joints, pose_transforms, skin
 from bozzetto.body.landmarks import contour_vertices, dominant_joint, regions
 from bozzetto.body.model import Body, load_body
 from bozzetto.body.person import shape_person
-from bozzetto.body.poses import LIMITS, STAND, Arm, Leg, Posture, poses, rotations
+from bozzetto.body.poses import STAND, Arm, Leg, Posture, limits, poses, rotations
 from bozzetto.figure.spec import BodySpec, FaceSpec, FigureSpec, Presentation
 from bozzetto.prior.shape import ShapeNetwork
 from bozzetto.render.raster import rasterize
@@ -394,15 +394,10 @@ def _posture(words: Float[ndarray, "n"], base: Posture) -> Posture:
     limbs: dict[str, dict[str, float]] = {"left_arm": {}, "right_arm": {}, "left_leg": {}, "right_leg": {}}
     trunk: dict[str, float] = {}
     for (limb, name, _), value in zip(_WORDS, words, strict=True):
-        low, high = _limits(limb, name)
+        low, high = limits(f"{limb}.{name}")
         (limbs[limb] if limb else trunk)[name] = float(min(max(value, low), high))
     changed: dict[str, Any] = {limb: replace(getattr(base, limb), **values) for limb, values in limbs.items()}
     return replace(base, **changed, **trunk)
-
-
-def _limits(limb: str, name: str) -> tuple[float, float]:
-    kind = "arm" if limb.endswith("arm") else "leg"
-    return LIMITS.get(f"{kind}.{name}", LIMITS.get(name, (0, 0))) if limb else LIMITS[name]
 
 
 def _words(posture: Posture) -> Float[ndarray, "n"]:
@@ -615,10 +610,10 @@ def _aligned(
         moved = residuals(np.concatenate([at[None], at + np.diag(steps * sign)]))
         return ((moved[1:] - moved[0]) / (steps * sign)[:, None]).T
 
-    limits = np.array([_limits(limb, name) for limb, name, _ in _WORDS])
+    allowed = np.array([limits(f"{limb}.{name}") for limb, name, _ in _WORDS])
     turn, free = np.array([90.0, 35.0, 40.0]), np.full(3, np.inf)
-    low = np.concatenate([limits[:, 0], middle[words : words + 3] - turn, -free])
-    high = np.concatenate([limits[:, 1], middle[words : words + 3] + turn, free])
+    low = np.concatenate([allowed[:, 0], middle[words : words + 3] - turn, -free])
+    high = np.concatenate([allowed[:, 1], middle[words : words + 3] + turn, free])
     inside = np.clip(start, low + 1e-3, high - 1e-3)
     found = least_squares(
         lambda at: residuals(at[None])[0], inside, jacobian, (low, high), x_scale=np.minimum(spread, 30.0),
