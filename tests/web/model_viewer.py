@@ -48,17 +48,16 @@ def overlaps(file: Path, folder: Path) -> dict[str, float]:
         return {}
     rest = scene_from_layers(avatar.layers, [expressed(layer, dict(avatar.expression)) for layer in avatar.layers])
     camera = orbit(0.0, 0.0, 4.0, (0.0, 0.9, 0.0), 30.0, SIZE, SIZE)
+    scenes = {"rest": rest} | {f"walk-{time}": frozen(avatar, walk, key) for time, key in times.items()}
     found = {}
-    for name, scene in {"rest": rest} | {
-        f"walk-{time}": frozen(avatar, walk, key) for time, key in times.items()
-    }.items():
+    for name, scene in scenes.items():
         ours = render_mesh(scene, camera, None).alpha[0, ..., 0].numpy() > 0.5
         found[name] = round(overlap(ours, np.asarray(Image.open(folder / f"{name}.png"))[..., 3] > 127), 4)
     return found
 
 
 def main(folder: Path, files: list[Path]) -> int:
-    found = {file.name: overlaps(file, folder / f"{number}") for number, file in enumerate(files)}
+    found = {str(file): overlaps(file, folder / f"{number}") for number, file in enumerate(files)}
     print(json.dumps({"iou": found}))
     return 0 if all(each and min(each.values()) >= LEAST for each in found.values()) else 1
 
