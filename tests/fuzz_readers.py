@@ -10,7 +10,6 @@ import random
 import struct
 import sys
 import tempfile
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +46,8 @@ HOSTILE = [-1, 0, 1, 7, 2**31, 2**63, 1e300, True, None, "", "a", [], {}, [[]], 
 
 def good_file(reader: str) -> bytes:
     """Imported here, and not instrumented: it takes the tests' own people."""
+    import wave
+
     import numpy as np
 
     from adopt.test_mesh import glb

@@ -63,7 +63,7 @@ function toast(text, seconds) {
 // ------------------------------------------------------------------------------------------------------ the stage
 
 let renderer, scene, camera, controls, mixer, ground;
-let character = null; // { root, meshes, joints, rest, clips, eyes, low, high }
+let character = null; // { root, meshes, joints, rest, clips, box, high }
 let action = null, chosen = "", helper = null, dirty = true, last = 0, spinning = false;
 const face = {}; // what the sliders say, by expression
 const angles = {}; // what sets the sliders of the posture, by angle
@@ -172,8 +172,7 @@ async function open(buffer) {
   scene.add(character.root);
   character.root.updateMatrixWorld(true);
   const box = new Box3().setFromObject(character.root, true);
-  const eyes = eyesAt();
-  Object.assign(character, { high: box.max.y, wide: box.max.x - box.min.x, eyes });
+  Object.assign(character, { box, high: box.max.y });
   mixer = new AnimationMixer(character.root);
   for (const name of character.expressions) face[name] ??= character.resting[name];
   shape();
@@ -271,6 +270,7 @@ function move(what) {
   } else {
     if (kind !== "own") [begun, posture] = [what, { ...settings.poses[name] }];
     assume();
+    if (kind !== "own" && camera.userData.view) look(camera.userData.view);
   }
   for (const chip of $("clips").children) chip.setAttribute("aria-pressed", chip.value === what);
   $("pose").value = kind === "pose" ? what : "";
@@ -308,10 +308,13 @@ function skeleton(shown) {
 
 function look(view) {
   const turns = { front: 0, quarter: Math.PI / 5, side: Math.PI / 2, back: Math.PI, face: 0.16 };
-  const near = view === "face" && character.eyes;
-  const high = character.high;
-  const target = near ? character.eyes.clone().add(new Vector3(0, character.root.position.y - 0.02 * high, 0)) : new Vector3(0, 0.455 * high, 0); // above the bar
-  const tall = near ? 0.2 * high : 1.27 * high, wide = near ? 0.2 * high : (chosen === "own" ? begun : chosen) === "" ? 1.1 * character.wide : 0.62 * high;
+  const near = view === "face" && eyesAt(), own = character.high;
+  const { joints, box } = character;
+  const reach = joints.length > 1 ? joints.map((bone) => bone.getWorldPosition(new Vector3())) : [box.min, box.max];
+  const high = Math.max(own, ...reach.map(({ y }) => y + 0.1));
+  const target = near ? near.clone().setY(near.y - 0.02 * own) : new Vector3(0, 0.455 * high, 0); // above the bar
+  const across = Math.max(0.62 * own, ...reach.map(({ x, z }) => 2 * Math.max(Math.abs(x), Math.abs(z)) + 0.2));
+  const [tall, wide] = near ? [0.2 * own, 0.2 * own] : [1.27 * high, across];
   const tangent = Math.tan((FIELD_OF_VIEW / 2) * (Math.PI / 180));
   const distance = Math.max(tall, wide / camera.aspect) / 2 / tangent + (near ? 0.1 : 0.2);
   camera.position.setFromSpherical(new Spherical(distance, Math.PI / 2 - (near ? 0.02 : 0.05), turns[view])).add(target);
