@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Num, UInt8
 from numpy import ndarray
 
 from bozzetto.kept import kept
-from bozzetto.kernels import fast_inner, fast_kernel
+from bozzetto.kernels import fast_kernel
 from bozzetto.types import Material
 
 COLUMNS = 16
@@ -121,43 +121,38 @@ def _spread(points, origin, cell, nearest, best, sweeps):
                                 best[i, j, k], nearest[i, j, k] = far, n
 
 
-@fast_inner
-def _sample(x, y, z, points, normals, origin, cell, nearest):
-    """Signed distance and outward direction."""
-    sx, sy, sz = nearest.shape
-    u = min(max((x - origin[0]) / cell, 0.0), sx - 1.001)
-    v = min(max((y - origin[1]) / cell, 0.0), sy - 1.001)
-    w = min(max((z - origin[2]) / cell, 0.0), sz - 1.001)
-    i, j, k = int(u), int(v), int(w)
-    u, v, w = u - i, v - j, w - k
-    far, nx, ny, nz = 0.0, 0.0, 0.0, 0.0
-    for corner in range(8):
-        a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
-        share = (u if a else 1 - u) * (v if b else 1 - v) * (w if c else 1 - w)
-        n = nearest[i + a, j + b, k + c]
-        px, py, pz = normals[n, 0], normals[n, 1], normals[n, 2]
-        far += share * ((x - points[n, 0]) * px + (y - points[n, 1]) * py + (z - points[n, 2]) * pz)
-        nx, ny, nz = nx + share * px, ny + share * py, nz + share * pz
-    size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
-    return far, nx / size, ny / size, nz / size
-
-
 @fast_kernel
-def _distances(at, points, normals, origin, cell, nearest, out):
-    for n in range(len(at)):
-        far, x, y, z = _sample(at[n, 0], at[n, 1], at[n, 2], points, normals, origin, cell, nearest)
-        out[n, 0] = far
-        out[n, 1] = x
-        out[n, 2] = y
-        out[n, 3] = z
+def _sample(at, place, points, normals, nearest, out):
+    """Signed distance and outward direction."""
+    for n in range(at.shape[1]):
+        x, y, z = at[0, n], at[1, n], at[2, n]
+        u, v, w = place[0, n], place[1, n], place[2, n]
+        i, j, k = int(u), int(v), int(w)
+        u, v, w = u - i, v - j, w - k
+        far, nx, ny, nz = 0.0, 0.0, 0.0, 0.0
+        for corner in range(8):
+            a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+            share = (u if a else 1 - u) * (v if b else 1 - v) * (w if c else 1 - w)
+            m = nearest[i + a, j + b, k + c]
+            px, py, pz = normals[m, 0], normals[m, 1], normals[m, 2]
+            far += share * ((x - points[m, 0]) * px + (y - points[m, 1]) * py + (z - points[m, 2]) * pz)
+            nx, ny, nz = nx + share * px, ny + share * py, nz + share * pz
+        size = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6
+        out[0, n], out[1, n], out[2, n], out[3, n] = far, nx / size, ny / size, nz / size
 
 
-def distances(field: Surface, at: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "n 3"]]:
+def _distances(field: Surface, at: Float[ndarray, "3 n"]) -> tuple[Float[ndarray, "n"], Float[ndarray, "3 n"]]:
+    end = np.array(field.nearest.shape)[:, None] - 1.001
+    place = np.minimum(np.maximum((at - field.origin[:, None]) / field.cell, 0.0), end)
+    out = np.empty((4, at.shape[1]))
+    _sample(at, place, field.points, field.normals, field.nearest, out)
+    return out[0], out[1:]
+
+
+def distances(field: Surface, at: Float[ndarray, "*n 3"]) -> tuple[Float[ndarray, "*n"], Float[ndarray, "*n 3"]]:
     """Signed distances of points, and the directions away from the surface."""
-    found = np.empty((len(at), 4), np.float32)
-    at = np.ascontiguousarray(at, np.float64)
-    _distances(at, field.points, field.normals, field.origin, field.cell, field.nearest, found)
-    return found[:, 0], found[:, 1:]
+    far, away = _distances(field, np.ascontiguousarray(at.reshape(-1, 3).T, np.float64))
+    return far.reshape(at.shape[:-1]), away.T.reshape(at.shape)
 
 
 GROWTH: dict[str, float] = {
@@ -246,252 +241,187 @@ def grow(
         step: Metres at a time, where hair is long.
         ears: Gone around by what does not grow behind them.
     """
-    lines = np.empty((len(seeds.roots), points, 3), np.float32)
-    longest = float(seeds.get("length").max()) if len(lines) else 0.0
+    longest = float(seeds.get("length").max()) if len(seeds.roots) else 0.0
     steps = int(np.clip(longest / step, points, 72))
-    _grow(
-        seeds.roots, seeds.normals, seeds.combs, seeds.how,
-        field.points, field.normals, field.origin, field.cell, field.nearest,
-        ears.middle, ears.to_circle, ears.from_x, steps, np.empty((steps + 1, 3)), np.empty(steps + 1), lines,
-    )  # fmt: skip
-    away, longs = np.empty_like(lines), np.empty(points)
-    _dress(seeds.how, field.points, field.normals, field.origin, field.cell, field.nearest, 3, longs, lines, away)
-    return lines, away
+    lines, away = _dress(seeds, field, _evenly(*_walk(seeds, field, steps, ears), points))
+    return lines.astype(np.float32), away.astype(np.float32)
 
 
-@fast_inner
-def _outline(y, z):
+def _unit(vectors: Float[ndarray, "3 *n"]) -> Float[ndarray, "3 *n"]:
+    x, y, z = vectors
+    return vectors / (np.sqrt(x * x + y * y + z * z) + 1e-6)
+
+
+def _free_of_face(y: Float[ndarray, "s"], z: Float[ndarray, "s"]) -> Float[ndarray, "s"]:
     """Half the width that hair leaves free in front of the face, here."""
-    if z < 0.085 or y > 0.712:
-        return 0.0
-    return (0.060 + 0.25 * max(z - 0.11, 0.0)) * min((0.712 - y) / 0.028, 1.0)
+    wide = (0.060 + 0.25 * np.maximum(z - 0.11, 0.0)) * np.minimum((0.712 - y) / 0.028, 1.0)
+    return np.where((z < 0.085) | (y > 0.712), 0.0, wide)
 
 
-@fast_kernel
-def _grow(
-    roots, normals, combs, how, points, around, origin, cell, nearest, ear, to_circle, ear_x, steps, path, arc, lines
-):
-    count = lines.shape[1]
-    for s in range(len(roots)):
-        length, lift, gravity = how[s, 0], how[s, 1], how[s, 2]
-        comb, fade, hug = how[s, 3], how[s, 4], how[s, 5]
-        height, cut, aimed = how[s, 6], how[s, 7], how[s, 8]
-        turn, drift, veil = how[s, 9], how[s, 10], how[s, 11]
-        phase, ceiling = how[s, 14], how[s, 21]
-        x, y, z = roots[s, 0], roots[s, 1], roots[s, 2]
-        cx, cy, cz = combs[s, 0], combs[s, 1], combs[s, 2]
-        if aimed > 0:
-            cx, cy, cz = cx - x, cy - y, cz - z
-            size = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6
-            cx, cy, cz = cx / size, cy / size, cz / size
-        dx = lift * normals[s, 0] + (1 - lift) * cx
-        dy = lift * normals[s, 1] + (1 - lift) * cy
-        dz = lift * normals[s, 2] + (1 - lift) * cz
-        size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
-        dx, dy, dz = dx / size, dy / size, dz / size
-        step = length / steps
-        rate = turn * step / 0.012
-        path[0, 0], path[0, 1], path[0, 2] = x, y, z
-        arc[0] = 0.0
-        last = steps
-        for m in range(1, steps + 1):
-            x, y, z = x + dx * step, y + dy * step, z + dz * step
-            along = m * step
-            far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-            rise = min(0.15 + along / (0.016 + 4.0 * max(height - 0.008, 0.0)), 1.0)
-            goal = height * rise
-            if hug >= 0.4 and aimed == 0 and y > 0.565:
-                # Tips lie down on the hair before them.
-                goal *= 1 - 0.55 * (along / length) ** 2
-            floor = min(goal * 0.55, 0.004) + 0.0006
-            if y > ceiling:
-                goal, floor = min(goal, 0.004), min(floor, 0.002)
-                if far > 0.0065:
-                    x, y, z = x - (far - 0.0065) * nx, y - (far - 0.0065) * ny, z - (far - 0.0065) * nz
-                    far = 0.0065
-            if far < floor:
-                x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
-                far = floor
-            if abs(x) > ear_x:
-                u = to_circle[0, 0] * (y - ear[0]) + to_circle[0, 1] * (z - ear[1])
-                v = to_circle[1, 0] * (y - ear[0]) + to_circle[1, 1] * (z - ear[1])
-                circle = np.sqrt(u * u + v * v) + 1e-6
-                if circle < 1:
-                    # Along the ellipse's normal, and on beside it.
-                    oy = to_circle[0, 0] * u + to_circle[1, 0] * v
-                    oz = to_circle[0, 1] * u + to_circle[1, 1] * v
-                    size = np.sqrt(oy * oy + oz * oz) + 1e-9
-                    oy, oz = oy / size, oz / size
-                    out = min((1 - circle) * circle / size, 0.9 * step)
-                    y, z = y + out * oy, z + out * oz
-                    inward = min(dy * oy + dz * oz, 0.0)
-                    dy, dz = dy - inward * oy, dz - inward * oz
-            if hug >= 0.5 and y > 0.62 and far > goal + 0.003:
-                # The skull's curve must not throw it off.
-                down = min(far - goal - 0.003, 0.5 * step)
-                x, y, z, far = x - down * nx, y - down * ny, z - down * nz, far - down
-            if veil > 0:
-                wide = _outline(y, z)
-                side = 1.0 if x > 0 else -1.0
-                if abs(x) < wide:
-                    x += side * min(wide - abs(x), 0.8 * step)
-                    dx, dz = dx + side * 0.4, dz - 0.9
-            wide = 0.082 + 0.022 * np.sin(7.0 * phase) - 0.3 * min(max(0.58 - y, 0.0), 0.05) * (z < 0.05)
-            if y < 0.60 and drift != 0 and abs(x) > wide:
-                # No wider than the foot of the neck.
-                side = 1.0 if x > 0 else -1.0
-                x -= side * min(abs(x) - wide, 0.25 * step)
-                dx = dx - max(dx * side, 0.0) * side
-                if abs(x) > 0.11 and ny > 0.6 and far < 0.012:
-                    path[m, 0], path[m, 1], path[m, 2] = x, y, z
-                    last = m
-                    break
-            if aimed > 0:
-                cx, cy, cz = combs[s, 0] - x, combs[s, 1] - y, combs[s, 2] - z
-                gone = np.sqrt(cx * cx + cy * cy + cz * cz)
-                if gone < 0.006 + step:
-                    path[m, 0], path[m, 1], path[m, 2] = combs[s, 0], combs[s, 1], combs[s, 2]
-                    last = m
-                    break
-            inward = cx * nx + cy * ny + cz * nz
-            if far < 0.06:
-                cx, cy, cz = cx - inward * nx, cy - inward * ny, cz - inward * nz
-            size = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-6
-            cx, cy, cz = cx / size, cy / size, cz / size
-            pull = comb * np.exp(-along / fade)
-            tx, ty, tz = pull * cx, pull * cy - gravity, pull * cz
-            if y < 0.57 and drift != 0 and far < 0.018:
-                # In front of or behind the shoulders, not on top.
-                tz += drift
-                tx -= 9.0 * (max(x - wide, 0.0) + min(x + wide, 0.0))
-            error = (far - goal) / 0.01
-            grip = hug
-            if aimed > 0:
-                # Combed clear of the temples first.
-                if z > 0.065 and y < 0.70:
-                    ty, tz = ty + 0.35, tz - 0.6
-            else:
-                # What hangs free does not follow the nape and the chin inwards.
-                grip = hug * min(max((ny + 0.12) / 0.25, 0.3), 1.0)
-                if y < 0.52 and drift != 0:
-                    # Below the neck it lies on the back or the chest.
-                    grip = hug
-                    spare = far - 0.006 - 0.4 * height - 0.6 * max(y - 0.44, 0.0)
-                    if spare > 0 and abs(nz) > 0.3:
-                        x, y, z = x, y - min(spare, 0.45 * step) * ny, z - min(spare, 0.45 * step) * nz
-            back = -grip * min(error, 2.0) if error > 0 else min(-error, 1.5)
-            tx, ty, tz = tx + back * nx, ty + back * ny, tz + back * nz
-            dx, dy, dz = dx + rate * tx, dy + rate * ty, dz + rate * tz
-            size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-6
-            dx, dy, dz = dx / size, dy / size, dz / size
-            path[m, 0], path[m, 1], path[m, 2] = x, y, z
-            if y < cut:
-                last = m
-                break
-        for _ in range(6):
-            # Without corners: each point but the ends between its neighbours.
-            px, py, pz = path[0, 0], path[0, 1], path[0, 2]
-            for m in range(1, last):
-                x, y, z = path[m, 0], path[m, 1], path[m, 2]
-                path[m, 0] = 0.5 * x + 0.25 * (px + path[m + 1, 0])
-                path[m, 1] = 0.5 * y + 0.25 * (py + path[m + 1, 1])
-                path[m, 2] = 0.5 * z + 0.25 * (pz + path[m + 1, 2])
-                px, py, pz = x, y, z
-        for m in range(1, last + 1):
-            hop = np.sqrt(
-                (path[m, 0] - path[m - 1, 0]) ** 2
-                + (path[m, 1] - path[m - 1, 1]) ** 2
-                + (path[m, 2] - path[m - 1, 2]) ** 2
-            )
-            arc[m] = arc[m - 1] + hop
-        at = 0
-        for k in range(count):
-            want = arc[last] * (k / (count - 1)) ** 1.2  # denser where the head curves
-            while at < last - 1 and arc[at + 1] < want:
-                at += 1
-            share = min(max((want - arc[at]) / (arc[at + 1] - arc[at] + 1e-9), 0.0), 1.0)
-            for a in range(3):
-                lines[s, k, a] = path[at, a] + share * (path[at + 1, a] - path[at, a])
+def _go_round(ears: Ears, p: Float[ndarray, "3 s"], d: Float[ndarray, "3 s"], step: Float[ndarray, "s"]) -> None:
+    """Moves what an ear is in the way of along the ellipse's normal, and on beside it."""
+    beside = np.nonzero(np.abs(p[0]) > ears.from_x)[0]
+    circle = ears.at(p[:, beside].T)
+    s, circle = beside[circle < 1], circle[circle < 1] + 1e-6
+    out = ears.to_circle.T @ (ears.to_circle @ (p[1:, s] - ears.middle[:, None]))
+    size = np.sqrt((out * out).sum(0)) + 1e-9
+    out /= size
+    p[1:, s] += np.minimum((1 - circle) * circle / size, 0.9 * step[s]) * out
+    d[1:, s] -= np.minimum((d[1:, s] * out).sum(0), 0.0) * out
 
 
-@fast_inner
-def _relax(line, longs, passes):
+def _walk(seeds: Strands, field: Surface, steps: int, ears: Ears) -> tuple[Float[ndarray, "m 3 s"], Int[ndarray, "s"]]:
+    """Steps that all hairs take at once, and the last step of each."""
+    how = np.ascontiguousarray(seeds.how.T, np.float64)
+    length, lift, gravity, comb, fade, hug, height, cut, aimed, turn, drift, veil = how[:12]
+    phase, ceiling = how[_SLOT["phase"]], how[_SLOT["ceiling"]]
+    aimed, drifts, veil, hugs = aimed > 0, drift != 0, veil > 0, hug >= 0.5
+    p, combs = (np.ascontiguousarray(each.T, np.float64) for each in (seeds.roots, seeds.combs))
+    c = np.where(aimed, _unit(combs - p), combs)
+    d = _unit(lift * seeds.normals.T + (1 - lift) * c)
+    step = length / steps
+    rate = turn * step / 0.012
+    foot = 0.082 + 0.022 * np.sin(7.0 * phase)
+    slope = 0.016 + 4.0 * np.maximum(height - 0.008, 0.0)
+    path = np.zeros((steps + 1, *p.shape))
+    path[0] = p
+    last, grows = np.full(len(length), steps), np.ones(len(length), bool)
+
+    def stop(where: Int[ndarray, "k"], at: Float[ndarray, "3 s"]) -> None:
+        where = where[grows[where]]
+        path[m, :, where] = at[:, where].T
+        last[where], grows[where] = m, False
+
+    for m in range(1, steps + 1):
+        p = p + d * step
+        x, y, z = p
+        along = m * step
+        far, n = _distances(field, p)
+        goal = height * np.minimum(0.15 + along / slope, 1.0)
+        # Tips lie down on the hair before them.
+        goal[(hug >= 0.4) & ~aimed & (y > 0.565)] *= 1 - 0.55 * (m / steps) ** 2
+        floor = np.minimum(goal * 0.55, 0.004) + 0.0006
+        flat = y > ceiling
+        goal, floor = np.where(flat, np.minimum(goal, 0.004), goal), np.where(flat, np.minimum(floor, 0.002), floor)
+        want = np.maximum(np.where(flat, np.minimum(far, 0.0065), far), floor)
+        p += (want - far) * n
+        far = want
+        _go_round(ears, p, d, step)
+        # The skull's curve must not throw it off.
+        thrown = hugs & (y > 0.62) & (far > goal + 0.003)
+        down = np.where(thrown, np.minimum(far - goal - 0.003, 0.5 * step), 0.0)
+        p -= down * n
+        far = far - down
+        inside = _free_of_face(y, z) - np.abs(x)
+        hides = np.nonzero(veil & (inside > 0))[0]
+        side = np.where(x[hides] > 0, 1.0, -1.0)
+        x[hides] += side * np.minimum(inside[hides], 0.8 * step[hides])
+        d[0, hides] += 0.4 * side
+        d[2, hides] -= 0.9
+        # No wider than the foot of the neck.
+        wide = foot - 0.3 * np.minimum(np.maximum(0.58 - y, 0.0), 0.05) * (z < 0.05)
+        spreads = np.nonzero((y < 0.60) & drifts & (np.abs(x) > wide))[0]
+        side = np.where(x[spreads] > 0, 1.0, -1.0)
+        x[spreads] -= side * np.minimum(np.abs(x[spreads]) - wide[spreads], 0.25 * step[spreads])
+        d[0, spreads] -= np.maximum(d[0, spreads] * side, 0.0) * side
+        lands = (np.abs(x) > 0.11) & (n[1] > 0.6) & (far < 0.012)
+        stop(spreads[lands[spreads]], p)
+        if aimed.any():
+            c = np.where(aimed, combs - p, c)
+            stop(np.nonzero(aimed & (np.sqrt((c * c).sum(0)) < 0.006 + step))[0], combs)
+        c = _unit(c - np.where(far < 0.06, (c * n).sum(0), 0.0) * n)
+        t = comb * np.exp(-along / fade) * c
+        t[1] -= gravity
+        # In front of or behind the shoulders, not on top.
+        top = np.nonzero((y < 0.57) & drifts & (far < 0.018))[0]
+        t[2, top] += drift[top]
+        t[0, top] -= 9.0 * (np.maximum(x[top] - wide[top], 0.0) + np.minimum(x[top] + wide[top], 0.0))
+        # Combed clear of the temples first.
+        temple = aimed & (z > 0.065) & (y < 0.70)
+        t[1, temple] += 0.35
+        t[2, temple] -= 0.6
+        # What hangs free does not follow nape and chin inwards; below the neck it lies on the back or the chest.
+        lies = ~aimed & drifts & (y < 0.52)
+        grip = np.where(aimed | lies, hug, hug * np.minimum(np.maximum((n[1] + 0.12) / 0.25, 0.3), 1.0))
+        error = (far - goal) / 0.01
+        spare = far - 0.006 - 0.4 * height - 0.6 * np.maximum(y - 0.44, 0.0)
+        spare = np.where(lies & (spare > 0) & (np.abs(n[2]) > 0.3), np.minimum(spare, 0.45 * step), 0.0)
+        p[1:] -= spare * n[1:]
+        t += np.where(error > 0, -grip * np.minimum(error, 2.0), np.minimum(-error, 1.5)) * n
+        d = _unit(d + rate * t)
+        np.copyto(path[m], p, where=grows)
+        stop(np.nonzero(y < cut)[0], p)
+        if not grows.any():
+            break
+    return path, last
+
+
+def _evenly(path: Float[ndarray, "m 3 s"], last: Int[ndarray, "s"], points: int) -> Float[ndarray, "s k 3"]:
+    """So many points along each path, without corners, denser where the head curves."""
+    step = np.arange(len(path))[:, None]
+    past = step > last
+    np.copyto(path, path[last, :, np.arange(len(last))].T, where=past[:, None])
+    between = (step < last)[1:-1, None]
+    for _ in range(6):
+        np.copyto(path[1:-1], 0.5 * path[1:-1] + 0.25 * (path[:-2] + path[2:]), where=between)
+    hops = np.diff(path, axis=0)
+    arc = np.zeros((len(path), len(last)))
+    np.sqrt((hops * hops).sum(1)).cumsum(0, out=arc[1:])
+    want = np.linspace(0, 1, points)[:, None] ** 1.2 * arc[-1]
+    at = np.minimum(np.stack([(arc[1:] < each).sum(0) for each in want]), last - 1)
+    before, after = np.take_along_axis(arc, at, 0), np.take_along_axis(arc, at + 1, 0)
+    share = np.clip((want - before) / (after - before + 1e-9), 0.0, 1.0)[:, None]
+    at = at[:, None]
+    start, end = np.take_along_axis(path, at, 0), np.take_along_axis(path, at + 1, 0)
+    return (start + share * (end - start)).transpose(2, 0, 1)
+
+
+def _relax(lines: Float[ndarray, "s k 3"], passes: int) -> Float[ndarray, "s k 3"]:
     """Evens out the kinks of what hangs below the chin, each piece keeping its length."""
-    count = len(line)
-    if line[count - 1, 1] > 0.565:
-        return
-    first = 2
-    while first < count and line[first, 1] > 0.65:
-        first += 1
-    for k in range(1, count):
-        longs[k] = np.sqrt(
-            (line[k, 0] - line[k - 1, 0]) ** 2 + (line[k, 1] - line[k - 1, 1]) ** 2 + (line[k, 2] - line[k - 1, 2]) ** 2
-        )
-    for _ in range(passes):
-        for k in range(first, count - 1):
-            for a in range(3):
-                line[k, a] += 0.5 * ((line[k - 1, a] + line[k + 1, a]) / 2 - line[k, a])
-    for k in range(first, count):
-        x, y, z = line[k, 0] - line[k - 1, 0], line[k, 1] - line[k - 1, 1], line[k, 2] - line[k - 1, 2]
-        share = longs[k] / (np.sqrt(x * x + y * y + z * z) + 1e-6)
-        share = min(max(share, 0.8), 1.15)
-        line[k, 0], line[k, 1], line[k, 2] = (
-            line[k - 1, 0] + share * x,
-            line[k - 1, 1] + share * y,
-            line[k - 1, 2] + share * z,
-        )
-
-
-@fast_kernel
-def _dress(how, points, around, origin, cell, nearest, passes, longs, lines, away):
-    """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
     count = lines.shape[1]
-    for s in range(len(lines)):
-        leader, clump = int(how[s, 16]), how[s, 15]
-        if leader >= 0 and leader != s and clump > 0:
-            # Not with one that went another way: before, not behind, the shoulder.
-            apart = 0.0
-            for a in range(3):
-                apart += (lines[s, count - 1, a] - lines[leader, count - 1, a]) ** 2
-            clump *= min(max((0.09 - np.sqrt(apart)) / 0.04, 0.0), 1.0)
-            for k in range(1, count):
-                t = k / (count - 1)
-                share = clump * t * (2 - t)
-                for a in range(3):
-                    lines[s, k, a] += share * (lines[leader, k, a] - lines[s, k, a])
-    for s in range(len(lines)):
-        _relax(lines[s], longs, passes)
-    for s in range(len(lines)):
-        curl, pitch, phase, ceiling = how[s, 12], how[s, 13], how[s, 14], how[s, 21]
-        arc = 0.0
-        px, py, pz = np.float64(lines[s, 0, 0]), np.float64(lines[s, 0, 1]), np.float64(lines[s, 0, 2])
-        for k in range(count):
-            x, y, z = np.float64(lines[s, k, 0]), np.float64(lines[s, k, 1]), np.float64(lines[s, k, 2])
-            arc += np.sqrt((x - px) ** 2 + (y - py) ** 2 + (z - pz) ** 2)
-            far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-            tx, ty, tz = x - px, y - py, z - pz
-            if k == 0:
-                tx, ty, tz = lines[s, 1, 0] - x, lines[s, 1, 1] - y, lines[s, 1, 2] - z
-            px, py, pz = x, y, z
-            if curl > 0 and k > 0:
-                size = np.sqrt(tx * tx + ty * ty + tz * tz) + 1e-6
-                tx, ty, tz = tx / size, ty / size, tz / size
-                bx, by, bz = ty * nz - tz * ny, tz * nx - tx * nz, tx * ny - ty * nx
-                turn = 2 * np.pi * arc / pitch + phase
-                grip = curl * min(arc / min(0.04, pitch), 1.0) if pitch < 0.08 else curl * min(arc / 0.14, 1.0)
-                c, d = grip * np.cos(turn), 0.6 * grip * np.sin(turn)
-                x, y, z = x + c * bx + d * nx, y + c * by + d * ny, z + c * bz + d * nz
-            if k > 0:
-                far, nx, ny, nz = _sample(x, y, z, points, around, origin, cell, nearest)
-                floor = 0.0012 if k < 2 else 0.0025
-                if far < floor:
-                    x, y, z = x + (floor - far) * nx, y + (floor - far) * ny, z + (floor - far) * nz
-                if y > ceiling and far > 0.007:
-                    x, y, z = x - (far - 0.007) * nx, y - (far - 0.007) * ny, z - (far - 0.007) * nz
-            lines[s, k, 0], lines[s, k, 1], lines[s, k, 2] = x, y, z
-            away[s, k, 0], away[s, k, 1], away[s, k, 2] = nx, ny, nz
-        if curl < 0.006:
-            _relax(lines[s], longs, passes - 1)
+    first = 2 + (lines[:, 2:, 1] > 0.65).cumprod(1).sum(1)
+    first = np.where(lines[:, -1, 1] > 0.565, count, first)[:, None]
+    long = np.linalg.norm(np.diff(lines, axis=1), axis=2, keepdims=True)
+    lines = lines.copy()
+    for _ in range(passes):
+        for k in range(2, count - 1):
+            even = 0.5 * (lines[:, k] + (lines[:, k - 1] + lines[:, k + 1]) / 2)
+            lines[:, k] = np.where(k >= first, even, lines[:, k])
+    for k in range(2, count):
+        piece = lines[:, k] - lines[:, k - 1]
+        share = np.clip(long[:, k - 1] / (np.linalg.norm(piece, axis=1, keepdims=True) + 1e-6), 0.8, 1.15)
+        lines[:, k] = np.where(k >= first, lines[:, k - 1] + share * piece, lines[:, k])
+    return lines
+
+
+def _dress(
+    seeds: Strands, field: Surface, lines: Float[ndarray, "s k 3"]
+) -> tuple[Float[ndarray, "s k 3"], Float[ndarray, "s k 3"]]:
+    """Joins strands to their leaders, curls them, keeps them outside, and finds which way is out."""
+    how = dict(zip(GROWTH, seeds.how.T.astype(np.float64)[..., None], strict=True))
+    curl, pitch = how["curl"], how["pitch"]
+    leader = seeds.get("leader").astype(np.int64)
+    led = lines[np.where(leader < 0, np.arange(len(lines)), leader)] - lines
+    # Not with one that went another way: before, not behind, the shoulder.
+    clump = how["clump"] * np.clip((0.09 - np.linalg.norm(led[:, -1], axis=1, keepdims=True)) / 0.04, 0.0, 1.0)
+    t = np.linspace(0, 1, lines.shape[1])
+    lines = _relax(lines + (clump * t * (2 - t))[..., None] * led, 3)
+    if (curl > 0).any():
+        away = distances(field, lines)[1]
+        along = np.diff(lines, axis=1, prepend=lines[:, :1])
+        arc = np.linalg.norm(along, axis=2).cumsum(1)
+        turn = 2 * np.pi * arc / pitch + how["phase"]
+        grip = curl * np.minimum(arc / np.where(pitch < 0.08, np.minimum(0.04, pitch), 0.14), 1.0)
+        lines = lines + (grip * np.cos(turn))[..., None] * np.cross(
+            along / (np.linalg.norm(along, axis=2, keepdims=True) + 1e-6), away
+        )
+        lines += (0.6 * grip * np.sin(turn))[..., None] * away
+    far, away = distances(field, lines)
+    pressed = np.where((lines[..., 1] > how["ceiling"]) & (far > 0.007), 0.007, far)
+    out = np.maximum(pressed, np.where(np.arange(lines.shape[1]) < 2, 0.0012, 0.0025)) - far
+    out[:, 0] = 0.0
+    lines += out[..., None] * away
+    return np.where(curl[..., None] < 0.006, _relax(lines, 2), lines), away
 
 
 @dataclass(frozen=True, eq=False)
@@ -532,9 +462,20 @@ def ribbons(
         column: Which strand of the texture.
     """
     count, points = lines.shape[:2]
-    vertices = np.empty((count, points, 2, 3), np.float32)
-    width, tilt, blunt = (np.ascontiguousarray(each) for each in (width, tilt, blunt))  # one layout, compiled once
-    _ribbons(lines, away, width, tilt, blunt, vertices)
+    t = np.linspace(0, 1, points)
+    k = np.arange(points)
+    along = lines[:, np.minimum(k + 1, points - 1)] - lines[:, np.maximum(k - 1, 0)]
+    flat = np.cross(along, away)
+    size = np.linalg.norm(flat, axis=2, keepdims=True)
+    flat = np.where(size < 1e-7, (1.0, 0.0, 0.0), flat / np.maximum(size, 1e-7))
+    facing = np.cross(flat, along)  # square to the strip
+    facing /= np.linalg.norm(facing, axis=2, keepdims=True) + 1e-9
+    turn = (tilt[:, None] * t)[..., None]
+    taper = 1 - (1 - blunt[:, None]) * np.maximum((t - 0.25) / 0.75, 0.0) ** 1.5
+    taper[blunt < 1, -1] = np.minimum(taper[blunt < 1, -1], 0.15)  # every lock ends in a point, curls do not
+    wide = 0.5 * width[:, None] * np.minimum(0.6 + 2.5 * t, 1.0) * np.maximum(taper, 0.04)
+    side = wide[..., None] * (np.cos(turn) * flat + np.sin(turn) * facing)
+    vertices = np.stack([lines - side, lines + side], 2).astype(np.float32)
     index = np.arange(count * points * 2).reshape(count, points, 2)
     a, b = index[:, :-1, :-1], index[:, :-1, 1:]
     c, d = index[:, 1:, 1:], index[:, 1:, :-1]
@@ -547,40 +488,6 @@ def ribbons(
     uv[..., 0], uv[..., 1] = u[:, None], v[None, :, None]
     faces = faces.reshape(-1, 3)
     return Geometry(vertices.reshape(-1, 3), faces, uv.reshape(-1, 2)[faces])
-
-
-@fast_kernel
-def _ribbons(lines, away, width, tilt, blunt, out):
-    count, points = out.shape[:2]
-    for s in range(count):
-        for k in range(points):
-            i, j = max(k - 1, 0), min(k + 1, points - 1)
-            tx, ty, tz = (
-                lines[s, j, 0] - lines[s, i, 0],
-                lines[s, j, 1] - lines[s, i, 1],
-                lines[s, j, 2] - lines[s, i, 2],
-            )
-            nx, ny, nz = away[s, k, 0], away[s, k, 1], away[s, k, 2]
-            bx, by, bz = ty * nz - tz * ny, tz * nx - tx * nz, tx * ny - ty * nx
-            size = np.sqrt(bx * bx + by * by + bz * bz)
-            if size < 1e-7:
-                bx, by, bz, size = 1.0, 0.0, 0.0, 1.0
-            bx, by, bz = bx / size, by / size, bz / size
-            # Facing direction, square to the strip.
-            fx, fy, fz = by * tz - bz * ty, bz * tx - bx * tz, bx * ty - by * tx
-            size = np.sqrt(fx * fx + fy * fy + fz * fz) + 1e-9
-            fx, fy, fz = fx / size, fy / size, fz / size
-            t = k / (points - 1)
-            c, d = np.cos(tilt[s] * t), np.sin(tilt[s] * t)
-            ex, ey, ez = c * bx + d * fx, c * by + d * fy, c * bz + d * fz
-            taper = 1 - (1 - blunt[s]) * max((t - 0.25) / 0.75, 0.0) ** 1.5
-            if k == points - 1 and blunt[s] < 1:
-                taper = min(taper, 0.15)  # every lock ends in a point, curls do not
-            wide = 0.5 * width[s] * min(0.6 + 2.5 * t, 1.0) * max(taper, 0.04)
-            for a, side in ((0, -wide), (1, wide)):
-                out[s, k, a, 0] = lines[s, k, 0] + side * ex
-                out[s, k, a, 1] = lines[s, k, 1] + side * ey
-                out[s, k, a, 2] = lines[s, k, 2] + side * ez
 
 
 def tubes(
