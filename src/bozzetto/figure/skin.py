@@ -643,13 +643,10 @@ def _graph(curve: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n"], Float[nda
 
 
 @kernel
-def _curve_distance(points, curve, limit):
-    out = np.empty(len(points), np.float32)
-    x0, x1 = curve[:, 0].min() - limit, curve[:, 0].max() + limit
-    y0, y1 = curve[:, 1].min() - limit, curve[:, 1].max() + limit
+def _curve_distance(points, curve, low, high, limit, out):
     for i in range(len(points)):
         x, y = points[i, 0], points[i, 1]
-        if x < x0 or x > x1 or y < y0 or y > y1:
+        if x < low[0] or x > high[0] or y < low[1] or y > high[1]:
             out[i] = limit
             continue
         best = limit * limit
@@ -661,22 +658,21 @@ def _curve_distance(points, curve, limit):
             away = (x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2
             best = min(best, away)
         out[i] = np.sqrt(best)
-    return out
 
 
 def _to_curve(points: Float[ndarray, "m 2"], curve: Float[ndarray, "n 2"], limit: float) -> Float[ndarray, "m"]:
     """Distance to a curve, or ``limit`` where it is farther."""
-    return _curve_distance(np.ascontiguousarray(points, np.float64), curve, limit)
+    out = np.empty(len(points), np.float32)
+    low, high = curve.min(0) - limit, curve.max(0) + limit
+    _curve_distance(np.ascontiguousarray(points, np.float64), curve, low, high, limit, out)
+    return out
 
 
 @kernel
-def _crossings(points, polygon):
-    out = np.zeros(len(points), np.bool_)
-    x0, x1 = polygon[:, 0].min(), polygon[:, 0].max()
-    y0, y1 = polygon[:, 1].min(), polygon[:, 1].max()
+def _crossings(points, polygon, low, high, out):
     for i in range(len(points)):
         x, y = points[i, 0], points[i, 1]
-        if x < x0 or x > x1 or y < y0 or y > y1:
+        if x < low[0] or x > high[0] or y < low[1] or y > high[1]:
             continue
         inside = False
         j = len(polygon) - 1
@@ -687,12 +683,13 @@ def _crossings(points, polygon):
                     inside = not inside
             j = k
         out[i] = inside
-    return out
 
 
 def _inside(points: Float[ndarray, "m 2"], polygon: Float[ndarray, "n 2"]) -> Bool[ndarray, "m"]:
     """Whether points lie inside a closed polygon."""
-    return _crossings(np.ascontiguousarray(points, np.float64), polygon)
+    out = np.zeros(len(points), np.bool_)
+    _crossings(np.ascontiguousarray(points, np.float64), polygon, polygon.min(0), polygon.max(0), out)
+    return out
 
 
 @inner
@@ -705,8 +702,7 @@ def _hash(x, y, z, seed):
 
 
 @kernel
-def _value_noise(points, frequency, seed):
-    out = np.empty(len(points), np.float32)
+def _value_noise(points, frequency, seed, out):
     for i in range(len(points)):
         x, y, z = points[i, 0] * frequency, points[i, 1] * frequency, points[i, 2] * frequency
         a, b, c = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
@@ -719,17 +715,17 @@ def _value_noise(points, frequency, seed):
                     share = (u if di else 1 - u) * (v if dj else 1 - v) * (w if dk else 1 - w)
                     total += share * _hash(a + di, b + dj, c + dk, seed)
         out[i] = total
-    return out
 
 
 def _noise(points: Float[ndarray, "n 3"], frequency: float, seed: int) -> Float[ndarray, "n"]:
     """Smooth noise in [0, 1] with ``frequency`` lattice points a metre."""
-    return _value_noise(np.ascontiguousarray(points, np.float64), frequency, seed)
+    out = np.empty(len(points), np.float32)
+    _value_noise(np.ascontiguousarray(points, np.float64), frequency, seed, out)
+    return out
 
 
 @kernel
-def _spot_field(points, spacing, radius, seed):
-    out = np.zeros(len(points), np.float32)
+def _spot_field(points, spacing, radius, seed, out):
     for i in range(len(points)):
         x, y, z = points[i, 0] / spacing, points[i, 1] / spacing, points[i, 2] / spacing
         a, b, c = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
@@ -745,9 +741,10 @@ def _spot_field(points, spacing, radius, seed):
                     away = np.sqrt(dx * dx + dy * dy + dz * dz) * spacing / (radius * (0.5 + size))
                     if away < 1:
                         out[i] = max(out[i], (1 - away * away) * (0.4 + 0.6 * size))
-    return out
 
 
 def _spots(points: Float[ndarray, "n 3"], spacing: float, radius: float, seed: int) -> Float[ndarray, "n"]:
     """Scattered soft spots, about one in a cube of ``spacing`` metres."""
-    return _spot_field(np.ascontiguousarray(points, np.float64), spacing, radius, seed)
+    out = np.zeros(len(points), np.float32)
+    _spot_field(np.ascontiguousarray(points, np.float64), spacing, radius, seed, out)
+    return out
