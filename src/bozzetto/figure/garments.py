@@ -37,6 +37,7 @@ from bozzetto.figure.shells import (
 )
 from bozzetto.figure.skirts import (
     above_skirt,
+    columns,
     cut_height,
     drape,
     fall_mesh,
@@ -49,7 +50,6 @@ from bozzetto.figure.skirts import (
     hip_room,
     over_skirt,
     reach_beyond,
-    turns,
 )
 from bozzetto.figure.spec import Colour, FigureSpec, Garment
 from bozzetto.figure.tailoring import VARIANTS, Design, Wear, design, waves
@@ -250,7 +250,8 @@ class _Wardrobe:
         self.dressed.append(dressed)
         grains = None
         if garment.pattern not in ("plain", "two-tone"):
-            grains = _grains(fit, person.detail, plan, _arms_out(person, here, outside + shift), rings)
+            hanging = None if rings is None else (rings, columns(kind, variant, person.detail))
+            grains = _grains(fit, person.detail, plan, _arms_out(person, here, outside + shift), hanging)
         material = cloth(
             plan.sheet, garment, plan.make, self._scale(), person.spec.seed, full, double_sided=True, grains=grains
         )
@@ -312,7 +313,7 @@ class _Wardrobe:
         weights, joints = fall_weights(self.fit, (kind, variant), detail, rings)
         weights = np.concatenate([shell.weights[shell.cut][None], weights.reshape(-1, k, 4)])
         joints = np.concatenate([shell.joints[shell.cut][None], joints.reshape(-1, k, 4)])
-        places = hanging_places(plan, detail)
+        places = hanging_places(kind, variant, detail)
         if detail == "full":
             rings = fold_in(rings, shell.closed, plan.thickness * small, 0.02 * small)
             order = np.concatenate([np.arange(len(weights)), [len(weights) - 1, len(weights) - 2]])
@@ -382,7 +383,11 @@ def _arms_out(person: Person, here: Chart, outside: Float[ndarray, "n 3"]) -> Fl
 
 
 def _grains(
-    fit: Fit, detail: Detail, plan: Design, outside: Float[ndarray, "n 3"], rings: Float[ndarray, "r k 3"] | None
+    fit: Fit,
+    detail: Detail,
+    plan: Design,
+    outside: Float[ndarray, "n 3"],
+    hanging: tuple[Float[ndarray, "r k 3"], Float[ndarray, "r k"]] | None,
 ) -> dict[int, Grain]:
     """How each pattern piece of a worn garment lies flat.
 
@@ -390,29 +395,25 @@ def _grains(
 
     Args:
         outside: Where cloth lies at each chart vertex.
-        rings: Of what hangs from it.
+        hanging: Rings of what hangs from it, and the angles of their columns on the mean person.
     """
     out: dict[int, Grain] = {}
     for panel in {place[0] for place in plan.sheet.places}:
         grid = nodes(detail, panel)
         us, vs, sound = grid.us, grid.vs, grid.sound
         points = (grid.mix @ outside).reshape(*sound.shape, 3)
-        if rings is not None and panel in (FRONT, BACK):
+        if hanging is not None and panel in (FRONT, BACK):
             assert plan.fall is not None
-            rim = plan.shell.rest[plan.shell.cut]
-            levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
+            levels = fall_rows(plan.fall, cut_height(plan), detail)
             above = vs > levels[0] + 0.006
-            u = hanging_across(turns(rim, SIDE_Z, detail), panel)
-            mine = np.argsort(u)
-            mine = mine[np.abs(u[mine]) < 1.2 * SIDE]
-            u = u[mine]
-            place = np.interp(us, u, np.arange(len(u)))
-            low = np.minimum(place.astype(int), len(u) - 2)
-            share = (place - low)[None, :, None]
-            hanging = rings[:, mine[low]] * (1 - share) + rings[:, mine[low + 1]] * share
-            seen = np.broadcast_to((us > u[0] - 0.004) & (us < u[-1] + 0.004), hanging.shape[:2])
+            fallen, seen = np.empty((len(levels), len(us), 3)), np.empty((len(levels), len(us)), bool)
+            for r, (ring, u) in enumerate(zip(hanging[0], hanging_across(hanging[1], panel), strict=True)):
+                mine = np.argsort(u)
+                mine = mine[np.abs(u[mine]) < 1.2 * SIDE]
+                fallen[r] = np.stack([np.interp(us, u[mine], way) for way in ring[mine].T], 1)
+                seen[r] = (us > u[mine[0]] - 0.004) & (us < u[mine[-1]] + 0.004)
             vs = np.concatenate([vs[above], levels])
-            points, sound = np.concatenate([points[above], hanging]), np.concatenate([sound[above], seen])
+            points, sound = np.concatenate([points[above], fallen]), np.concatenate([sound[above], seen])
         step = float(us[1] - us[0]) * fit.scale, float(vs[0] - vs[1]) * fit.scale
         flat = spread(points, sound, step, _pins(panel, us, vs, points, sound, fit.scale))
         if panel == LEG_RIGHT:  # a mirror image, so that its pattern goes on from the left one's

@@ -23,6 +23,7 @@ from bozzetto.figure.shells import (
     Chart,
     Fit,
     chart,
+    leg_axis,
     loose_weights,
     panel_coordinates,
     smooth_step,
@@ -112,6 +113,43 @@ def turns(rim: Float[ndarray, "k 3"], z: float, detail: Detail) -> Float[ndarray
     for _ in range(12 if detail == "full" else 1):
         angle[1:-1] = (angle[:-2] + 2 * angle[1:-1] + angle[2:]) / 4
     return angle
+
+
+@kept(lambda kind, variant, detail: f"columns-{kind}-{variant}-{detail}".replace(" ", "_"))
+def columns(kind: str, variant: int, detail: Detail) -> Float[ndarray, "r k"]:
+    """The angles of a skirt's columns, ring by ring: those of the rim's corners first, soon as far apart as each other.
+
+    It is draped on legs that stand apart, but rests in the T-pose: even is what is even there. Where corners crowd and
+    legs come together, the cloth between them would be all thin triangles. A front that opens is left alone.
+    """
+    plan, here = design(kind, variant, detail), chart(detail)
+    assert plan.fall is not None
+    rim = plan.shell.rest[plan.shell.cut]
+    levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
+    angle = turns(rim, SIDE_Z, detail)
+    legs = here.rest[(here.arm == 0) & (here.height < 0.3)]
+    fine = np.linspace(0, np.pi, 129)
+    reach = outline(legs, levels, (0.0, SIDE_Z), fine, plan.fall.gap)
+    across, deep = reach * np.sin(fine), reach * np.cos(fine)
+    apart = (leg_axis(levels)[0] - leg_axis(np.full(1, CROTCH))[0]).clip(0)[:, None]
+    mean = Fit(here, here.rest, np.zeros_like(here.rest), np.zeros(len(here.rest)), 1.0)
+    half = between_legs(mean, levels)[:, None]
+    across = across - apart * np.clip(across / np.maximum(half, 0.03), 0, 1)
+    length = np.cumsum(np.hypot(np.diff(across, axis=1, prepend=0), np.diff(deep, axis=1, prepend=deep[:, :1])), 1)
+    turn = (angle + np.pi) % (2 * np.pi) - np.pi
+    aside = np.abs(turn)
+    even = np.tile(aside, (len(levels), 1))
+    for first, last in ((0, 64), (64, 128)) if plan.shell.closed else ((64, 128),):
+        mine = (aside >= fine[first]) & (aside <= fine[last])
+        ordered = np.sort(aside[mine])
+        pairs = ordered[: len(ordered) // 2 * 2].reshape(-1, 2).mean(1)  # left and right alike
+        known = np.concatenate([fine[[first]], pairs, fine[[last]]])
+        rank = np.concatenate([[0], (np.arange(len(pairs)) + 0.5) / len(pairs), [1]])
+        rank = np.interp(aside[mine], known, rank)
+        for row, way in zip(even, length, strict=True):
+            row[mine] = np.interp(way[first] + rank * (way[last] - way[first]), way, fine)
+    share = smooth_step((levels[0] - levels) / 0.25)[:, None]
+    return angle + np.sign(turn) * share * (even - aside)
 
 
 @cache
@@ -216,9 +254,11 @@ def drape(
         0.75 + 0.25 * np.sin(angle + phase)[None]
     )
     out[0] = radius
-    rings[1:, :, 0] = cx + out[1:] * np.sin(angle)
+    fan = columns(*cut_as, person.detail)
+    out = np.stack([np.interp(to, angle, row, period=2 * np.pi) for to, row in zip(fan, out, strict=True)])
+    rings[1:, :, 0] = cx + out[1:] * np.sin(fan[1:])
     rings[1:, :, 1] = heights[1:, None] + (rim[:, 1] - rim[:, 1].mean())[None] * (1 - down[1:]) ** 3
-    rings[1:, :, 2] = cz + out[1:] * np.cos(angle)
+    rings[1:, :, 2] = cz + out[1:] * np.cos(fan[1:])
     return rings
 
 
@@ -347,16 +387,16 @@ def _limbs(kind: str, variant: int, detail: Detail) -> Limbs:
     near = np.flatnonzero((here.arm == 0) & (here.height < 0.3))
     under = here.rest[near]
     step = float(levels[0] - levels[-1]) / (len(levels) - 1)
-    angle = turns(rim, SIDE_Z, detail)
+    angle = columns(kind, variant, detail)
     turn = np.arange(64) / 64 * 2 * np.pi
     reach = _support(under, len(levels), float(levels[0]), step, 0.0, SIDE_Z, np.cos(turn), np.sin(turn))
-    reach = _hull(reach, angle, turn)
     weights, spanning = _hanging_weights(detail)[near], loose_weights(here)[near]
     soft = 0.009 + 0.035 * smooth_step((-0.08 - levels) / 0.25)
     high = smooth_step((levels + 0.06) / 0.08)  # round the hips it goes with whatever is worn over it
     rows = []
     for r in range(1, len(levels)):
-        at = np.stack([reach[r] * np.sin(angle), np.full(len(angle), levels[r]), SIDE_Z + reach[r] * np.cos(angle)], 1)
+        out = _hull(reach[r : r + 1], angle[r], turn)[0]
+        at = np.stack([out * np.sin(angle[r]), np.full(len(out), levels[r]), SIDE_Z + out * np.cos(angle[r])], 1)
         level = np.flatnonzero(np.abs(under[:, 1] - levels[r]) < 0.12)
         away = cdist(at, under[level], "sqeuclidean")
         share = np.exp(-(away - away.min(1, keepdims=True)) / (2 * soft[r] ** 2))
@@ -391,7 +431,7 @@ def fall_weights(
     shell = plan.shell
     rim = shell.rest[shell.cut]
     levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
-    angle = turns(rim, SIDE_Z, detail)
+    angle = columns(*cut_as, detail)
     around = (angle + np.pi) % (2 * np.pi) - np.pi
     before = np.abs(around) < np.pi / 2
     # The longer the way from the hip, the less of it cloth may stay behind its leg.
@@ -414,7 +454,7 @@ def fall_weights(
     own *= 1 - sag[..., None]
     own[..., root] += sag
     # Behind, at the knee, it goes partly with a shin that folds up against it.
-    folded = 0.3 * np.exp(-(((levels[1:, None] - KNEE) / 0.1) ** 2)) * smooth_step((0.3 - np.cos(angle)) / 0.6)
+    folded = 0.3 * np.exp(-(((levels[1:, None] - KNEE) / 0.1) ** 2)) * smooth_step((0.3 - np.cos(angle[1:])) / 0.6)
     for thigh, shin in (legs[:2], legs[2:]):
         bent = own[..., thigh] * folded - own[..., shin] * np.minimum(sag / 0.1, 1)
         own[..., thigh] -= bent
@@ -425,7 +465,7 @@ def fall_weights(
     middle = smooth_step((0.75 - np.abs(around)) / 0.4)
     for _ in range(16 if detail == "full" else 4):
         even = (dense[:-2] + 2 * dense[1:-1] + dense[2:]) / 4
-        dense[1:-1] += middle[None, :, None] * (even - dense[1:-1])
+        dense[1:-1] += middle[1:-1, :, None] * (even - dense[1:-1])
     weights, joints = steady_four(np.concatenate(dense[1:]).astype(np.float32))
     return weights, limbs.joints[joints]
 
@@ -443,7 +483,7 @@ def _sides() -> Int[ndarray, "j"]:
     return np.array([1 if name.endswith(".L") else -1 if name.endswith(".R") else 0 for name in _joint_names()])
 
 
-def hanging_across(angle: Float[ndarray, "k"], panel: int) -> Float[ndarray, "k"]:
+def hanging_across(angle: Float[ndarray, "*k"], panel: int) -> Float[ndarray, "*k"]:
     """Pattern coordinates across, by the angle round the torso: zero in front, growing to the figure's left."""
     turn = angle if panel == FRONT else np.pi - angle
     return ((turn + np.pi) % (2 * np.pi) - np.pi) * 2 * SIDE / np.pi
@@ -472,14 +512,17 @@ def fall_mesh(
     i, j, jn = i.ravel(), j.ravel(), after[j.ravel()]
     quads = np.stack([grid[i, j], grid[i + 1, j], grid[i + 1, jn], grid[i, jn]], 1)
     where = shell.rest[shell.cut]
-    angle = turns(where, SIDE_Z, detail)
-    panel = np.where(np.cos(angle[at[j]]) + np.cos(angle[at[jn]]) < 0, BACK, FRONT)
+    angle = columns(kind, variant, detail)
+    panel = np.where(np.cos(angle[0, at[j]]) + np.cos(angle[0, at[jn]]) < 0, BACK, FRONT)
     y = np.concatenate([rows, rows[-1:], rows[-1:] + 0.03][: 1 + 2 * (folded > 0)])
+    angle = np.concatenate([angle, angle[-1:], angle[-2:-1]])
     # Below the rim, pattern coordinates are as even as the turns: where its corners crowd, cloth would smear.
-    u = {p: np.stack([panel_coordinates(where, p)[:, 0], hanging_across(angle, p)]) for p in (FRONT, BACK)}
+    u = {p: hanging_across(angle, p) for p in (FRONT, BACK)}
+    for p in u:
+        u[p][0] = panel_coordinates(where, p)[:, 0]
     across_u = np.stack(
         [
-            np.where(panel == FRONT, u[FRONT][np.minimum(r, 1), at[c]], u[BACK][np.minimum(r, 1), at[c]])
+            np.where(panel == FRONT, u[FRONT][r, at[c]], u[BACK][r, at[c]])
             for r, c in ((i, j), (i + 1, j), (i + 1, jn), (i, jn))
         ],
         1,
@@ -514,12 +557,12 @@ def fold_in(rings: Float[ndarray, "r k 3"], closed: bool, thickness: float, widt
     return np.concatenate([left2, left, out, right, right2], 1)
 
 
-def hanging_places(plan: Design, detail: Detail) -> Float[ndarray, "r k 2"]:
+def hanging_places(kind: str, variant: int, detail: Detail) -> Float[ndarray, "r k 2"]:
     """Height and turn on the mean person of every vertex of a skirt's rings."""
+    plan, angle = design(kind, variant, detail), columns(kind, variant, detail)
     assert plan.fall is not None
-    rim = plan.shell.rest[plan.shell.cut]
-    levels = fall_rows(plan.fall, float(rim[:, 1].mean()), detail)
-    return np.stack(np.meshgrid(levels, turns(rim, SIDE_Z, detail), indexing="ij"), 2)
+    levels = fall_rows(plan.fall, float(plan.shell.rest[plan.shell.cut, 1].mean()), detail)
+    return np.stack([np.broadcast_to(levels[:, None], angle.shape), angle], 2)
 
 
 def reach_beyond(plan: Design, here: Chart, places: Float[ndarray, "v 2"], swing: float) -> Float[ndarray, "v"]:
