@@ -15,7 +15,6 @@ from bozzetto.figure.grain import SIDE, Grain, Pin, nodes, pick, spread
 from bozzetto.figure.piece import Detail, Person, Piece, top_four
 from bozzetto.figure.shells import (
     BACK,
-    CROTCH,
     FRONT,
     LEG_LEFT,
     LEG_RIGHT,
@@ -48,6 +47,7 @@ from bozzetto.figure.skirts import (
     hanging_across,
     hanging_places,
     hip_room,
+    legs_hidden_from,
     over_skirt,
     reach_beyond,
 )
@@ -466,8 +466,7 @@ def _hidden(person: Person, fit: Fit, plan: Design) -> Bool[ndarray, "b"]:
     inside = plan.shell.inside * fit.scale >= np.where(chest, 0.016, 0.025)
     if plan.fall is not None:
         closed_below = plan.shell.closed
-        # A seated figure shows its thighs below a short skirt.
-        under = (here.height < 0.2) & (here.height > max(min(plan.fall.hem + 0.25, CROTCH - 0.04), CROTCH - 0.35))
+        under = (here.height < 0.2) & (here.height > legs_hidden_from(plan.fall.hem))
         cut = cut_height(plan)
         # What faces out and back does not show from below.
         outward = fit.normals[:, 0] * np.sign(here.rest[:, 0]) - 0.6 * fit.normals[:, 2] > 0.35

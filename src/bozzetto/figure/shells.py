@@ -590,10 +590,10 @@ class Shell:
 
 
 def _eased_weights(here: Chart) -> Float[ndarray, "n j"]:
-    """The chart's skin weights as cloth has them that stands off the arms.
+    """The chart's skin weights as cloth has them that stands off the arms, and spans the crotch.
 
     Under the armpits and at the elbows they change over a hand's breadth, so that a raised arm stretches cloth evenly
-    and a bent one does not crease it; cuffs follow the forearm, not the hand.
+    and a bent one does not crease it; cuffs follow the forearm, not the hand. So they do between the legs.
     """
     names = load_body().joint_names
     weights = here.weights.astype(np.float64)
@@ -605,7 +605,8 @@ def _eased_weights(here: Chart) -> Float[ndarray, "n j"]:
     x, y, z = here.rest.T
     pit = np.linalg.norm((np.stack([np.abs(x), y, z], 1) - _ARMPIT) * [1, 1, 0.7], axis=1)
     elbow = np.exp(-(((here.arm - UPPER_ARM) / 0.06) ** 2)) * (here.arm > 0)
-    spread = np.maximum(0.060 * np.exp(-((pit / 0.12) ** 2)), 0.035 * elbow)
+    fork = np.exp(-(((y - CROTCH) / 0.08) ** 2) - (x / 0.05) ** 2) * (here.arm == 0)
+    spread = np.maximum(0.060 * np.exp(-((pit / 0.12) ** 2)), 0.035 * np.maximum(elbow, fork))
     near = np.flatnonzero(spread > 1e-3)
     used = np.flatnonzero(weights[near].any(0))
     flow = sparse.csr_matrix(igl.cotmatrix(here.rest, here.faces))
@@ -673,7 +674,8 @@ def _trouser_weights(here: Chart) -> Float[ndarray, "n j"]:
     Over the shoe they hang from the shin: a raised heel does not tear them.
     """
     share = smooth_step((here.height + 0.04) / 0.05)[:, None]
-    weights = here.weights + share * (loose_weights(here) - here.weights)
+    weights = _eased_weights(here)
+    weights += share * (loose_weights(here) - weights)
     names = load_body().joint_names
     for i, name in enumerate(names):
         if name.startswith(("foot", "toe")):

@@ -436,6 +436,8 @@ def fall_weights(
     before = np.abs(around) < np.pi / 2
     # The longer the way from the hip, the less of it cloth may stay behind its leg.
     gap = between_legs(fit, levels) / np.clip(1 - 2 * _LAG / np.maximum(_HIP - levels, 0.02), 0.74, 1)
+    # Legs that are left out below it do not come through.
+    gap *= 1 + 0.6 * shell.closed * smooth_step((levels - legs_hidden_from(plan.fall.hem)) / 0.1)
     half = np.maximum(gap[:, None], np.where(before, 0.03, 0.055) * fit.scale)
     across = rings[..., 0] / half
     beside = np.minimum(np.abs(across), 1.15)
@@ -586,6 +588,12 @@ def reach_beyond(plan: Design, here: Chart, places: Float[ndarray, "v 2"], swing
         open_to = abs(np.arctan2(rim[0], rim[2] - SIDE_Z))
         edge = 0.15 * (np.abs((turn + np.pi) % (2 * np.pi) - np.pi) - open_to)
     return np.where(height > cut_height(plan), out, np.minimum(height - plan.fall.hem, edge - 1.5 * swing) - swing)
+
+
+def legs_hidden_from(hem: float) -> float:
+    """Height on the mean person from which a closed skirt hides the legs; a seated figure shows its thighs below a
+    short one."""
+    return max(min(hem + 0.25, CROTCH - 0.04), CROTCH - 0.35)
 
 
 def cut_height(plan: Design) -> float:
