@@ -6,9 +6,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from bozzetto.body.carry import edge_stretch
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import poses
 from bozzetto.evaluate.figures import poke_through, standard_poses
+from bozzetto.evaluate.rigs import figure_donor
 from bozzetto.figure.build import build_figure, figure_around, posed, spec_posture
 from bozzetto.figure.people import random_spec
 from bozzetto.figure.spec import BodySpec, FigureSpec, Look
@@ -122,6 +124,23 @@ def test_legs_stay_inside_skirts_to_the_knee(seed):
     figure, table = build_figure(random_spec(seed), "full"), standard_poses()
     found = [poke_through(figure, table[name], size=128) for name in ("running", "kicking", "kneeling on one knee")]
     assert 100 * sum(p.skin_pixels for p in found) / sum(p.garment_pixels for p in found) < 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [9404, 9405])
+def test_a_skirt_is_drawn_out_little_more_than_the_body(seed):
+    """1.7 and 1.8 times the body's, when its columns crowded between the legs as the rim's corners do."""
+    figure = build_figure(random_spec(seed), "full")
+    body, skeleton, every = figure_donor(figure), figure.avatar.skeleton, list(standard_poses().values())
+    own = edge_stretch(body.vertices, body.faces, body.skin_weights, body.skin_joints, skeleton, every)
+    drawn = [
+        edge_stretch(
+            layer.mesh.vertices.double().numpy(), layer.mesh.faces.numpy(), layer.skin_weights.numpy(),
+            layer.skin_joints.numpy(), skeleton, every,
+        )
+        for layer in figure.avatar.layers
+    ]  # fmt: skip
+    assert np.percentile(np.concatenate(drawn, 1), 99.9) < 1.5 * np.percentile(own, 99.9)
 
 
 def test_a_posed_figure_stands_on_the_ground_with_limbs_where_the_pose_says():

@@ -39,6 +39,25 @@ def test_a_coat_reaches_beyond_what_it_covers_and_not_beyond_its_opening_and_hem
     assert reach[0] > 0.03 > reach[1]
 
 
+@pytest.mark.parametrize("kind", ["knee skirt", "coat"])
+def test_the_columns_of_a_skirt_draw_apart_below_its_rim(kind):
+    """Between the legs the knee skirt's lay 2.2 times as close as at its sides, before the T-pose closed the legs."""
+    shell, angle = tailoring.design(kind, 1, "full").shell, skirts.columns(kind, 1, "full")
+    rim = skirts.turns(shell.rest[shell.cut], shells.SIDE_Z, "full")
+    assert angle[0] == pytest.approx(rim)
+    step = np.diff(angle, axis=1) * np.sign(rim[-1] - rim[0])
+    assert (step > 0).all()
+    turn = (rim + np.pi) % (2 * np.pi) - np.pi
+    behind, before = np.abs(turn[:-1]) > np.pi - 0.3, np.abs(turn[:-1]) < 0.3
+    assert step[-1, behind].mean() > 1.5 * step[0, behind].mean()
+    if shell.closed:
+        assert step[-1, before].mean() > 1.5 * step[0, before].mean()
+    else:  # its front edges stay where they are
+        assert angle[:, [0, -1]] == pytest.approx(np.tile(rim[[0, -1]], (len(angle), 1)))
+    # What belongs to the front stays there, or its pattern would run over the side seam.
+    assert (np.sign(np.cos(angle)) == np.sign(np.cos(rim))).all()
+
+
 def _legs(thick: float) -> tuple[shells.Fit, np.ndarray, np.ndarray]:
     """Legs with their insides nearer to each other than the mean person's, a long skirt round them, its weights."""
     here = shells.chart("low")
@@ -46,8 +65,7 @@ def _legs(thick: float) -> tuple[shells.Fit, np.ndarray, np.ndarray]:
     inner = np.exp(-((here.rest[:, 0] / 0.1) ** 2)) * (here.height < shells.CROTCH) * (here.arm == 0)
     points[:, 0] -= thick * inner * np.sign(points[:, 0])
     fit = shells.Fit(here, points, np.zeros_like(points), np.zeros(len(points)), 1.0)
-    plan = tailoring.design("long skirt", 1, "low")
-    level, turn = skirts.hanging_places(plan, "low").transpose(2, 0, 1)
+    level, turn = skirts.hanging_places("long skirt", 1, "low").transpose(2, 0, 1)
     rings = np.stack([0.2 * np.sin(turn), level, shells.SIDE_Z + 0.2 * np.cos(turn)], 2)
     weights, joints = skirts.fall_weights(fit, ("long skirt", 1), "low", rings)
     return fit, rings[1:].reshape(-1, 3), (weights * skirts._sides()[joints]).sum(1)
@@ -71,7 +89,7 @@ def test_the_edge_of_a_coat_bends_evenly(kind):
     """No joint's share jumps from one ring to the next, where an edge would step when a leg moves aside."""
     plan, here = tailoring.design(kind, 1, "full"), shells.chart("full")
     fit = shells.Fit(here, here.rest, np.zeros_like(here.rest), np.zeros(len(here.rest)), 1.0)
-    level, turn = skirts.hanging_places(plan, "full").transpose(2, 0, 1)
+    level, turn = skirts.hanging_places(kind, 1, "full").transpose(2, 0, 1)
     rings = np.stack([0.2 * np.sin(turn), level, shells.SIDE_Z + 0.2 * np.cos(turn)], 2)
     weights, joints = skirts.fall_weights(fit, (kind, 1), "full", rings)
     dense = np.zeros((len(weights), 200))
