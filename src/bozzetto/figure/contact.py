@@ -68,13 +68,13 @@ _INNER = {"down": 80.0, "swing": 34.0, "twist": -80.0, "elbow": 118.0, "roll": 6
 """Angles from which crossed arms are solved; degrees."""
 _KEPT = 0.02
 """What a degree away from them weighs against a centimetre."""
-_STEPS, _SETTLED = 20, 0.01
+_STEPS, _SETTLED = 30, 0.005
 """Most steps of a solution, and the share by which a step must better it for another."""
 _STRIDE = 20.0
 """How far the first step may bend, all angles together; degrees."""
 _PAST = 0.3
 """What a degree beyond a limit counts, in the least squares' own unit."""
-_GAP = 0.006
+_GAP = 0.009
 """Between crossed arms; metres."""
 _PRESSED = 0.004
 """How far palms press into each other, and hands into clothes; metres."""
