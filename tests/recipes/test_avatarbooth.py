@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from bozzetto.body.bind import skin, unskin
@@ -33,6 +34,7 @@ from bozzetto.recipes.booth import (
     weight_files,
 )
 from bozzetto.recipes.field import field_of, flat_pictures, free_form, from_rest, outside, recoloured, to_rest
+from bozzetto.recipes.painting import figure as figure_in
 from bozzetto.render.cameras import frame, orbit
 from bozzetto.render.raster import rasterize
 from bozzetto.render.samplers import Shots
@@ -470,3 +472,74 @@ def test_it_is_registered_and_measured():
     assert len({case.prompt for case in CASES}) == 12 and all(isinstance(row, AvatarBooth) for row in ROWS.values())
     reading = read_words(CASES[2].prompt, 1)
     assert reading.spec.dress is not None and reading.spec.dress.colour.name == "purple"
+
+
+# painted pictures, before the first step
+
+
+class Painter:
+    """Paints every person red, on what is known to stand behind."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, prior, prompts, negative, steps, guidance, conditions, inpainting, generator):
+        self.asked.append((list(prompts), conditions, inpainting))
+        inner = 1 - F.max_pool2d(1 - inpainting.mask.movedim(-1, 1), 3, 1, 1).movedim(1, -1)
+        return torch.tensor([0.8, 0.1, 0.1]) * inner + inpainting.image * (1 - inner)
+
+
+class Able(Stub):
+    roles = ("base", "inpaint", "control/pose", "control/normal")
+    native_size, device = 48, "cpu"
+
+
+@pytest.fixture
+def painter(monkeypatch):
+    found = Painter()
+    monkeypatch.setattr("bozzetto.recipes.painting.imagine", found)
+    return found
+
+
+def joints_of_a_box():
+    return np.stack([np.zeros(17), np.linspace(1.6, 0.1, 17), np.zeros(17)], 1)
+
+
+def test_a_field_takes_what_painted_pictures_agree_on(painter):
+    settings = small(init="body", painted=4, render=48)
+    made = Booth(settings, box(0.2), BODY, HEAD, {"body": Able(), "head": Able()}, "a red box", joints_of_a_box())
+    camera = orbit(np.zeros(1), np.zeros(1), 4.0, BODY.mean(0), 30.0, 48, 48)
+    with torch.no_grad():
+        before = made.scene.render(camera, 0.0)
+    made.paint(steps=200)
+    with torch.no_grad():
+        after = made.scene.render(camera, 0.0)
+    assert made.painted and before.alpha[0, 24, 24] > 0.9 and after.alpha[0, 24, 24] > 0.9
+    red, green, blue = after.rgb[0, 24, 24].tolist()
+    assert red > 0.6 and max(green, blue) < 0.3, "its colour is the pictures'"
+    assert after.alpha.sum() > 1.05 * before.alpha.sum(), "and so is its outline, which is wider"
+    bodies, heads = painter.asked
+    assert all("full body" in words for words in bodies[0]) and all("head portrait" in words for words in heads[0])
+    assert set(bodies[1].pictures) == {"pose"} and set(heads[1].pictures) == {"normal"}
+
+
+def test_what_is_no_background_is_the_figure():
+    picture = np.full((24, 24, 3), 0.62, np.float32)
+    picture[6:18, 8:16] = (0.8, 0.1, 0.1)
+    picture[10:12, 11:13] = 0.62
+    picture[2, 2] = 0.0
+    found = figure_in(picture)
+    assert found[7:17, 9:15].all() and found.sum() == 10 * 6, "holes are filled, specks and the soft edge left out"
+
+
+def test_pictures_are_painted_for_bare_bodies_and_once(painter):
+    assert AvatarBooth().pictures_first == 0 and AvatarBooth(init="body").pictures_first == 24
+    assert PAPER.pictures_first == 0 and PAPER.levels == (0.02, 0.7, 0.7)
+    assert AvatarBooth(init="body", painted=0).levels[1] == 0.98 and AvatarBooth(init="body").levels[1] == 0.4
+    made = booth(small())
+    made.painted = True
+    other = booth(small())
+    other.restore(made.state())
+    assert other.painted
+    with pytest.raises(ValueError, match="painted must be 0 or more"):
+        AvatarBooth(painted=-1)

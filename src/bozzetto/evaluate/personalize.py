@@ -200,7 +200,9 @@ def compare_reliefs(subjects: Sequence[int], out: Path, changes: Mapping[str, in
         for name, again in (("with", 60), ("without", 0)):
             done = out / f"relief-{name}-{seed_of(index)}.json"
             if not done.is_file():
-                booth = AvatarBooth(init="body", deliver="field", head_share=1.0, steps=changes.get("steps", 100))
+                booth = AvatarBooth(
+                    init="body", painted=0, deliver="field", head_share=1.0, steps=changes.get("steps", 100)
+                )
                 recipe = Personalize(
                     body_steps=0, head_steps=changes.get("head_steps", 80),
                     again_steps=min(again, changes.get("again_steps", 60)), booth=booth,

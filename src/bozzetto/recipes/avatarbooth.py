@@ -12,7 +12,8 @@ Departs from both: hashed features (``scene.radiance``); words follow the camera
 person stands in an A-pose of Anny's body. The default departs more, since its prior is small: it starts from the first
 figure, compares pictures with decoded targets (``guidance.target_latents``) in place of latents' gradients, looks at
 whole bodies and heads from all around, and shows its prior the field's normals. What it learned is written back onto
-the figure's own layers (``deliver``).
+the figure's own layers (``deliver``). From a body, the prior first paints pictures for the field to begin with
+(``painted``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,10 @@ class AvatarBooth:
     deliver: Literal["layers", "field"] = "layers"
     """What becomes the character: the figure's own layers with what the field learned about them (they keep what is
     finer than the field), or the field's surface as one mesh. A field that began as a body is always its surface."""
+    painted: int | None = None
+    """Pictures that the prior paints of the person before the first step, for the field to take what they agree on
+    (``recipes.painting``); 0 for none, as in the paper. Without it none from a figure, 24 from a body, which gives
+    single predictions nothing to hold on to."""
     steps: int = 300
     """Of the optimiser."""
     views: int = 2
@@ -71,7 +76,7 @@ class AvatarBooth:
     """Compare renders with decoded targets; else send residuals through the encoder."""
     noise: tuple[float, float, float] | None = None
     """t is drawn from the first to the second at the start, and to the third at the end. Without it 0.02, 0.4 and 0.2
-    from a figure, which is to be kept; 0.02, 0.98 and 0.5 from a body."""
+    from a figure or from painted pictures, which are to be kept; 0.02, 0.98 and 0.5 from a bare body."""
     control: Literal["normal", "pose", "none"] = "normal"
     """What the prior is shown beside the words, where it has a network for it: the field's normals, which hold the
     shape as it is, or the body's skeleton, which lets it grow."""
@@ -80,17 +85,18 @@ class AvatarBooth:
     plain_backgrounds: bool = True
     """Black, white or grey; else the paper's noise and checkerboards too."""
     rate: float | None = None
-    """Adam's, of colours; shapes learn at a third of it. Without it 0.001 from a figure, 0.01 from a body."""
+    """Adam's, of colours; shapes learn at a third of it. Without it 0.001 from a figure or from painted pictures, 0.01
+    from a bare body."""
     eikonal: float = 0.1
     """Weight of distances that grow by a metre a metre."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
-        if min(self.steps, self.views - 1, self.render - 8) < 0:
+        if min(self.steps, self.views - 1, self.render - 8, self.pictures_first) < 0:
             raise ValueError(
-                f"steps must be 0 or more, views 1 or more and render 8 or more; not {self.steps}, {self.views} and "
-                f"{self.render}."
+                f"steps and painted must be 0 or more, views 1 or more and render 8 or more; not {self.steps}, "
+                f"{self.painted}, {self.views} and {self.render}."
             )
         low, high, end = self.levels
         if not (0 <= low <= high <= 1 and low <= end <= 1):
@@ -99,14 +105,23 @@ class AvatarBooth:
             raise ValueError("normals and relief are shares of the front views: together between 0 and 1.")
 
     @property
+    def pictures_first(self) -> int:
+        """How many pictures are painted before the first step."""
+        return (24 if self.init == "body" else 0) if self.painted is None else self.painted
+
+    @property
+    def _bare(self) -> bool:
+        return self.init == "body" and not self.pictures_first
+
+    @property
     def levels(self) -> tuple[float, float, float]:
         """The noise that is used."""
-        return self.noise or ((0.02, 0.4, 0.2) if self.init == "figure" else (0.02, 0.98, 0.5))
+        return self.noise or ((0.02, 0.98, 0.5) if self._bare else (0.02, 0.4, 0.2))
 
     @property
     def learning_rate(self) -> float:
         """The rate that is used."""
-        return self.rate or (1e-3 if self.init == "figure" else 1e-2)
+        return self.rate or (1e-2 if self._bare else 1e-3)
 
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         return self.resume(subject, {})
@@ -135,15 +150,19 @@ class AvatarBooth:
 
         weights = weight_files(priors)
         yield Step(2, "start", reading, avatar=made, share=0.0, weights=weights, state=booth.state)
+        if self.pictures_first and not booth.painted:
+            booth.paint()
+            yield Step(3, "painting", reading, avatar=made, share=0.0, state=booth.state)
         for index in range(booth.done, self.steps):
             loss = booth.step(index)
             share = (index + 1) / self.steps
-            yield Step(3 + index, "distillation", reading, avatar=made, loss=loss, share=share, state=booth.state)
-        yield Step(3 + self.steps, "character", reading, avatar=cache(made), share=1.0, state=booth.state)
+            yield Step(4 + index, "distillation", reading, avatar=made, loss=loss, share=share, state=booth.state)
+        yield Step(4 + self.steps, "character", reading, avatar=cache(made), share=1.0, state=booth.state)
 
 
 PAPER = AvatarBooth(
     prior="sd15", init="body", deliver="field", steps=8000, views=1, cameras="dual", render=112, guidance=101.0,
-    pictures=False, noise=(0.02, 0.7, 0.7), control="none", templates="release", plain_backgrounds=False, rate=3e-4,
+    painted=0, pictures=False, noise=(0.02, 0.7, 0.7), control="none", templates="release", plain_backgrounds=False,
+    rate=3e-4,
 )  # fmt: skip
 """The paper's numbers. Its guidance of 100 counts from the prompt; counted from no words it is 101."""

@@ -25,6 +25,7 @@ from bozzetto.render.cameras import away_from_front
 from bozzetto.render.conditions import pose_skeleton
 from bozzetto.render.samplers import Box, Crop, Shots, dual, full_body, head
 from bozzetto.render.volume import camera_rays
+from bozzetto.scene.fit import fit_sketches
 from bozzetto.scene.radiance import NeuS, eikonal
 from bozzetto.types import Cameras
 
@@ -259,13 +260,23 @@ class Booth:
             joints: Where the person's are, in COCO's order; for pose control.
         """
         self.settings, self.scene, self.body, self.face, self.priors = settings, scene, body, face, priors
-        self.joints = joints
+        self.joints, self.prompt = joints, prompt
         said = {crop: prompt if isinstance(prompt, str) else prompt[crop] for crop in priors}
         self.words = {crop: embedded(each, said[crop], crop, settings.templates) for crop, each in priors.items()}
-        self.done = 0
+        self.done, self.painted = 0, False
         groups = [*scene.shape.groups(settings.learning_rate / 3), *scene.colour.groups(settings.learning_rate)]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
         self._rates = [group["lr"] for group in self.optimiser.param_groups]
+
+    def paint(self, steps: int = 500) -> None:
+        """Fits the field to what the priors paint of the person."""
+        from bozzetto.recipes.painting import painted
+
+        if self.joints is None:
+            raise ValueError("Pictures are painted around the person's joints.")
+        pictures = painted(self.settings, self.scene, self.priors, self.prompt, self.body, self.face, self.joints)
+        fit_sketches(self.scene, pictures, steps, self.settings.seed)
+        self.painted = True
 
     def step(self, index: int) -> float:
         """One step of the optimiser; returns the loss. What is random depends on seed and index alone."""
@@ -293,7 +304,7 @@ class Booth:
         out = {f"scene/{name}": value for name, value in self.scene.state_dict().items()}
         for row, each in self.optimiser.state_dict()["state"].items():
             out |= {f"adam/{row}/{name}": value for name, value in each.items()}
-        out["done"] = torch.tensor(self.done)
+        out |= {"done": torch.tensor(self.done), "painted": torch.tensor(self.painted)}
         return {name: value.detach().clone() for name, value in out.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -305,7 +316,7 @@ class Booth:
                 _, row, name = key.split("/")
                 rows.setdefault(int(row), {})[name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": rows})
-        self.done = int(state["done"])
+        self.done, self.painted = int(state["done"]), bool(state.get("painted", False))
 
 
 def learning_share(index: int, steps: int) -> float:

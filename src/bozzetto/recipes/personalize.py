@@ -145,7 +145,8 @@ class Personalize:
         words: dict[Literal["body", "head"], str] = {
             "body": person.words(self, "body"), "head": person.words(self, "face"),
         }  # fmt: skip
-        booth = Booth(self.booth, field.scene, field.stance.box, field.stance.head, priors, words, joints(field.stance))
+        settings = replace(self.booth, painted=0)
+        booth = Booth(settings, field.scene, field.stance.box, field.stance.head, priors, words, joints(field.stance))
         if state:
             booth.restore(state)
         yield Step(index, "start", person.reading, avatar=made, share=_TUNED, state=booth.state, weights=weights)

@@ -74,6 +74,26 @@ def fit_neus(scene: NeuS, pictures: Pictures, steps: int, seed: int = 0, rays: i
     return _fit_volume(scene, pictures, steps, seed, rays, at)
 
 
+def fit_sketches(scene: NeuS, pictures: Pictures, steps: int, seed: int = 0, rays: int = 1024) -> NeuS:
+    """The scene, fitted in place to pictures that do not agree with each other. Arguments as ``fit_neus``.
+
+    Nothing is carved that one outline leaves out, and only what is coarse learns, at a third of the rate.
+    """
+    grids = scene.shape.grid, scene.colour.grid
+    every = [grid.opened for grid in grids]
+
+    def at(share: float) -> None:
+        with torch.no_grad():
+            scene.log_sharpness.copy_(torch.tensor(50 * 10 ** min(share / 0.7, 1.0)).log())
+        scene.section = 0.01
+        grids[0].opened, grids[1].opened = min(3 + int(10 * share), 5), 5
+
+    _fit_volume(scene, pictures, steps, seed, rays, at, rate=1e-2, carved=False)
+    for grid, opened in zip(grids, every, strict=True):
+        grid.opened = opened
+    return scene
+
+
 def fit_nerf(scene: NeRF, pictures: Pictures, steps: int, seed: int = 0, rays: int = 1024) -> NeRF:
     """The scene, fitted in place: colours and outlines. Arguments as ``fit_neus``."""
 
@@ -83,19 +103,29 @@ def fit_nerf(scene: NeRF, pictures: Pictures, steps: int, seed: int = 0, rays: i
     return _fit_volume(scene, pictures, steps, seed, rays, at)
 
 
-def _fit_volume(scene: V, pictures: Pictures, steps: int, seed: int, rays: int, at: Callable[[float], None]) -> V:
+def _fit_volume(
+    scene: V,
+    pictures: Pictures,
+    steps: int,
+    seed: int,
+    rays: int,
+    at: Callable[[float], None],
+    rate: float = 3e-2,
+    carved: bool = True,
+) -> V:
     generator = torch.Generator().manual_seed(seed)
     at(0.0)
-    scene.carve(hull(pictures, scene.occupancy))
+    if carved:
+        scene.carve(hull(pictures, scene.occupancy))
     worth = ray_pool(pictures)
-    optimiser = torch.optim.Adam(scene.groups(3e-2), betas=(0.9, 0.99), fused=True)
+    optimiser = torch.optim.Adam(scene.groups(rate), betas=(0.9, 0.99), fused=True)
     rates = [group["lr"] for group in optimiser.param_groups]
     for step in range(steps):
         at(step / steps)
         if step % 100 == 0 or step in (25, 50):
             scene.refresh()
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * 0.05 ** (step / steps)
+        for group, first in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = first * 0.05 ** (step / steps)
         rows = worth.draw(rays, generator)
         grey = torch.rand(len(rows), 1, generator=generator)
         seen = scene.trace(Rays(worth.rays.origins[rows], worth.rays.directions[rows]), generator)

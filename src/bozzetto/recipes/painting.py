@@ -1,0 +1,133 @@
+"""Pictures of a person that a prior paints from all around, each on its own, for a field to take what they agree on.
+
+A bare body gives single predictions nothing to hold on to: they stay as blurred as the mean of all that words allow.
+Painted from noise around the body's skeleton, pictures are sharp and wear clothes. Source: Haque et al. 2023
+(Instruct-NeRF2NeRF, arXiv:2303.12789), who fit a field to pictures that a diffusion model paints; theirs begin as the
+field's own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from scipy import ndimage
+from torch import Tensor
+
+from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
+from bozzetto.prior.denoiser import Conditions, Inpainting
+from bozzetto.prior.sample import Guidance, imagine
+from bozzetto.recipes.avatarbooth import AvatarBooth
+from bozzetto.recipes.booth import NEGATIVE, camera_normals, enlarged, look, seen, side_of, skeletons, template
+from bozzetto.render.samplers import Box, Crop
+from bozzetto.scene.fit import Pictures
+from bozzetto.scene.radiance import NeuS
+from bozzetto.types import Cameras
+
+STEPS = 16
+"""Of the prior, for a picture."""
+BATCH = 6
+"""Pictures at once."""
+GREY = 0.62
+"""What stands behind: few people wear it."""
+_ROOM = 0.1
+"""How far from the body may be painted; of a picture's side."""
+_APART = 20.0
+"""CIEDE2000 from which on a pixel is not the background."""
+
+
+def painted(
+    settings: AvatarBooth,
+    scene: NeuS,
+    priors: Mapping[Crop, Any],
+    prompt: str | Mapping[Crop, str],
+    body: Box,
+    face: Box,
+    joints: Float[ndarray, "17 3"],
+) -> Pictures:
+    """Three quarters whole bodies around the skeleton, a quarter heads around the field's normals.
+
+    Args:
+        settings: How.
+        scene: The body as it is; whatever is painted, it lies inside.
+        priors: Who paint bodies and heads.
+        prompt: Who it is; or who each region is.
+        body: Corners of the whole person.
+        face: Corners of the head.
+        joints: Where the person's are, in COCO's order.
+    """
+    rng = np.random.default_rng([settings.seed, 2303])
+    heads = settings.pictures_first // 4
+    counts: dict[Crop, int] = {"body": settings.pictures_first - heads, "head": heads}
+    found = []
+    for crop, count in counts.items():
+        if not count:
+            continue
+        prior, said = priors[crop], prompt if isinstance(prompt, str) else prompt[crop]
+        shots = look(replace(settings, views=count), crop, body, face, rng)
+        behind = torch.full((count, settings.render, settings.render, 3), GREY)
+        with torch.no_grad():
+            each = [seen(scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]
+        alpha = torch.cat([sight.alpha for sight in each])
+        if crop == "body":
+            control, shown = "pose", skeletons(joints, shots, prior.native_size)
+        else:
+            control = "normal"
+            normals = [
+                camera_normals(sight, shots.cameras[view : view + 1], left=True) for view, sight in enumerate(each)
+            ]
+            shown = enlarged(torch.cat(normals).detach(), prior.native_size)
+        plain = settings.templates == "plain"
+        angles = zip(shots.azimuths.tolist(), shots.elevations.tolist(), strict=True)
+        words = [template(said, crop, side_of(crop, *angle), settings.templates) for angle in angles]
+        mask, known = _around(alpha, prior.native_size)
+        generator = torch.Generator().manual_seed(settings.seed + count)
+        pictures = []
+        for first in range(0, count, BATCH):
+            some = slice(first, first + BATCH)
+            held = Conditions({control: shown[some].to(prior.device)})
+            room = Inpainting(mask[some].to(prior.device), known[some].to(prior.device))
+            made = imagine(
+                prior,
+                [each + (", flat light" if plain else "") for each in words[some]],
+                "" if plain else NEGATIVE,
+                STEPS,
+                Guidance(settings.guidance),
+                conditions=held if f"control/{control}" in prior.roles else None,
+                inpainting=room if "inpaint" in prior.roles else None,
+                generator=generator,
+            )
+            pictures.append(enlarged(made.clamp(0, 1).float().cpu(), settings.render))
+        rgb = torch.cat(pictures)
+        outlines = np.stack([figure(picture) for picture in rgb.numpy()])
+        inside = torch.from_numpy(outlines)[..., None] | (alpha > 0.5)
+        found.append((shots.cameras, rgb, inside.float()))
+    cameras = Cameras(
+        torch.cat([each.world_to_camera for each, _, _ in found]),
+        torch.cat([each.intrinsics for each, _, _ in found]),
+        settings.render,
+        settings.render,
+    )
+    alpha = torch.cat([each for _, _, each in found])
+    return Pictures(cameras, torch.cat([each for _, each, _ in found]) * alpha, alpha)
+
+
+def _around(alpha: Float[Tensor, "b h w 1"], size: int) -> tuple[Float[Tensor, "b s s 1"], Float[Tensor, "b s s 3"]]:
+    """Where to paint, and what is known: grey, but for the body with room for clothes and hair."""
+    reach = round(_ROOM * alpha.shape[1])
+    near = F.max_pool2d(alpha.movedim(-1, 1), 2 * reach + 1, 1, reach).movedim(1, -1)
+    mask = (enlarged(near, size) > 0.1).float()
+    return mask, torch.full((*mask.shape[:3], 3), GREY)
+
+
+def figure(picture: Float[ndarray, "h w 3"]) -> Bool[ndarray, "h w"]:
+    """What is not background, without its soft edge; the background is what most of the border shows."""
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    plain = srgb_to_lab(np.median(border, 0).astype(np.float64))
+    apart = delta_e_2000_lab(srgb_to_lab(picture.astype(np.float64)), np.broadcast_to(plain, picture.shape))
+    whole = ndimage.binary_fill_holes(ndimage.binary_opening(apart > _APART, np.ones((2, 2))))
+    return ndimage.binary_erosion(whole)
