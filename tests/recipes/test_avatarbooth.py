@@ -14,7 +14,7 @@ from bozzetto.body.carry import carry_weights, donor
 from bozzetto.evaluate.avatarbooth import CASES, ROWS
 from bozzetto.figure.build import build_figure
 from bozzetto.guidance import Predictions, Text, residual
-from bozzetto.recipes import RECIPES
+from bozzetto.recipes import RECIPES, painting
 from bozzetto.recipes.avatarbooth import PAPER, AvatarBooth
 from bozzetto.recipes.booth import (
     BACKGROUNDS,
@@ -34,7 +34,6 @@ from bozzetto.recipes.booth import (
     weight_files,
 )
 from bozzetto.recipes.field import field_of, flat_pictures, free_form, from_rest, outside, recoloured, to_rest
-from bozzetto.recipes.painting import figure as figure_in
 from bozzetto.render.cameras import frame, orbit
 from bozzetto.render.raster import rasterize
 from bozzetto.render.samplers import Shots
@@ -497,7 +496,7 @@ class Able(Stub):
 @pytest.fixture
 def painter(monkeypatch):
     found = Painter()
-    monkeypatch.setattr("bozzetto.recipes.painting.imagine", found)
+    monkeypatch.setattr(painting, "imagine", found)
     return found
 
 
@@ -505,13 +504,14 @@ def joints_of_a_box():
     return np.stack([np.zeros(17), np.linspace(1.6, 0.1, 17), np.zeros(17)], 1)
 
 
-def test_a_field_takes_what_painted_pictures_agree_on(painter):
+def test_a_field_takes_what_painted_pictures_agree_on(painter, monkeypatch):
+    monkeypatch.setattr(painting, "FITTING", 200)
     settings = small(init="body", painted=4, render=48)
     made = Booth(settings, box(0.2), BODY, HEAD, {"body": Able(), "head": Able()}, "a red box", joints_of_a_box())
     camera = orbit(np.zeros(1), np.zeros(1), 4.0, BODY.mean(0), 30.0, 48, 48)
     with torch.no_grad():
         before = made.scene.render(camera, 0.0)
-    made.paint(steps=200)
+    painting.paint_first(made)
     with torch.no_grad():
         after = made.scene.render(camera, 0.0)
     assert made.painted and before.alpha[0, 24, 24] > 0.9 and after.alpha[0, 24, 24] > 0.9
@@ -528,7 +528,7 @@ def test_what_is_no_background_is_the_figure():
     picture[6:18, 8:16] = (0.8, 0.1, 0.1)
     picture[10:12, 11:13] = 0.62
     picture[2, 2] = 0.0
-    found = figure_in(picture)
+    found = painting.figure(picture)
     assert found[7:17, 9:15].all() and found.sum() == 10 * 6, "holes are filled, specks and the soft edge left out"
 
 

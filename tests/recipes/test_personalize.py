@@ -15,7 +15,7 @@ from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import BodySpec, FigureSpec, Garment, HairSpec
 from bozzetto.options import Consent
-from bozzetto.recipes import field, personalize
+from bozzetto.recipes import field, painting, personalize
 from bozzetto.recipes.avatarbooth import AvatarBooth
 from bozzetto.recipes.person import plain_colours
 from bozzetto.recipes.personalize import Kept, Person, Personalize, first_person
@@ -92,6 +92,20 @@ def test_stages_come_in_their_order_and_a_stopped_run_goes_on(recipe, tmp_path):
     assert again[2].pictures["views.png"].shape[2] == 3 and again[-1].share == 1.0
     assert {layer.name for layer in again[-1].avatar().layers} >= {"skin", "top", "bottom"}
     assert len({step.index for step in again}) == len(again)
+
+
+def test_from_a_bare_body_pictures_are_painted_first_and_once(recipe, monkeypatch):
+    monkeypatch.setattr(painting, "FITTING", 2)
+    bare = replace(recipe, booth=replace(recipe.booth, init="body", painted=2), body_steps=0, head_steps=0)
+    states, stages = {}, []
+    for step in bare.fit(Subject("", (Path("me.png"),))):
+        stages.append(step.stage)
+        if step.stage == "painting":
+            states = step.state()
+            break
+    assert stages[-2:] == ["start", "painting"]
+    again = [step.stage for step in bare.resume(Subject("", (Path("me.png"),)), states)]
+    assert again[-4:] == ["start", "distillation", "distillation", "character"]
 
 
 @pytest.mark.parametrize(

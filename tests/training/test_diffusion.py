@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from importlib import resources
 from shutil import copy, rmtree
 
 import numpy as np
@@ -29,7 +30,7 @@ from bozzetto.training.diffusion import (
     times,
     train_base,
 )
-from bozzetto.training.export import export_model, export_towers, read_card, write_card
+from bozzetto.training.export import card_text, export_model, export_towers, read_card, write_card
 from bozzetto.training.loop import Pace
 from bozzetto.training.text import END, new_text, tokens, train_tokenizer
 from bozzetto.training.vision import Vision, pixels, pooled, train_vision
@@ -209,7 +210,17 @@ def test_the_card_keeps_other_parts(tmp_path):
     write_card(tmp_path, "base", samples=2000, hours=1.5, seed=0, quality={}, recipe=asdict(TINY))
     card = read_card(tmp_path)
     assert card["vae"]["samples"] == 10 and card["base"]["recipe"]["batch"] == 4
-    assert "| base | 2,000 | 1.50 |" in (tmp_path / "card.md").read_text()
+    text = (tmp_path / "card.md").read_text()
+    assert "| base | 2,000 | 1.50 |" in text and text.startswith("# The embedded prior")
+
+
+@pytest.mark.parametrize("folder", ["prior/embedded", "evaluate/judge"])
+def test_the_cards_that_ship_are_told_as_they_are(folder):
+    shipped = resources.files("bozzetto") / folder
+    card = json.loads((shipped / "card.json").read_text(encoding="utf-8"))
+    text = (shipped / "card.md").read_text(encoding="utf-8")
+    assert text == card_text(card)
+    assert text.startswith("# The judge") == ("judge" in card)
 
 
 def test_a_vision_tower_learns_resumably_and_scores(tmp_path, data, tokenizer):

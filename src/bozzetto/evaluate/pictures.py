@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.figure.captions import described
-from bozzetto.figure.colours import delta_e_2000_lab, nearest_basic, passes_for, srgb_to_lab
+from bozzetto.figure.colours import apart_from_border, nearest_basic, passes_for, srgb_to_lab
 from bozzetto.figure.spec import FigureSpec, attribute
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Conditions, Prior
@@ -133,10 +133,7 @@ def _plain(spec: FigureSpec, layer: UInt8[ndarray, "s s"], names: Sequence[str])
 
 def outline(picture: Float[ndarray, "s s 3"]) -> Bool[ndarray, "s s"]:
     """Where a picture is not its background: what differs from the border's median by more than 8 in CIEDE2000."""
-    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    background = srgb_to_lab(np.median(border, 0).astype(np.float64))
-    apart = delta_e_2000_lab(srgb_to_lab(picture.astype(np.float64)), np.broadcast_to(background, picture.shape))
-    return ndimage.binary_opening(apart > 8, np.ones((2, 2)))
+    return ndimage.binary_opening(apart_from_border(picture) > 8, np.ones((2, 2)))
 
 
 def look_at(tasks: Sequence[Task], pictures: Float[ndarray, "n s s 3"], judge: Judge | None) -> list[Row]:

@@ -233,6 +233,13 @@ def passes_for(lab: Float[ndarray, "3"], asked: Float[ndarray, "3"]) -> str:
     return own if delta_e_2000_lab(lab, asked) <= delta_e_2000_lab(lab, other) else seen
 
 
+def apart_from_border(picture: Float[ndarray, "h w 3"]) -> Float[ndarray, "h w"]:
+    """CIEDE2000 of each pixel from what most of a picture's border shows: its background, where that is plain."""
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    background = srgb_to_lab(np.median(border, 0))
+    return delta_e_2000_lab(srgb_to_lab(picture), np.broadcast_to(background, picture.shape))
+
+
 def delta_e_2000_lab(a: Float[ndarray, "*#n 3"], b: Float[ndarray, "*#n 3"]) -> Float[ndarray, "*#n"]:
     """How different two CIELAB colours look. Sharma, Wu and Dalal 2005, Eqs. 2 to 22, with kL = kC = kH = 1."""
     l1, a1, b1 = np.moveaxis(np.asarray(a, dtype=np.float64), -1, 0)

@@ -138,6 +138,7 @@ class AvatarBooth:
 
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
+        from bozzetto.recipes.painting import paint_first
 
         field = field_of(figure(), self.init)
         stance, priors = field.stance, load_priors(self)
@@ -151,7 +152,7 @@ class AvatarBooth:
         weights = weight_files(priors)
         yield Step(2, "start", reading, avatar=made, share=0.0, weights=weights, state=booth.state)
         if self.pictures_first and not booth.painted:
-            booth.paint()
+            paint_first(booth)
             yield Step(3, "painting", reading, avatar=made, share=0.0, state=booth.state)
         for index in range(booth.done, self.steps):
             loss = booth.step(index)

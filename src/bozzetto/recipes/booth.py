@@ -25,7 +25,6 @@ from bozzetto.render.cameras import away_from_front
 from bozzetto.render.conditions import pose_skeleton
 from bozzetto.render.samplers import Box, Crop, Shots, dual, full_body, head
 from bozzetto.render.volume import camera_rays
-from bozzetto.scene.fit import fit_sketches
 from bozzetto.scene.radiance import NeuS, eikonal
 from bozzetto.types import Cameras
 
@@ -257,7 +256,7 @@ class Booth:
             face: Corners of the head.
             priors: One for bodies, one for heads; they may be the same.
             prompt: Who it is; or who each region is.
-            joints: Where the person's are, in COCO's order; for pose control.
+            joints: Where the person's are, in COCO's order; for pose control and painted pictures.
         """
         self.settings, self.scene, self.body, self.face, self.priors = settings, scene, body, face, priors
         self.joints, self.prompt = joints, prompt
@@ -267,16 +266,6 @@ class Booth:
         groups = [*scene.shape.groups(settings.learning_rate / 3), *scene.colour.groups(settings.learning_rate)]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
         self._rates = [group["lr"] for group in self.optimiser.param_groups]
-
-    def paint(self, steps: int = 500) -> None:
-        """Fits the field to what the priors paint of the person."""
-        from bozzetto.recipes.painting import painted
-
-        if self.joints is None:
-            raise ValueError("Pictures are painted around the person's joints.")
-        pictures = painted(self.settings, self.scene, self.priors, self.prompt, self.body, self.face, self.joints)
-        fit_sketches(self.scene, pictures, steps, self.settings.seed)
-        self.painted = True
 
     def step(self, index: int) -> float:
         """One step of the optimiser; returns the loss. What is random depends on seed and index alone."""
@@ -316,7 +305,7 @@ class Booth:
                 _, row, name = key.split("/")
                 rows.setdefault(int(row), {})[name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": rows})
-        self.done, self.painted = int(state["done"]), bool(state.get("painted", False))
+        self.done, self.painted = int(state["done"]), bool(state["painted"])
 
 
 def learning_share(index: int, steps: int) -> float:

@@ -6,9 +6,7 @@ Painted from noise around the body's skeleton, pictures are sharp and wear cloth
 field's own.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,20 +16,20 @@ from numpy import ndarray
 from scipy import ndimage
 from torch import Tensor
 
-from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
+from bozzetto.figure.colours import apart_from_border
 from bozzetto.prior.denoiser import Conditions, Inpainting
 from bozzetto.prior.sample import Guidance, imagine
-from bozzetto.recipes.avatarbooth import AvatarBooth
-from bozzetto.recipes.booth import NEGATIVE, camera_normals, enlarged, look, seen, side_of, skeletons, template
-from bozzetto.render.samplers import Box, Crop
-from bozzetto.scene.fit import Pictures
-from bozzetto.scene.radiance import NeuS
+from bozzetto.recipes.booth import NEGATIVE, Booth, camera_normals, enlarged, look, seen, side_of, skeletons, template
+from bozzetto.render.samplers import Crop
+from bozzetto.scene.fit import Pictures, fit_sketches
 from bozzetto.types import Cameras
 
 STEPS = 16
 """Of the prior, for a picture."""
 BATCH = 6
 """Pictures at once."""
+FITTING = 500
+"""Steps of the field, before the recipe's own."""
 GREY = 0.62
 """What stands behind: few people wear it."""
 _ROOM = 0.1
@@ -40,26 +38,23 @@ _APART = 20.0
 """CIEDE2000 from which on a pixel is not the background."""
 
 
-def painted(
-    settings: AvatarBooth,
-    scene: NeuS,
-    priors: Mapping[Crop, Any],
-    prompt: str | Mapping[Crop, str],
-    body: Box,
-    face: Box,
-    joints: Float[ndarray, "17 3"],
-) -> Pictures:
+def paint_first(booth: Booth) -> None:
+    """Fits the booth's field to what its priors paint."""
+    fit_sketches(booth.scene, painted(booth), FITTING, booth.settings.seed)
+    booth.painted = True
+
+
+def painted(booth: Booth) -> Pictures:
     """Three quarters whole bodies around the skeleton, a quarter heads around the field's normals.
 
-    Args:
-        settings: How.
-        scene: The body as it is; whatever is painted, it lies inside.
-        priors: Who paint bodies and heads.
-        prompt: Who it is; or who each region is.
-        body: Corners of the whole person.
-        face: Corners of the head.
-        joints: Where the person's are, in COCO's order.
+    Whatever is painted, the field as it is lies inside.
+
+    Raises:
+        ValueError: The booth does not know the person's joints.
     """
+    if booth.joints is None:
+        raise ValueError("Pictures are painted around the person's joints.")
+    settings, prompt = booth.settings, booth.prompt
     rng = np.random.default_rng([settings.seed, 2303])
     heads = settings.pictures_first // 4
     counts: dict[Crop, int] = {"body": settings.pictures_first - heads, "head": heads}
@@ -67,14 +62,14 @@ def painted(
     for crop, count in counts.items():
         if not count:
             continue
-        prior, said = priors[crop], prompt if isinstance(prompt, str) else prompt[crop]
-        shots = look(replace(settings, views=count), crop, body, face, rng)
+        prior, said = booth.priors[crop], prompt if isinstance(prompt, str) else prompt[crop]
+        shots = look(replace(settings, views=count), crop, booth.body, booth.face, rng)
         behind = torch.full((count, settings.render, settings.render, 3), GREY)
         with torch.no_grad():
-            each = [seen(scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]
+            each = [seen(booth.scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]
         alpha = torch.cat([sight.alpha for sight in each])
         if crop == "body":
-            control, shown = "pose", skeletons(joints, shots, prior.native_size)
+            control, shown = "pose", skeletons(booth.joints, shots, prior.native_size)
         else:
             control = "normal"
             normals = [
@@ -125,9 +120,6 @@ def _around(alpha: Float[Tensor, "b h w 1"], size: int) -> tuple[Float[Tensor, "
 
 
 def figure(picture: Float[ndarray, "h w 3"]) -> Bool[ndarray, "h w"]:
-    """What is not background, without its soft edge; the background is what most of the border shows."""
-    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    plain = srgb_to_lab(np.median(border, 0).astype(np.float64))
-    apart = delta_e_2000_lab(srgb_to_lab(picture.astype(np.float64)), np.broadcast_to(plain, picture.shape))
-    whole = ndimage.binary_fill_holes(ndimage.binary_opening(apart > _APART, np.ones((2, 2))))
-    return ndimage.binary_erosion(whole)
+    """What is not background, its holes filled, without its soft edge."""
+    found = ndimage.binary_opening(apart_from_border(picture) > _APART, np.ones((2, 2)))
+    return ndimage.binary_erosion(ndimage.binary_fill_holes(found))

@@ -118,6 +118,7 @@ class Personalize:
 
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
+        from bozzetto.recipes.painting import paint_first
 
         before = figure() if person.changed.spec == person.fitted.spec else figure_of(person.fitted.spec)
         index, dressed, known = 2, figure(), {}
@@ -145,16 +146,18 @@ class Personalize:
         words: dict[Literal["body", "head"], str] = {
             "body": person.words(self, "body"), "head": person.words(self, "face"),
         }  # fmt: skip
-        settings = replace(self.booth, painted=0)
-        booth = Booth(settings, field.scene, field.stance.box, field.stance.head, priors, words, joints(field.stance))
+        booth = Booth(self.booth, field.scene, field.stance.box, field.stance.head, priors, words, joints(field.stance))
         if state:
             booth.restore(state)
         yield Step(index, "start", person.reading, avatar=made, share=_TUNED, state=booth.state, weights=weights)
+        if self.booth.pictures_first and not booth.painted:
+            paint_first(booth)
+            yield Step(index + 1, "painting", person.reading, avatar=made, share=_TUNED, state=booth.state)
         for number in range(booth.done, self.booth.steps):
             loss = booth.step(number)
             share = _TUNED + (1 - _TUNED) * (number + 1) / self.booth.steps
-            yield Step(index + 1 + number, "distillation", person.reading, made, loss, share, state=booth.state)
-        index += 1 + self.booth.steps
+            yield Step(index + 2 + number, "distillation", person.reading, made, loss, share, state=booth.state)
+        index += 2 + self.booth.steps
         yield Step(index, "character", person.reading, avatar=cache(made), share=1.0, state=booth.state)
 
     def source(self, region: Literal["face", "body"], words: bool) -> Source:

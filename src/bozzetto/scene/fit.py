@@ -66,8 +66,7 @@ def fit_neus(scene: NeuS, pictures: Pictures, steps: int, seed: int = 0, rays: i
     """
 
     def at(share: float) -> None:
-        with torch.no_grad():
-            scene.log_sharpness.copy_(torch.tensor(50 * 10 ** min(share / 0.7, 1.0)).log())
+        _sharpen(scene, share)
         scene.section = 0.02 if share < 0.25 else 0.01
         scene.shape.grid.opened = min(4 + int(10 * share), 8)
 
@@ -83,8 +82,7 @@ def fit_sketches(scene: NeuS, pictures: Pictures, steps: int, seed: int = 0, ray
     every = [grid.opened for grid in grids]
 
     def at(share: float) -> None:
-        with torch.no_grad():
-            scene.log_sharpness.copy_(torch.tensor(50 * 10 ** min(share / 0.7, 1.0)).log())
+        _sharpen(scene, share)
         scene.section = 0.01
         grids[0].opened, grids[1].opened = min(3 + int(10 * share), 5), 5
 
@@ -92,6 +90,11 @@ def fit_sketches(scene: NeuS, pictures: Pictures, steps: int, seed: int = 0, ray
     for grid, opened in zip(grids, every, strict=True):
         grid.opened = opened
     return scene
+
+
+def _sharpen(scene: NeuS, share: float) -> None:
+    with torch.no_grad():
+        scene.log_sharpness.copy_(torch.tensor(50 * 10 ** min(share / 0.7, 1.0)).log())
 
 
 def fit_nerf(scene: NeRF, pictures: Pictures, steps: int, seed: int = 0, rays: int = 1024) -> NeRF:

@@ -85,12 +85,16 @@ def write_card(export: Path, part: str, instead_of: Sequence[str] = (), **facts:
 
 def card_text(card: Mapping[str, Mapping[str, Any]]) -> str:
     """The model card in Markdown."""
+    title, what = "The embedded prior", "A small text-to-image diffusion family in the layout of Stable Diffusion,"
+    if set(card) == {"judge"}:
+        title, what = "The judge", "A small network that says what a picture of a person shows,"
     lines = [
-        "# The embedded prior",
+        f"# {title}",
         "",
-        "A small text-to-image diffusion family in the layout of Stable Diffusion, trained from nothing on pictures",
-        "that bozzetto itself renders of procedural people. It knows those people and nothing else: no photographs,",
-        "no real faces, no words that its captions do not use. Weights and pictures are Apache-2.0, like the code.",
+        what,
+        "trained from nothing on pictures that bozzetto itself renders of procedural people. It knows those people",
+        "and nothing else: no photographs, no real faces, no words that its captions do not use. Weights and pictures",
+        "are Apache-2.0, like the code.",
         "Made by `bozzetto train-prior`, which goes on from these weights when it is run again with `--resume`.",
         "",
         "| part | pictures seen | hours | hardware | seed | date | measured |",
