@@ -1,8 +1,8 @@
 """How long kernels compile from nothing, and what a second thread brings: ``python benchmarks/kernels.py``.
 
 Compilation is CPU time inside numba's compiler, in a fresh process with an empty cache: of the draft (words to a
-character, its file and its pictures), and of every kernel (the draft, then one step of every scene). Threads are wall
-time of kernels alone, so they mean something on a quiet machine only.
+character and its file; the same with its pictures), of one step of every scene, and of all of them, each once. Threads
+are wall time of kernels alone, so they mean something on a quiet machine only.
 """
 
 import argparse
@@ -25,6 +25,14 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 """
+_FILE = """
+from pathlib import Path
+from bozzetto.export.glb import write_glb
+from bozzetto.figure.build import build_figure
+from bozzetto.subject.words import read_words
+spec = read_words("an old woman in a green knitted sweater and a skirt").spec
+write_glb(build_figure(spec).avatar, Path({out!r} + ".glb"))
+"""
 _SCENES = """
 import numpy as np
 import torch
@@ -41,6 +49,7 @@ made = [kind.from_mesh(vertices, faces, cell=0.04) for kind in (NeRF, NeuS, DMTe
 for scene in made:
     scene.render(orbit(0.0, 0.0, 3.0, (0.0, 0.0, 0.0), 40.0, 32, 32)).rgb.sum().backward()
 """
+_PROGRAMS = {"words to avatar.glb": _FILE, "the draft, with pictures and film": _DRAFT, "scenes": _SCENES}
 _LISTEN = """
 import time
 from numba.core import event
@@ -123,8 +132,9 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=12, help="this many of the most expensive")
     arguments = parser.parse_args()
     if arguments.only != "threads":
-        for name, code in (("the draft", _DRAFT), ("scenes", _SCENES)):
-            kernels = compiled(code)
+        made = {name: compiled(code) for name, code in _PROGRAMS.items()}
+        made["all, each once"] = made["scenes"] | made["the draft, with pictures and film"]
+        for name, kernels in made.items():
             total = sum(seconds for _, seconds in kernels.values())
             print(f"{name}: {sum(times for times, _ in kernels.values())} functions compiled in {total:.1f} CPU s")
             for kernel, (times, seconds) in sorted(kernels.items(), key=lambda each: -each[1][1])[: arguments.show]:

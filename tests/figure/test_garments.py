@@ -4,6 +4,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from bozzetto.body.bind import bind_t_pose, pose_transforms, skin
@@ -197,18 +198,19 @@ def test_a_stride_does_not_tear_a_skirt(kind):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_before_a_leg_a_skirt_follows_hardly_more_than_that_leg(seed):
-    """However wide the skirt: else a shin comes out of it in a stride. Between knee and hip the web takes a little."""
+def test_before_a_leg_a_skirt_follows_the_other_no_more_than_it_stands_off(seed):
+    """However wide the skirt: else a shin comes out of it in a stride, which brings shins half a metre apart."""
     person = _person(seed=seed, dress=Garment("long dress", RED))
     piece = next(p for p in garments.garment_pieces(person) if p.name == "dress")
     ankle, knee, hip = (person.joint(f"{name}.L") for name in ("foot", "lowerleg01", "upperleg01"))
     x, y, z = piece.vertices.T
     middle = np.interp(y, [ankle[1], knee[1], hip[1]], [ankle[0], knee[0], hip[0]])
     other = (piece.skin_weights * (skirts._sides()[piece.skin_joints] < 0)).sum(1)
-    for low, high, most in ((ankle[1], knee[1], 0.03), (knee[1], hip[1] - 0.15, 0.06)):
+    away, _ = cKDTree(person.vertices).query(piece.vertices)
+    for low, high, most, apart in ((ankle[1], knee[1], 0.03, 0.5), (knee[1], hip[1] - 0.15, 0.06, np.inf)):
         before = (np.abs(x - middle) < 0.02) & (z > 0.05) & (y > low) & (y < high)
         assert before.sum() > 5
-        assert other[before].max() < most
+        assert (other[before] < most + away[before] / apart).all()
 
 
 @pytest.mark.parametrize("name", ["dress", "bottom"])

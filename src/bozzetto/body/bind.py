@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from bozzetto.kernels import fast_kernel, kernel
+from bozzetto.kernels import fast_kernel
 from bozzetto.types import Skeleton
 
 Pose: TypeAlias = Mapping[str, tuple[float, float, float, float]]
@@ -97,26 +97,6 @@ def skin(
     return out
 
 
-@kernel
-def _unskin(points, weights, joints, transforms, m, out):
-    for v in range(points.shape[0]):
-        for row in range(3):
-            for column in range(4):
-                total = 0.0
-                for k in range(weights.shape[1]):
-                    total += weights[v, k] * transforms[joints[v, k], row, column]
-                m[row, column] = total
-        x, y, z = points[v, 0] - m[0, 3], points[v, 1] - m[1, 3], points[v, 2] - m[2, 3]
-        a, b, c = m[0, 0], m[0, 1], m[0, 2]
-        d, e, f = m[1, 0], m[1, 1], m[1, 2]
-        g, h, i = m[2, 0], m[2, 1], m[2, 2]
-        ca, cb, cc = e * i - f * h, f * g - d * i, d * h - e * g
-        inverse = 1.0 / (a * ca + b * cb + c * cc)
-        out[v, 0] = (ca * x + (c * h - b * i) * y + (b * f - c * e) * z) * inverse
-        out[v, 1] = (cb * x + (a * i - c * g) * y + (c * d - a * f) * z) * inverse
-        out[v, 2] = (cc * x + (b * g - a * h) * y + (a * e - b * d) * z) * inverse
-
-
 def unskin(
     points: Float[ndarray, "v 3"],
     weights: Float[ndarray, "v 4"],
@@ -128,15 +108,18 @@ def unskin(
     Raises:
         ValueError: A point without weights, or whose joints flatten it: nothing moves there.
     """
-    out = np.empty((len(points), 3), np.float32)
-    _unskin(
-        np.ascontiguousarray(points, np.float32),
-        np.ascontiguousarray(weights, np.float32),
-        np.ascontiguousarray(joints, np.int64),
-        np.ascontiguousarray(transforms, np.float32),
-        np.empty((3, 4)),
-        out,
+    table = np.ascontiguousarray(transforms.reshape(-1, 12).T, np.float64)
+    blend = (table[:, joints[:, k]] * weights[:, k] for k in range(weights.shape[1]))
+    a, b, c, left, d, e, f, up, g, h, i, front = sum(blend, np.zeros((12, len(points))))
+    x, y, z = points[:, 0] - left, points[:, 1] - up, points[:, 2] - front
+    ca, cb, cc = e * i - f * h, f * g - d * i, d * h - e * g
+    adjugate = (
+        ca * x + (c * h - b * i) * y + (b * f - c * e) * z,
+        cb * x + (a * i - c * g) * y + (c * d - a * f) * z,
+        cc * x + (b * g - a * h) * y + (a * e - b * d) * z,
     )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = (np.stack(adjugate, 1) / (a * ca + b * cb + c * cc)[:, None]).astype(np.float32)
     if not np.isfinite(out).all():
         raise ValueError(
             "Some points have no place before the pose: they have no weights, or their joints flatten them."

@@ -263,7 +263,7 @@ def _head(person: Person, style: str, covered: float | None) -> Head:
     low = np.array([-0.22, 0.48 if short else 0.08, -0.20])
     high = np.array([0.22, 0.90, 0.26])
     full = person.detail == "full"
-    field = surface(solid, around, low, high, 0.011 if full else 0.022, 3 if full else 1)
+    field = surface(solid, around, low, high, 0.011 if full else 0.022)
     roots = np.einsum("nk,nkd->nd", place.shares, vertices[place.corners])
     outward = np.einsum("nk,nkd->nd", place.shares, normals[place.corners])
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)

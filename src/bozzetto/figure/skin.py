@@ -571,22 +571,17 @@ def _normal_map(person: Person, masks: _SkinMasks) -> UInt8[ndarray, "s s 3"]:
     grain = np.float32(np.interp(age, (12, 20, 50, 85), (0.15, 0.6, 0.9, 1.7)))
     if person.spec.body.presentation == "woman":
         grain *= np.float32(0.7)
-    out = np.empty((*masks.pores.shape[:2], 3), np.uint8)
-    _encode_slope(masks.pores, masks.wrinkles, grain / _SLOPE, old / _SLOPE, out)
+    return _encoded(np.float32(grain / _SLOPE) * masks.pores + np.float32(old / _SLOPE) * masks.wrinkles)
+
+
+def _encoded(slope: Float[ndarray, "s s 2"]) -> UInt8[ndarray, "s s 3"]:
+    """Slopes to the right and down as a tangent-space normal map, +y up."""
+    scale = np.float32(127) / np.sqrt(np.float32(1) + np.einsum("ijk,ijk->ij", slope, slope))
+    out = np.empty((*slope.shape[:2], 3), np.uint8)
+    out[..., 0] = np.float32(128) - slope[..., 0] * scale
+    out[..., 1] = np.float32(128) + slope[..., 1] * scale
+    out[..., 2] = np.float32(128) + scale
     return out
-
-
-@fast_kernel
-def _encode_slope(pores, wrinkles, grain, old, out):
-    """Slopes as a tangent-space normal map, +y up."""
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            right = grain * pores[i, j, 0] + old * wrinkles[i, j, 0]
-            down = grain * pores[i, j, 1] + old * wrinkles[i, j, 1]
-            scale = np.float32(127) / np.sqrt(np.float32(1) + right * right + down * down)
-            out[i, j, 0] = np.float32(128) - right * scale
-            out[i, j, 1] = np.float32(128) + down * scale
-            out[i, j, 2] = np.float32(128) + scale
 
 
 def _slope(atlas: Atlas, height: Float[ndarray, "n"]) -> Int16[ndarray, "s s 2"]:

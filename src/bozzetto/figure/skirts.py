@@ -5,7 +5,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -418,6 +418,26 @@ def between_legs(fit: Fit, levels: Float[ndarray, "r"]) -> Float[ndarray, "r"]:
     return ndimage.gaussian_filter1d(np.where(levels > CROTCH, 0, inner), 1.5, mode="nearest")
 
 
+def _spared(
+    fit: Fit, levels: Float[ndarray, "r"], rings: Float[ndarray, "r k 3"], before: Bool[ndarray, "r k"]
+) -> Float[ndarray, "r k"]:
+    """Half the width that the web may have below the knees; zero above them.
+
+    A stride draws it out farthest there, and over a leg cloth may stay behind as far as it stands off.
+    """
+    half = np.zeros(before.shape)
+    legs = np.flatnonzero((fit.chart.arm == 0) & (fit.chart.height < KNEE))
+    for r in np.flatnonzero(levels < KNEE - 0.02):
+        leg = fit.points[legs[np.abs(fit.chart.height[legs] - levels[r]) < 0.02]]
+        inner, middle = (float(each) for each in np.quantile(np.abs(leg[:, 0]), (0.1, 0.5)))
+        over = np.abs(np.abs(rings[r, :, 0]) - middle) < 0.03
+        for mine, way in ((before[r], 1), (~before[r], -1)):
+            room = (way * rings[r, mine & over, 2]).min(initial=1.0) - (way * leg[:, 2]).max()
+            behind = np.clip(room / (_STRIDE * fit.scale) - 0.06, 0, 0.25)
+            half[r, mine] = inner / (1 - 2 * behind)
+    return half * smooth_step((KNEE - 0.05 - levels) / 0.2)[:, None]
+
+
 def fall_weights(
     fit: Fit, cut_as: tuple[str, int], detail: Detail, rings: Float[ndarray, "r k 3"]
 ) -> tuple[Float[ndarray, "v 4"], Int[ndarray, "v 4"]]:
@@ -439,6 +459,7 @@ def fall_weights(
     # Legs that are left out below it do not come through.
     gap *= 1 + 0.6 * shell.closed * smooth_step((levels - legs_hidden_from(plan.fall.hem)) / 0.1)
     half = np.maximum(gap[:, None], np.where(before, 0.03, 0.055) * fit.scale)
+    half = np.maximum(half, _spared(fit, levels, rings, before))
     across = rings[..., 0] / half
     beside = np.minimum(np.abs(across), 1.15)
     own_side = np.where(beside < 0.85, beside, 1 - (1.15 - beside) ** 2 / 0.6)  # it bends where the web ends
@@ -477,6 +498,8 @@ _HIP = -0.03
 """Height of the mean person's hip joints."""
 _LAG = 0.04
 """How far a skirt may stay behind a leg that is raised; metres."""
+_STRIDE = 0.5
+"""How far apart shins get that part before a skirt's hem; metres."""
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Num, UInt8
 from numpy import ndarray
+from scipy import ndimage
 
 from bozzetto.kept import kept
 from bozzetto.kernels import fast_kernel
@@ -50,7 +51,7 @@ def fit_frame(template: Float[ndarray, "n 3"], points: Float[ndarray, "n 3"]) ->
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Signed distance to oriented points: in each grid corner, the nearest of them."""
+    """Signed distance to oriented points: in each grid corner, the nearest of them, to within a cell."""
 
     points: Float[ndarray, "n 3"]
     normals: Float[ndarray, "n 3"]
@@ -65,60 +66,19 @@ def surface(
     low: Float[ndarray, "3"],
     high: Float[ndarray, "3"],
     cell: float,
-    sweeps: int = 3,
 ) -> Surface:
-    """The field of points with outward normals inside a box.
-
-    Args:
-        sweeps: Each time through the grid finds more of the nearest points.
-    """
-    size = np.ceil((high - low) / cell).astype(np.int64) + 1
-    nearest = np.full(tuple(size), -1, np.int32)
+    """The field of points with outward normals inside a box."""
     points, normals = np.ascontiguousarray(points, np.float32), np.ascontiguousarray(normals, np.float32)
-    best = np.full(nearest.shape, 1e9, np.float32)
-    _spread(points, low.astype(np.float32), np.float32(cell), nearest, best, sweeps)
-    return Surface(points, normals, low.astype(np.float32), cell, nearest)
-
-
-@fast_kernel
-def _spread(points, origin, cell, nearest, best, sweeps):
-    nx, ny, nz = nearest.shape
-    for n in range(len(points)):
-        i = round((points[n, 0] - origin[0]) / cell)
-        j = round((points[n, 1] - origin[1]) / cell)
-        k = round((points[n, 2] - origin[2]) / cell)
-        if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-            far = (
-                (points[n, 0] - origin[0] - i * cell) ** 2
-                + (points[n, 1] - origin[1] - j * cell) ** 2
-                + (points[n, 2] - origin[2] - k * cell) ** 2
-            )
-            if far < best[i, j, k]:
-                best[i, j, k], nearest[i, j, k] = far, n
-    for _ in range(sweeps):
-        for step in (1, -1):
-            for i0 in range(nx):
-                i = i0 if step > 0 else nx - 1 - i0
-                for j0 in range(ny):
-                    j = j0 if step > 0 else ny - 1 - j0
-                    for k0 in range(nz):
-                        k = k0 if step > 0 else nz - 1 - k0
-                        for axis in range(3):
-                            a = i - step if axis == 0 else i
-                            b = j - step if axis == 1 else j
-                            c = k - step if axis == 2 else k
-                            if a < 0 or b < 0 or c < 0 or a >= nx or b >= ny or c >= nz:
-                                continue
-                            n = nearest[a, b, c]
-                            if n < 0 or n == nearest[i, j, k]:
-                                continue
-                            far = (
-                                (points[n, 0] - origin[0] - i * cell) ** 2
-                                + (points[n, 1] - origin[1] - j * cell) ** 2
-                                + (points[n, 2] - origin[2] - k * cell) ** 2
-                            )
-                            if far < best[i, j, k]:
-                                best[i, j, k], nearest[i, j, k] = far, n
+    size = np.ceil((high - low) / cell).astype(np.int64) + 1
+    place = (points - low) / cell
+    corner = np.round(place).astype(np.int64)
+    inside = np.flatnonzero(((corner >= 0) & (corner < size)).all(1))
+    far = np.square(place - corner)[inside].sum(1)
+    order = inside[np.argsort(-far, kind="stable")]  # of several in one cell the nearest is written last
+    nearest = np.full(tuple(size), -1, np.int32)
+    nearest[tuple(corner[order].T)] = order
+    found = ndimage.distance_transform_edt(nearest < 0, return_distances=False, return_indices=True)
+    return Surface(points, normals, low.astype(np.float32), cell, nearest[tuple(found)])
 
 
 @fast_kernel

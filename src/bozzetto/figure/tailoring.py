@@ -650,8 +650,8 @@ def _bottom(m: _Maker, kind: str) -> Design:
     if kind.endswith("skirt"):
         top = 0.145
         hem = {"mini skirt": -0.17, "knee skirt": KNEE + 0.015, "long skirt": -0.68}[kind]
-        full = (-0.28, 0.04, 0.14)[v] if kind != "long skirt" else (0.0, 0.08, 0.16)[v]
-        folds = (0.002, 0.010, 0.015)[v]
+        full = (-0.28, 0.04, 0.14)[v] if kind != "long skirt" else (0.14, 0.2, 0.26)[v]
+        folds = (0.002, 0.010, 0.015)[v] if kind != "long skirt" else (0.008, 0.014, 0.018)[v]
         shell = m.shell(top - tall, cut=0.062)
         band = m.trim(top - tall + 2e-4, tall - (top - 0.03), lift=0.0022)
         make = Make("twill" if v == 0 else "smooth", 0.7, hems=(hem + 0.02,), variant=v)
@@ -663,7 +663,7 @@ def _bottom(m: _Maker, kind: str) -> Design:
             0.001,
             0.7,
             rounds=12,
-            fall=Fall(hem, full, 9 + 2 * v, folds, taper=0.12 if kind == "long skirt" else 0.35),
+            fall=Fall(hem, full, 9 + 2 * v, folds, taper=0.0 if kind == "long skirt" else 0.35),
             waist=top - 0.02,
         )
     top = 0.135 if kind != "leggings" else 0.150
@@ -724,7 +724,7 @@ def _dress(m: _Maker, kind: str) -> Design:
     shell = m.shell(*fields, cut=0.145)
     band = m.trim(0.016 - np.abs(here.height - 0.165), lift=0.0022)
     rim = m.neckband(neck + 2e-4, 0.010 - neck, *fields[1:], lift=0.0012)
-    full = (0.14, 0.06, -0.10)[v]
+    full = (0.14, 0.06, -0.10)[v] if kind != "long dress" else (0.2, 0.14, 0.1)[v]
     ease = 0.001 + (0.009 * smooth_step((arm - 0.02) / 0.12) if end else 0.0)
     make = Make("smooth", 0.8, hems=(hem + 0.02,), cuffs=(end - 0.012,) if end else (), variant=v)
     return Design(
@@ -736,7 +736,7 @@ def _dress(m: _Maker, kind: str) -> Design:
         0.9,
         rounds=10,
         folds=0.0015,
-        fall=Fall(hem, full, 11, (0.014, 0.010, 0.005)[v], taper=0.12 if kind == "long dress" else 0.35),
+        fall=Fall(hem, full, 11, (0.014, 0.010, 0.008)[v], taper=0.0 if kind == "long dress" else 0.35),
     )
 
 

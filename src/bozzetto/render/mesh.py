@@ -15,6 +15,7 @@ from bozzetto.kernels import fast_inner, fast_kernel, inner, kernel
 from bozzetto.render.light import Light
 from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, locate, project
 from bozzetto.render.scene import SRGB_TO_LINEAR, UNIT, Scene, Surfaces
+from bozzetto.render.surface import cross, difference, dot
 from bozzetto.types import Cameras, RenderOutput, linear_to_srgb
 
 
@@ -162,31 +163,18 @@ def _shade(
                     far += depth[y, x]
                     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
                     # One type for all that follows: each mixture of types would compile what is called once more.
-                    wa, wb, wc = (
-                        np.float64(barycentrics[y, x, 0]),
-                        np.float64(barycentrics[y, x, 1]),
-                        np.float64(barycentrics[y, x, 2]),
-                    )
+                    wa, wb = np.float64(barycentrics[y, x, 0]), np.float64(barycentrics[y, x, 1])
+                    wc = np.float64(barycentrics[y, x, 2])
 
                     # The triangle: edges, normal, and how its texture lies on it.
-                    e1x, e1y, e1z = (
-                        vertices[b, 0] - vertices[a, 0],
-                        vertices[b, 1] - vertices[a, 1],
-                        vertices[b, 2] - vertices[a, 2],
-                    )
-                    e2x, e2y, e2z = (
-                        vertices[c, 0] - vertices[a, 0],
-                        vertices[c, 1] - vertices[a, 1],
-                        vertices[c, 2] - vertices[a, 2],
-                    )
-                    gx, gy, gz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
-                    area = np.sqrt(gx * gx + gy * gy + gz * gz)
-                    vx = eye[0] - (wa * vertices[a, 0] + wb * vertices[b, 0] + wc * vertices[c, 0])
-                    vy = eye[1] - (wa * vertices[a, 1] + wb * vertices[b, 1] + wc * vertices[c, 1])
-                    vz = eye[2] - (wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2])
+                    e1, e2 = difference(vertices, a, b), difference(vertices, a, c)
+                    across = cross(e1, e2)
+                    area = np.sqrt(dot(across, across))
+                    at = _between(vertices, a, b, c, wa, wb, wc)
+                    vx, vy, vz = eye[0] - at[0], eye[1] - at[1], eye[2] - at[2]
                     distance = np.sqrt(vx * vx + vy * vy + vz * vz)
                     vx, vy, vz = vx / distance, vy / distance, vz / distance
-                    facing = (gx * vx + gy * vy + gz * vz) / max(area, 1e-20)
+                    facing = dot(across, (vx, vy, vz)) / max(area, 1e-20)
                     u1, v1 = uvs[f, 1, 0] - uvs[f, 0, 0], uvs[f, 1, 1] - uvs[f, 0, 1]
                     u2, v2 = uvs[f, 2, 0] - uvs[f, 0, 0], uvs[f, 2, 1] - uvs[f, 0, 1]
                     uv_area = u1 * v2 - u2 * v1
@@ -199,11 +187,8 @@ def _shade(
                     footprint = spread * spread * abs(uv_area) / max(area * slant, 1e-20)
                     base = _sample(texels, textures, 2 * m, u, v, footprint, srgb)
 
-                    nx, ny, nz = _unit(
-                        wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0],
-                        wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1],
-                        wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2],
-                    )
+                    smooth = _between(normals, a, b, c, wa, wb, wc)
+                    nx, ny, nz = _unit(smooth[0], smooth[1], smooth[2])
                     roughness = np.float64(factors[m, 0])
                     if textures[2 * m + 1, 2] > 0:
                         bump = _sample(texels, textures, 2 * m + 1, u, v, footprint, unit)
@@ -211,14 +196,12 @@ def _shade(
                         if abs(uv_area) > 1e-20:
                             # Tangent along +u; the bitangent is up in the image, where v falls.
                             turn = 1.0 if uv_area > 0 else -1.0
-                            tx, ty, tz = (
-                                (e1x * v2 - e2x * v1) * turn,
-                                (e1y * v2 - e2y * v1) * turn,
-                                (e1z * v2 - e2z * v1) * turn,
-                            )
+                            tx = (e1[0] * v2 - e2[0] * v1) * turn
+                            ty = (e1[1] * v2 - e2[1] * v1) * turn
+                            tz = (e1[2] * v2 - e2[2] * v1) * turn
                             along = tx * nx + ty * ny + tz * nz
                             tx, ty, tz = _unit(tx - along * nx, ty - along * ny, tz - along * nz)
-                            bx, by, bz = ny * tz - nz * ty, nz * tx - nx * tz, nx * ty - ny * tx
+                            bx, by, bz = cross((nx, ny, nz), (tx, ty, tz))
                             p, q, r = bump[0] * 2 - 256 / 255, bump[1] * 2 - 256 / 255, max(bump[2] * 2 - 1, 0.0)
                             # v grows down the image: a texture that is not mirrored has negative area here.
                             q *= -turn
@@ -256,6 +239,15 @@ def _shade(
             out_normal[row, column, 1] = ny
             out_normal[row, column, 2] = nz
             out_layer[row, column] = _commonest(face, layers, row, column, supersample)
+
+
+@fast_inner
+def _between(values, a, b, c, wa, wb, wc):
+    return (
+        wa * values[a, 0] + wb * values[b, 0] + wc * values[c, 0],
+        wa * values[a, 1] + wb * values[b, 1] + wc * values[c, 1],
+        wa * values[a, 2] + wb * values[b, 2] + wc * values[c, 2],
+    )
 
 
 @fast_inner

@@ -255,12 +255,12 @@ def _corner(vertices, index, matrix):
 
 
 @near_inner
-def _cross(a, b):
+def cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
 @near_inner
-def _dot(a, b):
+def dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
@@ -286,7 +286,7 @@ def _blend(vertices, faces, matrices, lenses, seen, attributes, corners, low, hi
             p1 = _corner(vertices, faces[f, 1], matrices[view])
             p2 = _corner(vertices, faces[f, 2], matrices[view])
             ray = _ray(lenses[view], row, column)
-            b0, b1, b2 = _dot(ray, _cross(p1, p2)), _dot(ray, _cross(p2, p0)), _dot(ray, _cross(p0, p1))
+            b0, b1, b2 = dot(ray, cross(p1, p2)), dot(ray, cross(p2, p0)), dot(ray, cross(p0, p1))
             total = 1.0 / (b0 + b1 + b2)
             i, j, k3 = corners[f, 0], corners[f, 1], corners[f, 2]
             for k in range(channels):
@@ -324,7 +324,7 @@ def _blend_back(
             p1 = _corner(vertices, faces[f, 1], m)
             p2 = _corner(vertices, faces[f, 2], m)
             ray = _ray(lenses[view], row, column)
-            b0, b1, b2 = _dot(ray, _cross(p1, p2)), _dot(ray, _cross(p2, p0)), _dot(ray, _cross(p0, p1))
+            b0, b1, b2 = dot(ray, cross(p1, p2)), dot(ray, cross(p2, p0)), dot(ray, cross(p0, p1))
             total = 1.0 / (b0 + b1 + b2)
             b0, b1, b2 = b0 * total, b1 * total, b2 * total
             i, j, k3 = corners[f, 0], corners[f, 1], corners[f, 2]
@@ -343,7 +343,7 @@ def _blend_back(
             mean = b0 * g0 + b1 * g1 + b2 * g2
             s0, s1, s2 = (g0 - mean) * total, (g1 - mean) * total, (g2 - mean) * total
             # d beta_0 / d p1 = p2 x ray, d beta_0 / d p2 = ray x p1, and so on round.
-            r0, r1, r2 = _cross(p0, ray), _cross(p1, ray), _cross(p2, ray)
+            r0, r1, r2 = cross(p0, ray), cross(p1, ray), cross(p2, ray)
             for a in range(3):
                 d0, d1, d2 = s2 * r1[a] - s1 * r2[a], s0 * r2[a] - s2 * r0[a], s1 * r0[a] - s0 * r1[a]
                 for axis in range(3):
@@ -397,7 +397,7 @@ def _sample_back(image, uvs, slope, low, high, to_image, to_uvs, paint, move):
 
 
 @near_inner
-def _difference(vertices, a, b):
+def difference(vertices, a, b):
     return (
         np.float64(vertices[b, 0]) - vertices[a, 0],
         np.float64(vertices[b, 1]) - vertices[a, 1],
@@ -409,7 +409,7 @@ def _difference(vertices, a, b):
 def _add_normals(vertices, faces, total):
     for f in range(len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        normal = _cross(_difference(vertices, i, j), _difference(vertices, i, k))
+        normal = cross(difference(vertices, i, j), difference(vertices, i, k))
         for axis in range(3):
             total[i, axis] += normal[axis]
             total[j, axis] += normal[axis]
@@ -420,13 +420,13 @@ def _add_normals(vertices, faces, total):
 def _add_normals_back(vertices, faces, slope, out):
     for f in range(len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        u, v = _difference(vertices, i, j), _difference(vertices, i, k)
+        u, v = difference(vertices, i, j), difference(vertices, i, k)
         g = (
             np.float64(slope[i, 0]) + slope[j, 0] + slope[k, 0],
             np.float64(slope[i, 1]) + slope[j, 1] + slope[k, 1],
             np.float64(slope[i, 2]) + slope[j, 2] + slope[k, 2],
         )
-        to_u, to_v = _cross(v, g), _cross(g, u)
+        to_u, to_v = cross(v, g), cross(g, u)
         for axis in range(3):
             out[j, axis] += to_u[axis]
             out[k, axis] += to_v[axis]
