@@ -1,7 +1,7 @@
 """What every part asks of triangles."""
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
 from bozzetto.kernels import kernel
@@ -18,6 +18,31 @@ def vertex_normals(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) 
 def edges_of(faces: Int[ndarray, "f 3"]) -> Int[ndarray, "e 2"]:
     """Every edge once, the smaller vertex first."""
     return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+
+
+def halved(
+    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], chosen: Bool[ndarray, "v"]
+) -> tuple[Float[ndarray, "w 3"], Int[ndarray, "g 3"]]:
+    """Every edge between chosen vertices cut in the middle, without holes; vertices keep their numbers."""
+    edges = edges_of(faces)
+    edges = edges[chosen[edges].all(1)]
+    count, base = len(vertices), len(vertices)
+    keys = edges[:, 0].astype(np.int64) * count + edges[:, 1]
+
+    def middle(a: Int[ndarray, "n"], b: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
+        low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
+        return base + np.searchsorted(keys, low * count + high)
+
+    among = chosen[faces].sum(1)
+    two, three = faces[among == 2], faces[among == 3]
+    first = (~chosen[two]).argmax(1)  # turned so that the one not chosen comes first
+    c, a, b = np.take_along_axis(two, (first[:, None] + np.arange(3)) % 3, 1).T
+    ab = middle(a, b)
+    parts = [faces[among < 2], np.stack([a, ab, c], 1), np.stack([ab, b, c], 1)]
+    a, b, c = three.T
+    ab, bc, ca = middle(a, b), middle(b, c), middle(c, a)
+    parts += [np.stack(each, 1) for each in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+    return np.concatenate([vertices, vertices[edges].mean(1)]), np.concatenate(parts)
 
 
 @kernel

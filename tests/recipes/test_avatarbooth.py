@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 
+import igl
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from bozzetto.body.bind import skin, unskin
 from bozzetto.body.carry import carry_weights, donor
+from bozzetto.body.landmarks import regions
 from bozzetto.evaluate.avatarbooth import CASES, ROWS
 from bozzetto.figure.build import build_figure
 from bozzetto.guidance import Predictions, Text, residual
@@ -21,6 +23,7 @@ from bozzetto.recipes.booth import (
     Booth,
     background,
     camera_normals,
+    face_lines,
     guided,
     kind_of,
     learning_share,
@@ -417,6 +420,27 @@ def test_layers_that_share_a_picture_share_it_still(dressed):
     assert made.layer("top").material.albedo is made.layer("bottom").material.albedo
 
 
+def test_a_bare_bodys_face_stays_the_bodys(figure):
+    field = field_of(figure, "body")
+    points = field.stance.body[figure.person.body.parts["body"].faces.ravel()]
+    face = points[regions(figure.person.body)["face"][figure.person.body.parts["body"].faces.ravel()]]
+    with torch.no_grad():
+        field.scene.shape.network[-1].bias += 0.4
+        outside = torch.from_numpy(face).float() + torch.tensor([0.0, 0.0, 0.02])
+        assert field.scene.held(outside).median() > 0.95
+        moved = field.scene.distance(outside) - field.before.distance(outside)
+        assert moved.abs().median() < 0.002
+    avatar = free_form(field, size=256)
+    mesh = avatar.layer("figure").mesh
+    body = donor(figure.person.body, figure.person.vertices, figure.bind, figure.ground)
+    away, _, _ = igl.point_mesh_squared_distance(
+        body.vertices[body.face].astype(float), mesh.vertices.double().numpy(), mesh.faces.numpy()
+    )
+    shown = np.isin(np.flatnonzero(body.face), np.unique(body.faces))
+    assert np.quantile(np.sqrt(away[shown]), 0.9) < 0.002, "to within 2 mm, on a grid of 12"
+    assert {"right_eye_lining", "mouth_lining", "eyes", "teeth"} <= {layer.name for layer in avatar.layers}
+
+
 @pytest.mark.slow
 def test_the_fields_surface_is_a_character(dressed, tmp_path):
     from bozzetto.export.glb import write_glb
@@ -489,7 +513,7 @@ class Painter:
 
 
 class Able(Stub):
-    roles = ("base", "inpaint", "control/pose", "control/normal")
+    roles = ("base", "inpaint", "control/pose", "control/landmarks")
     native_size, device = 48, "cpu"
 
 
@@ -507,7 +531,10 @@ def joints_of_a_box():
 def test_a_field_takes_what_painted_pictures_agree_on(painter, monkeypatch):
     monkeypatch.setattr(painting, "FITTING", 200)
     settings = small(init="body", painted=4, render=48)
-    made = Booth(settings, box(0.2), BODY, HEAD, {"body": Able(), "head": Able()}, "a red box", joints_of_a_box())
+    lines = {"oval": np.array([[x, y, 0.2] for x, y in ((0.05, 1.5), (0.0, 1.65), (-0.05, 1.5))])}
+    made = Booth(
+        settings, box(0.2), BODY, HEAD, {"body": Able(), "head": Able()}, "a red box", joints_of_a_box(), lines
+    )
     camera = orbit(np.zeros(1), np.zeros(1), 4.0, BODY.mean(0), 30.0, 48, 48)
     with torch.no_grad():
         before = made.scene.render(camera, 0.0)
@@ -520,7 +547,19 @@ def test_a_field_takes_what_painted_pictures_agree_on(painter, monkeypatch):
     assert after.alpha.sum() > 1.05 * before.alpha.sum(), "and so is its outline, which is wider"
     bodies, heads = painter.asked
     assert all("full body" in words for words in bodies[0]) and all("head portrait" in words for words in heads[0])
-    assert set(bodies[1].pictures) == {"pose"} and set(heads[1].pictures) == {"normal"}
+    assert set(bodies[1].pictures) == {"pose"} and set(heads[1].pictures) == {"landmarks"}
+
+
+def test_a_face_is_drawn_where_it_looks_here():
+    cameras = orbit(np.array([0.0, 60.0, 120.0]), np.zeros(3), 2.0, HEAD.mean(0), 24.0, 32, 32)
+    shots = Shots(cameras, np.array([0.0, 60.0, 120.0]), np.zeros(3), ("head",) * 3)
+    line = np.array([[-0.08, 1.6, 0.1], [0.08, 1.6, 0.1], [0.08, 1.62, 0.1]])
+    drawn = face_lines({"left_eye": line, "left_iris": line}, shots, 64)
+    seen = [picture.amax(-1) > 0 for picture in drawn]
+    assert drawn.shape == (3, 64, 64, 3) and not seen[2].any()
+    width = [int(each.any(0).nonzero().numel()) for each in seen[:2]]
+    assert width[0] > 1.6 * width[1] > 0, "turned away it is narrower"
+    assert seen[0].any(1).nonzero().max() < 32, "it lies above the middle of the head"
 
 
 def test_what_is_no_background_is_the_figure():

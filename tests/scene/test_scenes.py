@@ -7,6 +7,7 @@ import trimesh
 
 from bozzetto.render.cameras import orbit
 from bozzetto.render.raster import rasterize
+from bozzetto.render.volume import Rays, Samples
 from bozzetto.scene.radiance import NeRF, NeuS, eikonal
 from bozzetto.scene.surface import DMTet, TexturedMesh
 from bozzetto.types import Cameras, Mesh, UserError
@@ -122,6 +123,28 @@ def test_the_eikonal_term_is_zero_for_a_distance_and_one_for_nothing(egg):
     assert eikonal(shine.gradient).item() < 0.01
     assert eikonal(torch.zeros(5, 3)).item() == 1
     assert eikonal(torch.zeros(0, 3)).item() == 0
+
+
+def test_a_shape_that_is_held_stays_and_its_gradient_is_its_own(egg):
+    scene = make(NeuS, egg)
+    nodes = torch.arange(scene.start_values.shape[1]) * scene.cell + scene.start_low[1]
+    share = (nodes / 0.2).clamp(0, 1)[None, :, None].expand_as(scene.start_values)  # the upper half, and softly
+    scene.hold(share)
+    with torch.no_grad():
+        scene.shape.network[-1].bias += 0.5
+        above, below = torch.tensor([[0.0, 0.44, 0.0]]), torch.tensor([[0.0, -0.44, 0.0]])
+        assert scene.held(above).item() == 1 and scene.held(below).item() == 0
+        assert scene.distance(above).item() == scene.start.at(above).item()
+        assert scene.distance(below).item() > scene.start.at(below).item() + 0.03
+    points = torch.tensor([[0.05, 0.11, 0.33], [0.37, 0.07, 0.02], [0.1, -0.3, 0.2]])
+    points = scene.start_low + (((points - scene.start_low) / scene.cell).floor() + 0.5) * scene.cell
+    rays = Rays(points - torch.tensor([0.0, 0.0, 0.01]), torch.tensor([[0.0, 0.0, 1.0]]).expand(3, 3))
+    samples = Samples(torch.arange(3), torch.full((3,), 0.01), 0.02, torch.arange(4))
+    found, ways = scene.shine(rays, samples).gradient, 1e-3 * torch.eye(3)
+    with torch.no_grad():
+        rise = [scene.distance(points + way) - scene.distance(points - way) for way in ways]
+    wanted = torch.stack(rise, 1) / 2e-3
+    torch.testing.assert_close(found.detach(), wanted, atol=0.02, rtol=0.02)
 
 
 def test_a_jittered_render_is_reproducible(egg):

@@ -82,7 +82,7 @@ class View:
         normal = (normal_map(self.output, self.cameras)[0] * 255 + 0.5).astype(np.uint8)
         return {
             "pose": pose_skeleton(self.keypoints[:17], shown[:17], size),
-            "landmarks": face_landmarks(_contour_lines(self.contours), size),
+            "landmarks": face_landmarks(contour_lines(self.contours), size),
             "normal": normal,
             **eight,
         }
@@ -95,7 +95,8 @@ _CONTROL_NAMES = {
 }  # fmt: skip
 
 
-def _contour_lines(contours: Mapping[str, Float[ndarray, "_ 2"]]) -> dict[str, list[Float[ndarray, "_ 2"]]]:
+def contour_lines(contours: Mapping[str, Float[ndarray, "_ 2"]]) -> dict[str, list[Float[ndarray, "_ 2"]]]:
+    """Face contours as ``render.conditions.face_landmarks`` draws them, closed where they are."""
     lines: dict[str, list[Float[ndarray, "_ 2"]]] = {}
     for name, points in contours.items():
         if name in _CONTROL_NAMES:

@@ -13,7 +13,8 @@ person stands in an A-pose of Anny's body. The default departs more, since its p
 figure, compares pictures with decoded targets (``guidance.target_latents``) in place of latents' gradients, looks at
 whole bodies and heads from all around, and shows its prior the field's normals. What it learned is written back onto
 the figure's own layers (``deliver``). From a body, the prior first paints pictures for the field to begin with
-(``painted``).
+(``painted``), is told the hair and the skin that the figure has where words leave them open, and the face keeps the
+body's shape.
 """
 
 from collections.abc import Iterator, Mapping
@@ -136,13 +137,20 @@ class AvatarBooth:
         figure()
         yield Step(1, "figure", reading, avatar=lambda: figure().avatar, shown=True)
 
+        from bozzetto.body.landmarks import face_contours
+        from bozzetto.figure.captions import head_words
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
         field = field_of(figure(), self.init)
         stance, priors = field.stance, load_priors(self)
-        booth = Booth(self, field.scene, stance.box, stance.head, priors, subject.prompt, joints(stance))
+        prompt = subject.prompt
+        if self.init == "body" and self.templates == "plain":
+            # What words leave open each picture would decide for itself: the figure has decided it.
+            prompt = f"{prompt}, with {head_words(reading.spec)}"
+        lines = face_contours(stance.body)
+        booth = Booth(self, field.scene, stance.box, stance.head, priors, prompt, joints(stance), lines)
         if state:
             booth.restore(state)
 

@@ -12,17 +12,18 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
+from bozzetto.figure.ground_truth import contour_lines
 from bozzetto.guidance import Objective, PicturePrior, Text, add_noise, distillation_loss, sample_t, target_latents
 from bozzetto.guidance.schedules import linear
 from bozzetto.prior.denoiser import Conditions
 from bozzetto.prior.load import EMBEDDED, load
 from bozzetto.recipes.avatarbooth import AvatarBooth
 from bozzetto.render.cameras import away_from_front
-from bozzetto.render.conditions import pose_skeleton
+from bozzetto.render.conditions import face_landmarks, pose_skeleton
 from bozzetto.render.samplers import Box, Crop, Shots, dual, full_body, head
 from bozzetto.render.volume import camera_rays
 from bozzetto.scene.radiance import NeuS, eikonal
@@ -247,6 +248,7 @@ class Booth:
         priors: Mapping[Crop, Any],
         prompt: str | Mapping[Crop, str],
         joints: Float[ndarray, "17 3"] | None = None,
+        contours: Mapping[str, Float[ndarray, "_ 3"]] | None = None,
     ) -> None:
         """
         Args:
@@ -257,9 +259,10 @@ class Booth:
             priors: One for bodies, one for heads; they may be the same.
             prompt: Who it is; or who each region is.
             joints: Where the person's are, in COCO's order; for pose control and painted pictures.
+            contours: Of the person's face, by the names of ``body.landmarks``; for painted pictures.
         """
         self.settings, self.scene, self.body, self.face, self.priors = settings, scene, body, face, priors
-        self.joints, self.prompt = joints, prompt
+        self.joints, self.contours, self.prompt = joints, contours, prompt
         said = {crop: prompt if isinstance(prompt, str) else prompt[crop] for crop in priors}
         self.words = {crop: embedded(each, said[crop], crop, settings.templates) for crop, each in priors.items()}
         self.done, self.painted = 0, False
@@ -353,15 +356,32 @@ def step_loss(
 
 def skeletons(joints: Float[ndarray, "17 3"], shots: Shots, size: int) -> Float[Tensor, "b s s 3"]:
     """The person's skeleton as OpenPose draws it; no face from behind."""
-    cameras, drawn = shots.cameras, []
+    drawn = []
     for view, azimuth in enumerate(shots.azimuths.tolist()):
-        matrix, lens = cameras.world_to_camera[view].numpy(), cameras.intrinsics[view].numpy()
-        placed = (joints @ matrix[:3, :3].T + matrix[:3, 3]) @ lens.T
-        at = placed[:, :2] / np.maximum(placed[:, 2:], 1e-6) * (size / cameras.width)
-        there = (placed[:, 2] > 0) & (at >= 0).all(1) & (at < size).all(1)
+        at, ahead = _pixels(joints, shots.cameras, view, size)
+        there = ahead & (at >= 0).all(1) & (at < size).all(1)
         there[:3] &= away_from_front(azimuth) < 100
         drawn.append(torch.from_numpy(pose_skeleton(at, there, size)).float() / 255)
     return torch.stack(drawn)
+
+
+def face_lines(contours: Mapping[str, Float[ndarray, "_ 3"]], shots: Shots, size: int) -> Float[Tensor, "b s s 3"]:
+    """The person's face as MediaPipe's picture draws it; nothing where it looks away."""
+    drawn = []
+    for view, azimuth in enumerate(shots.azimuths.tolist()):
+        at = {name: _pixels(points, shots.cameras, view, size)[0] for name, points in contours.items()}
+        lines = contour_lines(at) if away_from_front(azimuth) < 78 else {}
+        drawn.append(torch.from_numpy(face_landmarks(lines, size)).float() / 255)
+    return torch.stack(drawn)
+
+
+def _pixels(
+    points: Float[ndarray, "n 3"], cameras: Cameras, view: int, size: int
+) -> tuple[Float[ndarray, "n 2"], Bool[ndarray, "n"]]:
+    """Where points are seen in a picture of that size, and which lie before the camera."""
+    matrix, lens = cameras.world_to_camera[view].numpy(), cameras.intrinsics[view].numpy()
+    placed = (points @ matrix[:3, :3].T + matrix[:3, 3]) @ lens.T
+    return placed[:, :2] / np.maximum(placed[:, 2:], 1e-6) * (size / cameras.width), placed[:, 2] > 0
 
 
 def guided(

@@ -11,13 +11,17 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 
 from bozzetto.body.bind import pose_transforms, skin, unskin
 from bozzetto.body.carry import Donor, carry_rig, carry_weights, donor
+from bozzetto.body.landmarks import regions
+from bozzetto.body.model import Body
 from bozzetto.body.poses import rotations
 from bozzetto.figure.build import Figure, posture_named
 from bozzetto.figure.ground_truth import Stance, stand
-from bozzetto.geometry import edges_of
+from bozzetto.figure.shells import smooth_step
+from bozzetto.geometry import edges_of, halved
 from bozzetto.render.cameras import frame, orbit
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.raster import rasterize
@@ -38,6 +42,8 @@ TOO_FINE = ("eyes", "teeth", "tongue", "lashes", "brows", "glasses")
 """Layers that a field of 7 mm says nothing about."""
 _SEEN = 150_000
 """Pixels that colours are learned from, of bodies and of heads."""
+_FACE = (0.005, 0.035)
+"""How near a face the shape is wholly the body's, and how far from it free; metres along the body."""
 _GOLDEN_DEGREES = 137.50776405
 
 
@@ -80,10 +86,11 @@ def field_of(figure: Figure, init: Literal["figure", "body"], detail: int = 512)
     """
     stance = stand(figure, POSE)
     if init == "body":
-        part = figure.person.body.parts["body"]
-        used, faces = np.unique(part.faces, return_inverse=True)
+        outer = donor(figure.person.body, figure.person.vertices, figure.bind).faces  # no mouth: it would be a pit
+        used, faces = np.unique(outer, return_inverse=True)
         vertices = stance.body[used].astype(np.float64)
         scene = NeuS.from_mesh(vertices, faces.reshape(-1, 3), CELL, reach=0.15, section=0.01, sharpness=SHARPNESS)
+        hold_face(scene, figure.person.body, stance.body)
         return Field(figure, stance, scene, copy.deepcopy(scene), ())
     scene = NeuS(
         outside(stance.scene, CELL, 0.06 + 2 * CELL, 3 * detail // 4), reach=0.06, section=0.01, sharpness=SHARPNESS
@@ -262,10 +269,12 @@ def free_form(field: Field, cell: float = 0.012, size: int = 2048) -> Avatar:
     """
     figure, stance = field.figure, field.stance
     field.scene.refresh()
-    found = field.scene.mesh(cell)
-    vertices, faces = largest(found.vertices.numpy(), found.faces.numpy())
     inner = tuple(layer for layer in figure.avatar.layers if layer.name in ("eyes", "teeth", "tongue"))
     person = donor(figure.person.body, figure.person.vertices, figure.bind, figure.ground, inner)
+    found = field.scene.mesh(cell)
+    vertices, faces = largest(found.vertices.numpy(), found.faces.numpy())
+    if not field.pictured:
+        vertices, faces = _faced(person, stance, field.scene, vertices, faces)
     rest = to_rest(person, stance, vertices, faces)
     # Where each vertex stands in the field's pose goes along where colours do.
     carried = carry_rig(
@@ -281,6 +290,42 @@ def free_form(field: Field, cell: float = 0.012, size: int = 2048) -> Avatar:
         figure.avatar.clips,
         figure.avatar.expression,
     )
+
+
+def hold_face(scene: NeuS, body: Body, standing: Float[ndarray, "n 3"]) -> None:
+    """Leaves the face the body's: a small prior paints it without features, and makes pits where lips are cut.
+
+    Args:
+        scene: Around the body.
+        body: The model.
+        standing: Its vertices, as they stand there.
+    """
+    skin = np.unique(body.parts["body"].faces)
+    points = standing[skin]
+    aside, _ = cKDTree(points[regions(body)["face"][skin]]).query(points)
+    share = 1 - smooth_step((aside - _FACE[0]) / (_FACE[1] - _FACE[0])).astype(np.float32)
+    count = tuple(scene.start_values.shape)
+    nodes = scene.start_low.numpy() + np.stack(np.meshgrid(*map(np.arange, count), indexing="ij"), -1) * scene.cell
+    _, nearest = cKDTree(points).query(nodes.reshape(-1, 3), distance_upper_bound=scene.reach + scene.cell)
+    share = np.append(share, np.float32(0))[nearest].reshape(count)
+    scene.hold(torch.from_numpy(ndimage.gaussian_filter(share, 1.0)))  # which vertex is nearest changes in steps
+
+
+def _faced(
+    person: Donor, stance: Stance, scene: NeuS, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]
+) -> tuple[Float[ndarray, "w 3"], Int[ndarray, "g 3"]]:
+    """A surface that is as fine as the body where it is the body's, and lies on it."""
+    for _ in range(2):
+        vertices, faces = halved(vertices, faces, scene.held(torch.from_numpy(vertices)).numpy() > 0.5)
+    share = scene.held(torch.from_numpy(vertices)).numpy()
+    close = np.flatnonzero(share > 0.5)
+    _, _, onto = igl.point_mesh_squared_distance(
+        np.asfortranarray(vertices[close], np.float64), np.asfortranarray(stance.body, np.float64),
+        np.asfortranarray(person.faces, np.int64),
+    )  # fmt: skip
+    pull = smooth_step(2 * share[close, None] - 1)
+    vertices[close] += (pull * (onto - vertices[close])).astype(vertices.dtype)
+    return vertices, faces
 
 
 def to_rest(

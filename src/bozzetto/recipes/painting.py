@@ -19,7 +19,7 @@ from torch import Tensor
 from bozzetto.figure.colours import apart_from_border
 from bozzetto.prior.denoiser import Conditions, Inpainting
 from bozzetto.prior.sample import Guidance, imagine
-from bozzetto.recipes.booth import NEGATIVE, Booth, camera_normals, enlarged, look, seen, side_of, skeletons, template
+from bozzetto.recipes.booth import NEGATIVE, Booth, enlarged, face_lines, look, seen, side_of, skeletons, template
 from bozzetto.render.samplers import Crop
 from bozzetto.scene.fit import Pictures, fit_sketches
 from bozzetto.types import Cameras
@@ -45,15 +45,15 @@ def paint_first(booth: Booth) -> None:
 
 
 def painted(booth: Booth) -> Pictures:
-    """Three quarters whole bodies around the skeleton, a quarter heads around the field's normals.
+    """Three quarters whole bodies around the skeleton, a quarter heads around the lines of the face.
 
     Whatever is painted, the field as it is lies inside.
 
     Raises:
-        ValueError: The booth does not know the person's joints.
+        ValueError: The booth does not know the person's joints and face.
     """
-    if booth.joints is None:
-        raise ValueError("Pictures are painted around the person's joints.")
+    if booth.joints is None or booth.contours is None:
+        raise ValueError("Pictures are painted around the person's joints and face.")
     settings, prompt = booth.settings, booth.prompt
     rng = np.random.default_rng([settings.seed, 2303])
     heads = settings.pictures_first // 4
@@ -71,11 +71,7 @@ def painted(booth: Booth) -> Pictures:
         if crop == "body":
             control, shown = "pose", skeletons(booth.joints, shots, prior.native_size)
         else:
-            control = "normal"
-            normals = [
-                camera_normals(sight, shots.cameras[view : view + 1], left=True) for view, sight in enumerate(each)
-            ]
-            shown = enlarged(torch.cat(normals).detach(), prior.native_size)
+            control, shown = "landmarks", face_lines(booth.contours, shots, prior.native_size)
         plain = settings.templates == "plain"
         angles = zip(shots.azimuths.tolist(), shots.elevations.tolist(), strict=True)
         words = [template(said, crop, side_of(crop, *angle), settings.templates) for angle in angles]

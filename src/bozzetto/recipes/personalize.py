@@ -116,6 +116,7 @@ class Personalize:
         figure()
         yield Step(1, "figure", person.reading, avatar=lambda: figure().avatar, share=0.02, shown=True)
 
+        from bozzetto.body.landmarks import face_contours
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
@@ -146,7 +147,8 @@ class Personalize:
         words: dict[Literal["body", "head"], str] = {
             "body": person.words(self, "body"), "head": person.words(self, "face"),
         }  # fmt: skip
-        booth = Booth(self.booth, field.scene, field.stance.box, field.stance.head, priors, words, joints(field.stance))
+        stance, lines = field.stance, face_contours(field.stance.body)
+        booth = Booth(self.booth, field.scene, stance.box, stance.head, priors, words, joints(stance), lines)
         if state:
             booth.restore(state)
         yield Step(index, "start", person.reading, avatar=made, share=_TUNED, state=booth.state, weights=weights)

@@ -280,7 +280,21 @@ class NeuS(Volume):
         self.shape = Field(start.low, start.high, 1, generator)
         self.colour = Field(start.low, start.high, 3, generator)
         self.log_sharpness = nn.Parameter(torch.tensor(sharpness).log())
+        self.register_buffer("freedom", torch.ones_like(start.values))
         self.refresh()
+
+    def hold(self, share: Float[Tensor, "x y z"]) -> None:
+        """From now on the shape is the start's, as far as the nodes of its grid say: 1 is wholly. Colours are free."""
+        self.freedom.copy_(1 - share)
+        self.refresh()
+
+    def held(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
+        """How far the shape at points is the start's."""
+        return 1 - self._free.at(points).clamp(0, 1)
+
+    @property
+    def _free(self) -> DistanceGrid:
+        return DistanceGrid(self.freedom, self.start_low, self.cell)
 
     def holds(self, points: Float[Tensor, "n 3"]) -> UInt8[Tensor, "n"]:
         distance, fog = self.distance(points), 2 / self.log_sharpness.exp()
@@ -290,11 +304,19 @@ class NeuS(Volume):
 
     def distance(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """Metres, negative inside."""
-        return self.start.at(points) + 0.1 * self.shape(points)[:, 0]
+        learned = 0.1 * self.shape(points)[:, 0]
+        return self.start.at(points) + learned * (1 - self.held(points) if self._holding else 1)
+
+    @property
+    def _holding(self) -> bool:
+        return bool((self.freedom < 1).any())
 
     def shine(self, rays: Rays, samples: Samples) -> Shine:
         points = samples.points(rays)
         (known, towards), (learned, turn) = self.start.steep(points), self.shape.steep(points)
+        if self._holding:
+            free, change = self._free.steep(points)
+            learned, turn = learned * free[:, None], turn * free[:, None] + learned * change
         distance, gradient = known + 0.1 * learned[:, 0], towards + 0.1 * turn
         slope = (gradient * rays.directions[samples.ray]).sum(1)
         alpha = neus_alpha(distance, slope, samples.length, self.log_sharpness.exp())
