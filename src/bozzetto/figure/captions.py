@@ -107,9 +107,14 @@ def _a(text: str) -> str:
     return "an" if text[:1].lower() in "aeio" or text.lower().startswith(("ultra", "under", "umber")) else "a"
 
 
-def head_words(spec: FigureSpec) -> str:
-    """Hair and skin as captions name them."""
-    return f"{_hair(spec, random.Random(0)).with_article} and {_skin(spec)}"
+def hair_words(spec: FigureSpec) -> str:
+    """The hair as captions name it."""
+    return _hair(spec, random.Random(0)).with_article
+
+
+def skin_words(spec: FigureSpec) -> str:
+    """The skin as captions name it."""
+    return f"{spec.face.skin.name.removesuffix(' skin')} skin"
 
 
 # ---------------------------------------------------------------------------------------------------- phrases
@@ -193,17 +198,13 @@ def _hair(spec: FigureSpec, rng: random.Random) -> Phrase:
     return Phrase(text, ("hair.style", "hair.colour"), article=text.endswith(COUNTABLE_HAIR) and " in " not in text)
 
 
-def _skin(spec: FigureSpec) -> str:
-    return f"{spec.face.skin.name.removesuffix(' skin')} skin"
-
-
 def _features(spec: FigureSpec, rng: random.Random) -> list[Phrase]:
     """Skin, eyes, face, beard: each as something a person has."""
     face = spec.face
     eyes = face.eyes.name
     found = [
         _hair(spec, rng),
-        Phrase(_skin(spec), ("face.skin",)),
+        Phrase(skin_words(spec), ("face.skin",)),
         Phrase(f"{eyes} eyes", ("face.eyes",)),
         Phrase(f"{face.shape} face", ("face.shape",), article=True),
     ]

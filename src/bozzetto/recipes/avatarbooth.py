@@ -138,19 +138,21 @@ class AvatarBooth:
         yield Step(1, "figure", reading, avatar=lambda: figure().avatar, shown=True)
 
         from bozzetto.body.landmarks import face_contours
-        from bozzetto.figure.captions import head_words
+        from bozzetto.figure.captions import hair_words, skin_words
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
         field = field_of(figure(), self.init)
         stance, priors = field.stance, load_priors(self)
-        prompt = subject.prompt
+        said: dict[Literal["body", "head"], str] = {"body": subject.prompt, "head": subject.prompt}
         if self.init == "body" and self.templates == "plain":
             # What words leave open each picture would decide for itself: the figure has decided it.
-            prompt = f"{prompt}, with {head_words(reading.spec)}"
+            skin = skin_words(reading.spec)
+            said["body"] += f", with {skin}"
+            said["head"] += f", with {hair_words(reading.spec)} and {skin}"
         lines = face_contours(stance.body)
-        booth = Booth(self, field.scene, stance.box, stance.head, priors, prompt, joints(stance), lines)
+        booth = Booth(self, field.scene, stance.box, stance.head, priors, said, joints(stance), lines)
         if state:
             booth.restore(state)
 

@@ -37,6 +37,8 @@ NEGATIVE = (
     "low resolution, skin blemishes, nsfw"
 )
 """What the release's one negative list names."""
+FACING = 78.0
+"""Degrees from the front up to which a face has lines."""
 _SIDE = {"body": 60.0, "head": 45.0}
 """Degrees from the front where the side begins; the back begins as far from the back."""
 
@@ -370,7 +372,7 @@ def face_lines(contours: Mapping[str, Float[ndarray, "_ 3"]], shots: Shots, size
     drawn = []
     for view, azimuth in enumerate(shots.azimuths.tolist()):
         at = {name: _pixels(points, shots.cameras, view, size)[0] for name, points in contours.items()}
-        lines = contour_lines(at) if away_from_front(azimuth) < 78 else {}
+        lines = contour_lines(at) if away_from_front(azimuth) < FACING else {}
         drawn.append(torch.from_numpy(face_landmarks(lines, size)).float() / 255)
     return torch.stack(drawn)
 

@@ -19,7 +19,19 @@ from torch import Tensor
 from bozzetto.figure.colours import apart_from_border
 from bozzetto.prior.denoiser import Conditions, Inpainting
 from bozzetto.prior.sample import Guidance, imagine
-from bozzetto.recipes.booth import NEGATIVE, Booth, enlarged, face_lines, look, seen, side_of, skeletons, template
+from bozzetto.recipes.booth import (
+    FACING,
+    NEGATIVE,
+    Booth,
+    enlarged,
+    face_lines,
+    look,
+    seen,
+    side_of,
+    skeletons,
+    template,
+)
+from bozzetto.render.cameras import away_from_front
 from bozzetto.render.samplers import Crop
 from bozzetto.scene.fit import Pictures, fit_sketches
 from bozzetto.types import Cameras
@@ -63,7 +75,11 @@ def painted(booth: Booth) -> Pictures:
         if not count:
             continue
         prior, said = booth.priors[crop], prompt if isinstance(prompt, str) else prompt[crop]
-        shots = look(replace(settings, views=count), crop, booth.body, booth.face, rng)
+        shots = look(replace(settings, views=count if crop == "body" else 6 * count), crop, booth.body, booth.face, rng)
+        if crop == "head":  # bodies show it from behind: a head without lines to look at may get a face there
+            facing = [row for row, turn in enumerate(shots.azimuths.tolist()) if away_from_front(turn) < FACING]
+            shots = shots.some(facing[:count])
+            count = len(shots.crops)
         behind = torch.full((count, settings.render, settings.render, 3), GREY)
         with torch.no_grad():
             each = [seen(booth.scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]

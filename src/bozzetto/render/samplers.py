@@ -28,6 +28,11 @@ class Shots:
     """Degrees above the horizon."""
     crops: tuple[Crop, ...]
 
+    def some(self, rows: Sequence[int]) -> "Shots":
+        """These alone."""
+        crops = tuple(self.crops[row] for row in rows)
+        return Shots(self.cameras[torch.tensor(rows)], self.azimuths[list(rows)], self.elevations[list(rows)], crops)
+
     @property
     def words(self) -> tuple[str, ...]:
         """ "front view", "side view", "back view" or "overhead view", by where each camera truly stands."""

@@ -258,6 +258,8 @@ class NeuS(Volume):
     features in place of frequencies, whose gradient is a kernel with a gradient of its own; no view directions.
     """
 
+    freedom: Tensor
+
     def __init__(
         self,
         start: DistanceGrid,
