@@ -30,7 +30,7 @@ class Shots:
 
     def some(self, rows: Sequence[int]) -> "Shots":
         """These alone."""
-        crops = tuple(self.crops[row] for row in rows)
+        crops: tuple[Crop, ...] = tuple(self.crops[row] for row in rows)
         return Shots(self.cameras[torch.tensor(rows)], self.azimuths[list(rows)], self.elevations[list(rows)], crops)
 
     @property
