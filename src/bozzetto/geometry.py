@@ -26,12 +26,12 @@ def halved(
     """Every edge between chosen vertices cut in the middle, without holes; vertices keep their numbers."""
     edges = edges_of(faces)
     edges = edges[chosen[edges].all(1)]
-    count, base = len(vertices), len(vertices)
+    count = len(vertices)
     keys = edges[:, 0].astype(np.int64) * count + edges[:, 1]
 
     def middle(a: Int[ndarray, "n"], b: Int[ndarray, "n"]) -> Int[ndarray, "n"]:
         low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
-        return base + np.searchsorted(keys, low * count + high)
+        return count + np.searchsorted(keys, low * count + high)
 
     among = chosen[faces].sum(1)
     two, three = faces[among == 2], faces[among == 3]

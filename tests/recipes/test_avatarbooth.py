@@ -421,7 +421,8 @@ def test_layers_that_share_a_picture_share_it_still(dressed):
 
 
 def test_a_bare_bodys_face_stays_the_bodys(figure):
-    field = field_of(figure, "body")
+    assert not field_of(figure, "body").scene.holding, "the paper's shapes are free"
+    field = field_of(figure, "body", own_face=True)
     points = field.stance.body[figure.person.body.parts["body"].faces.ravel()]
     face = points[regions(figure.person.body)["face"][figure.person.body.parts["body"].faces.ravel()]]
     with torch.no_grad():
@@ -548,6 +549,26 @@ def test_a_field_takes_what_painted_pictures_agree_on(painter, monkeypatch):
     bodies, heads = painter.asked
     assert all("full body" in words for words in bodies[0]) and all("head portrait" in words for words in heads[0])
     assert set(bodies[1].pictures) == {"pose"} and set(heads[1].pictures) == {"landmarks"}
+
+
+def test_heads_are_painted_from_where_a_face_is_seen(painter):
+    lines = {"oval": np.array([[x, y, 0.2] for x, y in ((0.05, 1.5), (0.0, 1.65), (-0.05, 1.5))])}
+    for seed in range(8):
+        settings = small(init="body", painted=5, render=16, seed=seed)
+        priors = {"body": Able(), "head": Able()}
+        pictures = painting.painted(Booth(settings, box(), BODY, HEAD, priors, "a box", joints_of_a_box(), lines))
+        assert len(pictures) == 5
+        assert painter.asked[-1][1].pictures["landmarks"].amax() > 0 and "back view" not in painter.asked[-1][0][0]
+
+
+def test_what_words_leave_open_is_said_where_a_body_is_painted():
+    prompt = "a woman with a black bob and dark skin in a red dress"
+    spec = read_words(prompt).spec
+    assert AvatarBooth(init="body").words(prompt, spec) == {
+        "body": prompt + ", with dark skin", "head": prompt + ", with a black bob and dark skin",
+    }  # fmt: skip
+    for free in (AvatarBooth(), AvatarBooth(init="body", painted=0), PAPER):
+        assert free.words(prompt, spec) == {"body": prompt, "head": prompt}
 
 
 def test_a_face_is_drawn_where_it_looks_here():

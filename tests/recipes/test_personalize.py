@@ -53,7 +53,7 @@ def recipe(tmp_path, intake, monkeypatch):
     monkeypatch.setattr(personalize, "_read", lambda paths: intake)
     monkeypatch.setattr(personalize, "figure_of", lambda spec: build_figure(spec, "low"))
     plain = field.field_of
-    monkeypatch.setattr(field, "field_of", lambda figure, init: plain(figure, init, detail=96))
+    monkeypatch.setattr(field, "field_of", lambda figure, init, **options: plain(figure, init, detail=96, **options))
     prior = str(tiny.embedded(tmp_path / "tiny"))
     booth = AvatarBooth(prior=prior, steps=2, views=1, render=16, growing=False)
     return Personalize(

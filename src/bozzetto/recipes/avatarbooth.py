@@ -124,6 +124,18 @@ class AvatarBooth:
         """The rate that is used."""
         return self.rate or (1e-2 if self._bare else 1e-3)
 
+    def words(self, prompt: str, spec: "bozzetto.figure.spec.FigureSpec") -> dict[Literal["body", "head"], str]:
+        """What each region is said to be: the prompt, and of a body that pictures are painted of what it leaves open.
+
+        Each picture would decide that for itself; the figure has decided it. Told the hair too, bodies forgot shoes.
+        """
+        from bozzetto.figure.captions import hair_words, skin_words
+
+        if self.init == "figure" or not self.pictures_first:
+            return {"body": prompt, "head": prompt}
+        skin = skin_words(spec)
+        return {"body": f"{prompt}, with {skin}", "head": f"{prompt}, with {hair_words(spec)} and {skin}"}
+
     def fit(self, subject: "bozzetto.types.Subject") -> Iterator[Step]:
         return self.resume(subject, {})
 
@@ -138,21 +150,14 @@ class AvatarBooth:
         yield Step(1, "figure", reading, avatar=lambda: figure().avatar, shown=True)
 
         from bozzetto.body.landmarks import face_contours
-        from bozzetto.figure.captions import hair_words, skin_words
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
-        field = field_of(figure(), self.init)
+        field = field_of(figure(), self.init, own_face=self.pictures_first > 0)
         stance, priors = field.stance, load_priors(self)
-        said: dict[Literal["body", "head"], str] = {"body": subject.prompt, "head": subject.prompt}
-        if self.init == "body" and self.templates == "plain":
-            # What words leave open each picture would decide for itself: the figure has decided it.
-            skin = skin_words(reading.spec)
-            said["body"] += f", with {skin}"
-            said["head"] += f", with {hair_words(reading.spec)} and {skin}"
-        lines = face_contours(stance.body)
-        booth = Booth(self, field.scene, stance.box, stance.head, priors, said, joints(stance), lines)
+        words, lines = self.words(subject.prompt, reading.spec), face_contours(stance.body)
+        booth = Booth(self, field.scene, stance.box, stance.head, priors, words, joints(stance), lines)
         if state:
             booth.restore(state)
 

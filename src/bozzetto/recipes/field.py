@@ -76,13 +76,14 @@ class Field:
 # ---------------------------------------------------------------------------------------------------- the start
 
 
-def field_of(figure: Figure, init: Literal["figure", "body"], detail: int = 512) -> Field:
+def field_of(figure: Figure, init: Literal["figure", "body"], detail: int = 512, own_face: bool = False) -> Field:
     """The field to start from, in an A-pose.
 
     Args:
         figure: Who stands there.
         init: The figure with its colours, or its bare grey body.
         detail: Pixels of a side of the pictures that its colours come from.
+        own_face: A bare body's face keeps its shape.
     """
     stance = stand(figure, POSE)
     if init == "body":
@@ -90,7 +91,8 @@ def field_of(figure: Figure, init: Literal["figure", "body"], detail: int = 512)
         used, faces = np.unique(outer, return_inverse=True)
         vertices = stance.body[used].astype(np.float64)
         scene = NeuS.from_mesh(vertices, faces.reshape(-1, 3), CELL, reach=0.15, section=0.01, sharpness=SHARPNESS)
-        hold_face(scene, figure.person.body, stance.body)
+        if own_face:
+            hold_face(scene, figure.person.body, stance.body)
         return Field(figure, stance, scene, copy.deepcopy(scene), ())
     scene = NeuS(
         outside(stance.scene, CELL, 0.06 + 2 * CELL, 3 * detail // 4), reach=0.06, section=0.01, sharpness=SHARPNESS
@@ -273,7 +275,7 @@ def free_form(field: Field, cell: float = 0.012, size: int = 2048) -> Avatar:
     person = donor(figure.person.body, figure.person.vertices, figure.bind, figure.ground, inner)
     found = field.scene.mesh(cell)
     vertices, faces = largest(found.vertices.numpy(), found.faces.numpy())
-    if not field.pictured:
+    if field.scene.holding:
         vertices, faces = _faced(person, stance, field.scene, vertices, faces)
     rest = to_rest(person, stance, vertices, faces)
     # Where each vertex stands in the field's pose goes along where colours do.

@@ -75,11 +75,11 @@ def painted(booth: Booth) -> Pictures:
         if not count:
             continue
         prior, said = booth.priors[crop], prompt if isinstance(prompt, str) else prompt[crop]
-        shots = look(replace(settings, views=count if crop == "body" else 6 * count), crop, booth.body, booth.face, rng)
+        views = count if crop == "body" else 12 * count
+        shots = look(replace(settings, views=views), crop, booth.body, booth.face, rng)
         if crop == "head":  # bodies show it from behind: a head without lines to look at may get a face there
-            facing = [row for row, turn in enumerate(shots.azimuths.tolist()) if away_from_front(turn) < FACING]
-            shots = shots.some(facing[:count])
-            count = len(shots.crops)
+            away = [away_from_front(turn) >= FACING for turn in shots.azimuths.tolist()]
+            shots = shots.some(sorted(range(len(away)), key=away.__getitem__)[:count])
         behind = torch.full((count, settings.render, settings.render, 3), GREY)
         with torch.no_grad():
             each = [seen(booth.scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]

@@ -132,7 +132,8 @@ class Personalize:
                 yield Step(index, stage, person.reading, avatar=lambda shown=shown: shown, share=0.05)
                 index += 1
 
-        field = replace(field_of(dressed, self.booth.init), known=known)
+        start = field_of(dressed, self.booth.init, own_face=self.booth.pictures_first > 0)
+        field = replace(start, known=known)
         priors = load_priors(self.booth)
         weights = weight_files(priors)
 

@@ -30,8 +30,8 @@ class Shots:
 
     def some(self, rows: Sequence[int]) -> "Shots":
         """These alone."""
-        crops: tuple[Crop, ...] = tuple(self.crops[row] for row in rows)
-        return Shots(self.cameras[torch.tensor(rows)], self.azimuths[list(rows)], self.elevations[list(rows)], crops)
+        at, crops = np.asarray(rows), tuple[Crop, ...](self.crops[row] for row in rows)
+        return Shots(self.cameras[torch.from_numpy(at)], self.azimuths[at], self.elevations[at], crops)
 
     @property
     def words(self) -> tuple[str, ...]:

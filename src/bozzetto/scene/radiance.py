@@ -290,6 +290,11 @@ class NeuS(Volume):
         self.freedom.copy_(1 - share)
         self.refresh()
 
+    @property
+    def holding(self) -> bool:
+        """Whether any of the shape is held."""
+        return bool((self.freedom < 1).any())
+
     def held(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """How far the shape at points is the start's."""
         return 1 - self._free.at(points).clamp(0, 1)
@@ -307,16 +312,14 @@ class NeuS(Volume):
     def distance(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
         """Metres, negative inside."""
         learned = 0.1 * self.shape(points)[:, 0]
-        return self.start.at(points) + learned * (1 - self.held(points) if self._holding else 1)
-
-    @property
-    def _holding(self) -> bool:
-        return bool((self.freedom < 1).any())
+        if self.holding:
+            learned = learned * (1 - self.held(points))
+        return self.start.at(points) + learned
 
     def shine(self, rays: Rays, samples: Samples) -> Shine:
         points = samples.points(rays)
         (known, towards), (learned, turn) = self.start.steep(points), self.shape.steep(points)
-        if self._holding:
+        if self.holding:
             free, change = self._free.steep(points)
             learned, turn = learned * free[:, None], turn * free[:, None] + learned * change
         distance, gradient = known + 0.1 * learned[:, 0], towards + 0.1 * turn
