@@ -5,6 +5,7 @@ import os
 from types import FunctionType
 
 import numba
+import pytest
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
@@ -32,3 +33,14 @@ def _see_through(compile):
 
 for _name in ("jit", "njit", "vectorize", "guvectorize"):
     setattr(numba, _name, _see_through(getattr(numba, _name)))
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    """How many torch, and so bozzetto, may use."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)

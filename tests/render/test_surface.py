@@ -47,9 +47,7 @@ def assert_twins(fast, reference, inputs, shape):
         torch.testing.assert_close(slope.double(), true, atol=2e-4 * float(true.abs().max()), rtol=1e-3)
 
 
-@pytest.mark.parametrize("strips", [1, 2])
-def test_interpolation_equals_its_reference(ball, strips, monkeypatch):
-    monkeypatch.setattr("bozzetto.render.surface.threads", lambda: strips)
+def test_interpolation_equals_its_reference(ball, threads):
     vertices, faces, cameras, seen = ball
     attributes = torch.randn(len(vertices), 4, generator=torch.Generator().manual_seed(0))
     assert_twins(
@@ -102,9 +100,7 @@ def test_moving_a_textured_plane_slides_its_picture():
     assert vertices.grad[:, 1].sum().item() == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("strips", [1, 2])
-def test_textures_equal_their_reference(strips, monkeypatch):
-    monkeypatch.setattr("bozzetto.render.surface.threads", lambda: strips)
+def test_textures_equal_their_reference(threads):
     texture = torch.rand(7, 5, 3)
     uvs = torch.rand(2, 16, 16, 2) * 3 - 1
     assert_twins(sample_texture, sample_texture_reference, (texture, uvs), (2, 16, 16, 3))

@@ -22,6 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from bozzetto.kernels import inner, kernel
 
 from ..geometry import vertex_normals
+from ..render.surface import cross, dot
 from ..types import Avatar, Layer, Mesh, Skeleton, SparseOffsets, UserError
 from .vertices import array
 
@@ -241,27 +242,29 @@ def _collapsed(
 ) -> tuple[Int64[ndarray, "f 3"], Int64[ndarray, "f 3"], Bool[ndarray, "f"]]:
     """Faces and wedges after collapsing, and which faces are left."""
     faces, wedges, alive = surface.faces.copy(), surface.wedges.copy(), np.ones(len(surface.faces), bool)
-    quadrics = np.zeros((*poses.shape[:2], 10))
     strand = _strands(surface)[surface.piece]
     importance = np.where(moved[surface.faces].all(axis=1), _FACE, 1.0) * np.where(strand, _STRAND, 1.0)
     outline = np.where(strand, 1.0, _OUTLINE)  # no strand is the outline of all
-    _add_planes(poses, faces, wedges, *_edges_of_faces(faces), importance / surface.sides, outline, quadrics)
+    quadrics = _quadrics(poses, faces, wedges, importance / surface.sides, outline)
     counts = np.bincount(surface.piece, surface.sides).astype(np.int64)
     total, strands = int(counts.sum()), int(surface.sides[strand].sum())
     most = int(strands * min(_STRANDS * triangles / total, 1))
+    rings = np.empty(256, np.int64), np.empty(256), np.empty(8, np.int64), np.empty(8, np.int64)
     others = np.ones(len(poses), bool)
     others[faces[strand]] = False
     for kept, enough in ((fixed | others, total - strands + most), (fixed.copy(), triangles)):
+        cost, changed = np.empty(len(poses)), np.ones(len(poses), bool)
         while (left := int(surface.sides[alive].sum())) > enough:
             first, adjacent = _faces_of_vertices(faces, alive, len(poses))
-            cost = np.full(len(poses), np.inf)
-            _cheapest(poses, quadrics, faces, first, adjacent, kept, cost)
+            cost[changed | kept] = np.inf
+            _cheapest(poses, quadrics, faces, first, adjacent, changed & ~kept, cost)
             order = np.argsort(cost)
             order = order[: max(int(np.isfinite(cost).sum() * _LOOKED_AT), 8)]
             order = order[np.isfinite(cost[order])]
+            changed[:] = False
             _collapse(
                 order, poses, quadrics, faces, wedges, surface.uvs, surface.piece, surface.sides, first, adjacent,
-                kept, counts, floors, alive, enough,
+                counts, floors, alive, left - enough, changed, *rings,
             )  # fmt: skip
             if surface.sides[alive].sum() == left:
                 if len(order) == np.isfinite(cost).sum():
@@ -291,6 +294,47 @@ def _edges_of_faces(faces: Int64[ndarray, "f 3"]) -> tuple[Int64[ndarray, "f 3"]
     return count[edge].reshape(-1, 3), beside.reshape(-1, 3)
 
 
+def _quadrics(
+    poses: Float64[ndarray, "v k 3"],
+    faces: Int64[ndarray, "f 3"],
+    wedges: Int64[ndarray, "f 3"],
+    importance: Float64[ndarray, "f"],
+    outline: Float64[ndarray, "f"],
+) -> Float64[ndarray, "v k 10"]:
+    """Each vertex's quadrics: its faces' planes, and across open edges and seams the planes that hold them.
+
+    A quadric is weight (n . (x - p))^2 as a polynomial in x: xx xy xz yy yz zz, x y z, 1. Garland and Heckbert, 5.
+    """
+    shared, beside = _edges_of_faces(faces)
+    both = np.stack([wedges, np.roll(wedges, -1, axis=1)], axis=2)  # of each corner's edge
+    same = (wedges[beside][:, :, None] == both[..., None]).any(axis=3).all(axis=2)
+    f, corner = np.nonzero((shared != 2) | ~same)
+    u, v = faces[f, corner], faces[f, (corner + 1) % 3]
+    rows = np.concatenate([faces.T.ravel(), u, v])
+    columns = np.concatenate([np.tile(np.arange(len(faces)), 3), np.tile(np.arange(len(f)) + len(faces), 2)])
+    onto = coo_matrix((np.ones(len(rows)), (rows, columns)), (len(poses), len(faces) + len(f))).tocsr()
+    out = np.empty((*poses.shape[:2], 10))
+    for k in range(poses.shape[1]):
+        at = np.ascontiguousarray(poses[:, k].T)
+        a, b, c = (at[:, faces[:, corner]] for corner in range(3))
+        normal, length = _unit(np.cross(b - a, c - a, axis=0))
+        wall, size = _unit(np.cross(at[:, v] - at[:, u], normal[:, f], axis=0))
+        weight = np.concatenate([importance * length / 6, importance[f] * outline[f] * size**2])
+        x, y, z = np.concatenate([normal, wall], axis=1)
+        point = np.concatenate([a, at[:, u]], axis=1)
+        d = -(x * point[0] + y * point[1] + z * point[2])
+        wx, wy, wz, wd = weight * x, weight * y, weight * z, weight * d
+        terms = (wx * x, wx * y, wx * z, wy * y, wy * z, wz * z, wx * d, wy * d, wz * d, wd * d)
+        out[:, k] = onto @ np.stack(terms, axis=1)
+    return out
+
+
+def _unit(vectors: Float64[ndarray, "3 n"]) -> tuple[Float64[ndarray, "3 n"], Float64[ndarray, "n"]]:
+    """Directions and lengths; no direction is zero."""
+    length = np.linalg.norm(vectors, axis=0)
+    return vectors / np.maximum(length, 1e-16), length
+
+
 def _faces_of_vertices(
     faces: Int64[ndarray, "f 3"], alive: Bool[ndarray, "f"], vertices: int
 ) -> tuple[Int64[ndarray, "v1"], Int64[ndarray, "n"]]:
@@ -301,77 +345,12 @@ def _faces_of_vertices(
     return first, np.repeat(living, 3)[np.argsort(corners, kind="stable")]
 
 
-@kernel
-def _add_planes(poses, faces, wedges, shared, beside, importance, outline, quadrics):
-    """Sums each vertex's quadrics: its faces' planes, and across open edges and seams the planes that hold them."""
-    normal, wall, along = np.empty(3), np.empty(3), np.empty(3)
-    for f in range(len(faces)):
-        weight = importance[f]
-        for k in range(poses.shape[1]):
-            a, b, c = poses[faces[f, 0], k], poses[faces[f, 1], k], poses[faces[f, 2], k]
-            for i in range(3):
-                j, l = (i + 1) % 3, (i + 2) % 3
-                normal[i] = (b[j] - a[j]) * (c[l] - a[l]) - (b[l] - a[l]) * (c[j] - a[j])
-            length = np.sqrt(_dot(normal, normal))
-            if length < 1e-16:
-                continue
-            for i in range(3):
-                normal[i] /= length
-            for corner in range(3):
-                _add_plane(quadrics[faces[f, corner], k], normal, a, weight * length / 6)
-            for corner in range(3):
-                other = (corner + 1) % 3
-                g = beside[f, corner]
-                open = shared[f, corner] != 2
-                if not open:
-                    found = 0
-                    for i in range(3):
-                        if wedges[g, i] == wedges[f, corner] or wedges[g, i] == wedges[f, other]:
-                            found += 1
-                    open = found < 2
-                if open:
-                    u, v = faces[f, corner], faces[f, other]
-                    for i in range(3):
-                        along[i] = poses[v, k, i] - poses[u, k, i]
-                    for i in range(3):
-                        j, l = (i + 1) % 3, (i + 2) % 3
-                        wall[i] = along[j] * normal[l] - along[l] * normal[j]
-                    size = np.sqrt(_dot(wall, wall))
-                    if size > 1e-12:
-                        for i in range(3):
-                            wall[i] /= size
-                        _add_plane(quadrics[u, k], wall, poses[u, k], weight * outline[f] * size * size)
-                        _add_plane(quadrics[v, k], wall, poses[u, k], weight * outline[f] * size * size)
-
-
 @inner
-def _dot(a, b):
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@inner
-def _add_plane(quadric, normal, point, weight):
-    """Adds weight (n . (x - p))^2 as a polynomial in x: xx xy xz yy yz zz, x y z, 1. Garland and Heckbert, 5."""
-    x, y, z = normal[0], normal[1], normal[2]
-    d = -(x * point[0] + y * point[1] + z * point[2])
-    quadric[0] += weight * x * x
-    quadric[1] += weight * x * y
-    quadric[2] += weight * x * z
-    quadric[3] += weight * y * y
-    quadric[4] += weight * y * z
-    quadric[5] += weight * z * z
-    quadric[6] += weight * x * d
-    quadric[7] += weight * y * d
-    quadric[8] += weight * z * d
-    quadric[9] += weight * d * d
-
-
-@inner
-def _error(quadrics, points):
-    """What all poses say of moving there."""
+def _error(quadrics, poses, u, v):
+    """What all poses say of moving u onto v."""
     total = 0.0
-    for k in range(len(points)):
-        q, x, y, z = quadrics[k], points[k, 0], points[k, 1], points[k, 2]
+    for k in range(poses.shape[1]):
+        q, x, y, z = quadrics[u, k], poses[v, k, 0], poses[v, k, 1], poses[v, k, 2]
         total += max(
             x * (q[0] * x + 2 * (q[1] * y + q[2] * z + q[6]))
             + y * (q[3] * y + 2 * (q[4] * z + q[7]))
@@ -383,38 +362,35 @@ def _error(quadrics, points):
 
 
 @kernel
-def _cheapest(poses, quadrics, faces, first, adjacent, fixed, cost):
-    """What each vertex's cheapest collapse would cost, allowed or not."""
+def _cheapest(poses, quadrics, faces, first, adjacent, asked, cost):
+    """What the cheapest collapse of each vertex that is asked for would cost, allowed or not."""
     for u in range(len(poses)):
-        if fixed[u]:
+        if not asked[u]:
             continue
         for n in range(first[u], first[u + 1]):
             for corner in range(3):
                 v = faces[adjacent[n], corner]
                 if v != u:
-                    cost[u] = min(cost[u], _error(quadrics[u], poses[v]))
+                    cost[u] = min(cost[u], _error(quadrics, poses, u, v))
 
 
 @kernel
 def _collapse(
-    order, poses, quadrics, faces, wedges, uvs, piece, sides, first, adjacent, fixed, counts, floors, alive, enough
-):
-    """One pass: each vertex onto its cheapest neighbour that allows it, if nothing around it changed yet."""
-    left = counts.sum()
-    touched = np.zeros(len(poses), np.bool_)
-    ring, costs = np.empty(256, np.int64), np.empty(256)
-    map_from, map_to = np.empty(8, np.int64), np.empty(8, np.int64)
+    order, poses, quadrics, faces, wedges, uvs, piece, sides, first, adjacent, counts, floors, alive, excess, touched,
+    ring, costs, map_from, map_to,
+):  # fmt: skip
+    """One pass: each vertex onto its cheapest neighbour that allows it, if nothing around it was touched yet."""
     for u in order:
-        if left <= enough:
+        if excess <= 0:
             return
-        if touched[u]:
+        mine = piece[adjacent[first[u]]]
+        if touched[u] or counts[mine] <= floors[mine]:
             continue
-        own = adjacent[first[u] : first[u + 1]]
-        mine = piece[own[0]]
-        if counts[mine] <= floors[mine]:
-            continue
-        neighbours, stale = 0, False
-        for f in own:
+        own = first[u], first[u + 1]
+        fan = own[1] - own[0]
+        neighbours, stale = np.int64(0), False
+        for n in range(own[0], own[1]):
+            f = adjacent[n]
             for corner in range(3):
                 v = faces[f, corner]
                 stale |= touched[v]
@@ -422,32 +398,32 @@ def _collapse(
                 for i in range(neighbours):
                     known |= ring[i] == v
                 if not known and neighbours < 256:
-                    ring[neighbours], costs[neighbours] = v, _error(quadrics[u], poses[v])
+                    ring[neighbours], costs[neighbours] = v, _error(quadrics, poses, u, v)
                     neighbours += 1
         # A fan has as many neighbours as faces, or one more at a border; anything else is no surface.
-        if stale or neighbours == 256 or neighbours < len(own) or neighbours > len(own) + 1:
+        if stale or neighbours == 256 or neighbours < fan or neighbours > fan + 1:
             continue
-        border = neighbours > len(own)
+        border = neighbours > fan
         for _ in range(neighbours):
             best = 0
             for i in range(1, neighbours):
                 best = i if costs[i] < costs[best] else best
             v, costs[best] = ring[best], np.inf
-            mapped = _wedge_map(faces, wedges, own, u, v, map_from, map_to)
+            mapped = _wedge_map(faces, wedges, adjacent, own, u, v, map_from, map_to)
             if mapped == 0:
                 continue
-            around = adjacent[first[v] : first[v + 1]]
-            if not _keeps_topology(faces, own, around, ring[:neighbours], u, v, border):
+            around = first[v], first[v + 1]
+            if not _keeps_topology(faces, adjacent, own, around, ring, neighbours, u, v, border):
                 continue
-            if not _keeps_sides(poses, faces, wedges, uvs, own, u, v, map_from[:mapped], map_to[:mapped]):
+            if not _keeps_sides(poses, faces, wedges, uvs, adjacent, own, u, v, map_from, map_to, mapped):
                 continue
-            for f in own:
-                gone = False
+            for n in range(own[0], own[1]):
+                f, gone = adjacent[n], False
                 for corner in range(3):
                     gone |= faces[f, corner] == v
                 if gone:
                     alive[f] = False
-                    left -= sides[f]
+                    excess -= sides[f]
                     counts[mine] -= sides[f]
                     continue
                 for corner in range(3):
@@ -467,11 +443,11 @@ def _collapse(
 
 
 @inner
-def _wedge_map(faces, wedges, own, u, v, map_from, map_to):
+def _wedge_map(faces, wedges, adjacent, own, u, v, map_from, map_to):
     """Which wedge of v takes the place of each of u's, as the faces at their edge say; 0 if that is not one each."""
     mapped = 0
-    for f in own:
-        at_u, at_v = -1, -1
+    for n in range(own[0], own[1]):
+        f, at_u, at_v = adjacent[n], -1, -1
         for corner in range(3):
             if faces[f, corner] == u:
                 at_u = wedges[f, corner]
@@ -489,7 +465,8 @@ def _wedge_map(faces, wedges, own, u, v, map_from, map_to):
                     return 0
                 map_from[mapped], map_to[mapped] = at_u, at_v
                 mapped += 1
-    for f in own:
+    for n in range(own[0], own[1]):
+        f = adjacent[n]
         for corner in range(3):
             if faces[f, corner] == u:
                 known = False
@@ -501,29 +478,29 @@ def _wedge_map(faces, wedges, own, u, v, map_from, map_to):
 
 
 @inner
-def _keeps_topology(faces, own, around, ring, u, v, border):
+def _keeps_topology(faces, adjacent, own, around, ring, neighbours, u, v, border):
     """Whether the surface stays a surface with the same holes and pieces: the link condition."""
-    shared, beyond = 0, len(around)
-    for f in own:
+    shared = 0
+    for n in range(own[0], own[1]):
         for corner in range(3):
-            if faces[f, corner] == v:
+            if faces[adjacent[n], corner] == v:
                 shared += 1
-    beyond -= shared
     # A border vertex goes along the border only.
-    if shared != (1 if border else 2) or beyond == 0:
+    if shared != (1 if border else 2) or around[1] - around[0] == shared:
         return False
     common = 0
-    for w in ring:
+    for i in range(neighbours):
+        w = ring[i]
         if w != v:
             found = False
-            for f in around:
+            for n in range(around[0], around[1]):
                 for corner in range(3):
-                    found |= faces[f, corner] == w
+                    found |= faces[adjacent[n], corner] == w
             common += found
     if common != shared:
         return False
-    for f in own:  # the faces that move must not fall on others: a closed piece would go flat
-        a, b, has = -1, -1, False
+    for n in range(own[0], own[1]):  # the faces that move must not fall on others: a closed piece would go flat
+        f, a, b, has = adjacent[n], -1, -1, False
         for corner in range(3):
             w = faces[f, corner]
             has |= w == v
@@ -533,10 +510,10 @@ def _keeps_topology(faces, own, around, ring, u, v, border):
                 else:
                     b = w
         if not has:
-            for g in around:
+            for other in range(around[0], around[1]):
                 same = 0
                 for corner in range(3):
-                    w = faces[g, corner]
+                    w = faces[adjacent[other], corner]
                     same += w in (a, b)
                 if same == 2:
                     return False
@@ -544,12 +521,10 @@ def _keeps_topology(faces, own, around, ring, u, v, border):
 
 
 @inner
-def _keeps_sides(poses, faces, wedges, uvs, own, u, v, map_from, map_to):
+def _keeps_sides(poses, faces, wedges, uvs, adjacent, own, u, v, map_from, map_to, mapped):
     """Whether every face that moves still looks the same way, on the body (within 75 degrees) and in its texture."""
-    before, after = np.empty(3), np.empty(3)
-    for f in own:
-        i = 0
-        has = False
+    for n in range(own[0], own[1]):
+        f, i, has = adjacent[n], 0, False
         for corner in range(3):
             has |= faces[f, corner] == v
             if faces[f, corner] == u:
@@ -557,25 +532,32 @@ def _keeps_sides(poses, faces, wedges, uvs, own, u, v, map_from, map_to):
         if has:
             continue
         second, third = (i + 1) % 3, (i + 2) % 3
-        b, c = poses[faces[f, second], 0], poses[faces[f, third], 0]
-        p, q = poses[u, 0], poses[v, 0]
-        for x in range(3):
-            y, z = (x + 1) % 3, (x + 2) % 3
-            before[x] = (b[y] - p[y]) * (c[z] - p[z]) - (b[z] - p[z]) * (c[y] - p[y])
-            after[x] = (b[y] - q[y]) * (c[z] - q[z]) - (b[z] - q[z]) * (c[y] - q[y])
-        size = np.sqrt(_dot(before, before) * _dot(after, after))
-        if _dot(before, after) < 0.25 * size or _dot(after, after) < 1e-22:
+        b, c = faces[f, second], faces[f, third]
+        before, after = _normal(poses, u, b, c), _normal(poses, v, b, c)
+        size = np.sqrt(dot(before, before) * dot(after, after))
+        if dot(before, after) < 0.25 * size or dot(after, after) < 1e-22:
             return False
-        r, s = uvs[wedges[f, second]], uvs[wedges[f, third]]
-        t = uvs[wedges[f, i]]
-        for m in range(len(map_from)):
-            if map_from[m] == wedges[f, i]:
-                w = uvs[map_to[m]]
-                old = (r[0] - t[0]) * (s[1] - t[1]) - (r[1] - t[1]) * (s[0] - t[0])
-                new = (r[0] - w[0]) * (s[1] - w[1]) - (r[1] - w[1]) * (s[0] - w[0])
-                if old * new < 0:
-                    return False
+        t, r, s = wedges[f, i], wedges[f, second], wedges[f, third]
+        for m in range(mapped):
+            if map_from[m] == t and _turn(uvs, t, r, s) * _turn(uvs, map_to[m], r, s) < 0:
+                return False
     return True
+
+
+@inner
+def _normal(poses, a, b, c):
+    """At rest, as long as twice the area."""
+    px, py, pz = poses[a, 0, 0], poses[a, 0, 1], poses[a, 0, 2]
+    one = poses[b, 0, 0] - px, poses[b, 0, 1] - py, poses[b, 0, 2] - pz
+    two = poses[c, 0, 0] - px, poses[c, 0, 1] - py, poses[c, 0, 2] - pz
+    return cross(one, two)
+
+
+@inner
+def _turn(uvs, a, b, c):
+    """Which way round three wedges lie in the texture: the sign."""
+    x, y = uvs[a, 0], uvs[a, 1]
+    return (uvs[b, 0] - x) * (uvs[c, 1] - y) - (uvs[b, 1] - y) * (uvs[c, 0] - x)
 
 
 def _after_thinning(

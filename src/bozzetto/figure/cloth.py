@@ -314,39 +314,45 @@ def _fine(c: _Crumple, panel: int, low: float, make: Make) -> None:
         c.heap(44, 0.0, ANKLE + 0.055, 0.267, 0.040, 0.0, 0.22, 0.025, 0.0060, 2.2)
 
 
-@fast_kernel
-def _packets(field, u0, v0, pixel, packets):
+def _packets(
+    field: Float[ndarray, "h w 2"], u0: float, v0: float, pixel: float, packets: Float[ndarray, "k 7"]
+) -> None:
     """Adds plane waves under oriented Gaussians, complex, so that neighbours join or fork as folds do.
 
     Source: the sparse oscillations of phasor noise, Tricard et al. 2019.
     """
-    h, w = field.shape[0], field.shape[1]
-    for k in range(len(packets)):
-        x, y, angle = packets[k, 0], packets[k, 1], packets[k, 2]
-        wave, height = packets[k, 3], packets[k, 4]
-        length, phase = packets[k, 5], packets[k, 6]
-        c, s = np.cos(angle), np.sin(angle)
-        across, along = 0.55 * wave, 0.55 * wave * length
-        a = 0.5 * (c * c / along**2 + s * s / across**2)
-        b = 0.5 * c * s * (1 / along**2 - 1 / across**2)
-        d = 0.5 * (s * s / along**2 + c * c / across**2)
-        rx = 3.0 * np.sqrt(d / (a * d - b * b) / 2)
-        ry = 3.0 * np.sqrt(a / (a * d - b * b) / 2)
-        j0, j1 = max(int((x - rx - u0) / pixel), 0), min(int((x + rx - u0) / pixel) + 1, w)
-        i0, i1 = max(int((v0 - y - ry) / pixel), 0), min(int((v0 - y + ry) / pixel) + 1, h)
-        if j0 >= j1:
+    x, y, angle, wave, height, length, phase = packets.T
+    c, s = np.cos(angle), np.sin(angle)
+    across, along = 0.55 * wave, 0.55 * wave * length
+    a = 0.5 * (c * c / along**2 + s * s / across**2)
+    b = 0.5 * c * s * (1 / along**2 - 1 / across**2)
+    d = 0.5 * (s * s / along**2 + c * c / across**2)
+    rx, ry = 3.0 * np.sqrt(np.stack([d, a]) / (a * d - b * b) / 2)
+    places = np.stack([x - rx - u0, x + rx - u0, v0 - y - ry, v0 - y + ry]) / pixel
+    boxes = np.maximum(places.astype(int) + np.array([0, 1, 0, 1])[:, None], 0)
+    boxes = np.minimum(boxes, np.array([[field.shape[1]], [field.shape[0]]])[[0, 0, 1, 1]])
+    kx, ky = -s * 2 * np.pi / wave, c * 2 * np.pi / wave
+    waves = np.stack([u0 - x, v0 - y, a, b, d, kx, ky, phase, height, np.exp(-2 * a * pixel * pixel)])
+    _add_waves(field, pixel, np.ascontiguousarray(boxes.T), np.ascontiguousarray(waves.T))
+
+
+@fast_kernel
+def _add_waves(field, pixel, boxes, waves):
+    for n in range(len(boxes)):
+        x, y, a, b, d = waves[n, 0], waves[n, 1], waves[n, 2], waves[n, 3], waves[n, 4]
+        kx, ky, phase, height, second = waves[n, 5], waves[n, 6], waves[n, 7], waves[n, 8], waves[n, 9]
+        if boxes[n, 0] >= boxes[n, 1]:
             continue
-        kx, ky = -s * 2 * np.pi / wave, c * 2 * np.pi / wave
-        second = np.exp(-2 * a * pixel * pixel)
-        dx = u0 + j0 * pixel - x
-        for i in range(i0, i1):
-            dy = v0 - i * pixel - y
+        dx = x + boxes[n, 0] * pixel
+        tx, ty = np.cos(kx * pixel), np.sin(kx * pixel)
+        for i in range(boxes[n, 2], boxes[n, 3]):
+            dy = y - i * pixel
             size = height * np.exp(-(a * dx * dx + 2 * b * dx * dy + d * dy * dy))
-            angle_here = kx * dx + ky * dy + phase
-            re, im = size * np.cos(angle_here), size * np.sin(angle_here)
+            angle = kx * dx + ky * dy + phase
+            re, im = size * np.cos(angle), size * np.sin(angle)
             ratio = np.exp(-(2 * a * dx * pixel + a * pixel * pixel + 2 * b * dy * pixel))
-            tr, ti = ratio * np.cos(kx * pixel), ratio * np.sin(kx * pixel)
-            for j in range(j0, j1):
+            tr, ti = ratio * tx, ratio * ty
+            for j in range(boxes[n, 0], boxes[n, 1]):
                 field[i, j, 0] += re
                 field[i, j, 1] += im
                 re, im = re * tr - im * ti, re * ti + im * tr

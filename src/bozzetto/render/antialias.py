@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
+from numpy import ndarray
 from torch import Tensor
 
 from bozzetto.kernels import near_inner, near_kernel
@@ -222,8 +223,7 @@ class _Antialias(torch.autograd.Function):
         views, height, width = depth.shape
         deciding = np.empty((views, 2, 2, height, width), np.int32)
         for view in range(views):
-            screen = np.empty((len(v), 3), np.float64)
-            _project(v, matrix[view], lens[view], screen)
+            screen = _project(v, matrix[view], lens[view])
             best = np.full((2, 2, height, width), -1.0, np.float32)
             deciding[view] = -1
             _find(screen, normals, matrix[view], lens[view], f, ends, sides, tips, depth[view], best, deciding[view])
@@ -237,40 +237,34 @@ class _Antialias(torch.autograd.Function):
         slope = _array(gradients[0])
         to_picture, to_vertices = slope.copy(), np.zeros(v.shape, np.float64)
         for view in range(len(picture)):
-            screen = np.empty((len(v), 3), np.float64)
-            _project(v, matrix[view], lens[view], screen)
+            screen = _project(v, matrix[view], lens[view])
             moved = np.zeros((len(v), 2))
             _apply_back(picture[view], screen, ends, deciding[view], slope[view], to_picture[view], moved)
-            _project_back(screen, matrix[view], lens[view], moved, to_vertices)
+            some = np.flatnonzero(moved.any(1))
+            to_vertices[some] += _project_back(screen[some], matrix[view], lens[view], moved[some])
         return torch.from_numpy(to_picture), torch.from_numpy(to_vertices.astype(np.float32)), None, None, None, None
 
 
-@near_kernel
-def _project(vertices, matrix, lens, screen):
-    for n in range(len(vertices)):
-        x, y, z = np.float64(vertices[n, 0]), np.float64(vertices[n, 1]), np.float64(vertices[n, 2])
-        cx = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z + matrix[0, 3]
-        cy = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z + matrix[1, 3]
-        cz = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2] * z + matrix[2, 3]
-        safe = max(cz, _NEAR)
-        screen[n, 0] = (lens[0, 0] * cx + lens[0, 1] * cy + lens[0, 2] * cz) / safe
-        screen[n, 1] = (lens[1, 1] * cy + lens[1, 2] * cz) / safe
-        screen[n, 2] = cz
+def _project(
+    vertices: Float[ndarray, "v 3"], matrix: Float[ndarray, "4 4"], lens: Float[ndarray, "3 3"]
+) -> Float64[ndarray, "v 3"]:
+    """Pixels across and down, and depth."""
+    placed = vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    screen = placed @ lens.T.astype(np.float64) / np.maximum(placed[:, 2:], _NEAR)
+    screen[:, 2] = placed[:, 2]
+    return screen
 
 
-@near_kernel
-def _project_back(screen, matrix, lens, moved, out):
-    for n in range(len(moved)):
-        du, dv = moved[n, 0], moved[n, 1]
-        if du == 0.0 and dv == 0.0:
-            continue
-        z = screen[n, 2]
-        cx = du * lens[0, 0] / z
-        cy = (du * lens[0, 1] + dv * lens[1, 1]) / z
-        # u = (lens . c) / z, so du/dz = (lens_2 - u) / z
-        cz = (du * (lens[0, 2] - screen[n, 0]) + dv * (lens[1, 2] - screen[n, 1])) / z
-        for axis in range(3):
-            out[n, axis] += matrix[0, axis] * cx + matrix[1, axis] * cy + matrix[2, axis] * cz
+def _project_back(
+    screen: Float64[ndarray, "v 3"],
+    matrix: Float[ndarray, "4 4"],
+    lens: Float[ndarray, "3 3"],
+    moved: Float64[ndarray, "v 2"],
+) -> Float64[ndarray, "v 3"]:
+    """What a slope by pixels is by vertices: as u = (lens . c) / z, du/dz = (lens_2 - u) / z."""
+    z = np.maximum(screen[:, 2:], _NEAR)
+    deep = (moved * (lens[:2, 2] - screen[:, :2])).sum(1, keepdims=True)
+    return np.concatenate([moved @ lens[:2, :2], deep], 1) / z @ matrix[:3, :3]
 
 
 @near_inner

@@ -13,9 +13,10 @@ from numpy import ndarray
 
 from bozzetto.kernels import fast_inner, fast_kernel, inner, kernel
 from bozzetto.render.light import Light
-from bozzetto.render.raster import camera_matrices, check_size, draw, in_bands, locate, project
+from bozzetto.render.raster import camera_matrices, check_size, draw, locate, project
 from bozzetto.render.scene import SRGB_TO_LINEAR, UNIT, Scene, Surfaces
 from bozzetto.render.surface import cross, difference, dot
+from bozzetto.threads import in_bands
 from bozzetto.types import Cameras, RenderOutput, linear_to_srgb
 
 

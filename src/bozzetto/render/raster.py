@@ -1,14 +1,12 @@
 """The rasterise stage: which triangle each pixel sees, and where on it.
 
 Vertices are snapped to 1/4096 of a pixel, after which coverage is integer arithmetic: with the top-left rule two
-triangles that share an edge leave no hole and share no pixel. The kernels are serial and release the GIL; `in_bands`
-spreads rows over `torch.get_num_threads()` threads. They do not check bounds: `NUMBA_BOUNDSCHECK=1` makes numba do so.
+triangles that share an edge leave no hole and share no pixel. The kernels are serial; views, or the rows of one, are
+drawn side by side. They do not check bounds: `NUMBA_BOUNDSCHECK=1` makes numba do so.
 
 `rasterize_reference` says the same in plain torch, one triangle at a time.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +17,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from bozzetto.kernels import inner, kernel
+from bozzetto.threads import in_bands, side_by_side
 from bozzetto.types import Cameras
 
 NEAR = 0.01
@@ -77,7 +76,7 @@ def rasterize(
     Args:
         vertices: World space, metres.
         faces: Counter-clockwise seen from outside.
-        cameras: Any number; views are drawn one after the other, rows in parallel.
+        cameras: Any number; several are drawn side by side, of one its rows.
         coverage: Back-face and cut-out rules; without it both sides of every face are drawn.
 
     Raises:
@@ -90,10 +89,14 @@ def rasterize(
     barycentrics = np.empty((views, height, width, 3), np.float32)
     depth = np.empty((views, height, width), np.float32)
     coverage = coverage or both_sides(len(faces))
-    for view in range(views):
+    by_rows = views < torch.get_num_threads()
+
+    def look(view: int) -> None:
         screen = project(vertices, *camera_matrices(cameras, view))
-        draw(screen, faces, coverage, face[view], np.empty((height, width), np.float32))
-        locate(screen, faces, face[view], barycentrics[view], depth[view])
+        draw(screen, faces, coverage, face[view], np.empty((height, width), np.float32), by_rows)
+        locate(screen, faces, face[view], barycentrics[view], depth[view], by_rows)
+
+    side_by_side(look, views, not by_rows)
     return Fragments(face, barycentrics, depth)
 
 
@@ -147,17 +150,6 @@ def locate(
         _locate(faces, screen.fixed, screen.weight, face, barycentrics, depth, low, high)
 
     in_bands(band, len(face), parallel)
-
-
-def in_bands(work: Callable[[int, int], None], rows: int, parallel: bool = True) -> None:
-    """Calls `work(first row, end row)` over all rows, on as many threads as torch may use if `parallel`."""
-    threads = torch.get_num_threads() if parallel else 1
-    if threads == 1 or rows < 2 * threads:
-        work(0, rows)
-        return
-    edges = np.linspace(0, rows, 4 * threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))
 
 
 def both_sides(faces: int) -> Coverage:

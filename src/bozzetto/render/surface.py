@@ -12,7 +12,6 @@ Each kernel stands beside a plain torch reference that says the same; on a CUDA 
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from bozzetto.kernels import near_inner, near_kernel
 from bozzetto.render import gpu
+from bozzetto.threads import side_by_side
 from bozzetto.types import Cameras
 
 
@@ -103,7 +103,7 @@ class _Interpolate(torch.autograd.Function):
         v, f, matrix, lens, ids, a, c = ctx.saved
         slope = _array(gradients[0])
         move, want = ctx.needs
-        strips = threads()
+        strips = torch.get_num_threads()
         to_vertices = np.zeros((strips if move else 0, *v.shape), np.float32)
         to_attributes = np.zeros((strips if want else 0, *a.shape), np.float32)
 
@@ -159,7 +159,7 @@ class _SampleTexture(torch.autograd.Function):
         image, at = ctx.saved
         paint, move = ctx.needs
         slope = _array(gradients[0]).reshape(len(at), -1)
-        to_image = np.zeros((threads() if paint else 0, *image.shape), np.float32)
+        to_image = np.zeros((torch.get_num_threads() if paint else 0, *image.shape), np.float32)
         to_uvs = np.zeros_like(at) if move else at[:0]
 
         def work(low: int, high: int, strip: int) -> None:
@@ -223,20 +223,11 @@ class _SmoothNormals(torch.autograd.Function):
         return torch.from_numpy(out), None
 
 
-def threads() -> int:
-    """How many strips work is cut into."""
-    return torch.get_num_threads()
-
-
 def in_strips(work: Callable[[int, int, int], object], count: int) -> None:
     """Calls ``work(first, end, strip)`` over ``range(count)``, one strip a thread."""
-    strips = threads()
+    strips = torch.get_num_threads() if count >= 64 * torch.get_num_threads() else 1
     edges = np.linspace(0, count, strips + 1).astype(int).tolist()
-    if strips == 1 or count < 64 * strips:
-        work(0, count, 0)
-        return
-    with ThreadPoolExecutor(strips) as pool:
-        list(pool.map(work, edges[:-1], edges[1:], range(strips)))
+    side_by_side(lambda strip: work(edges[strip], edges[strip + 1], strip), strips)
 
 
 def _array(tensor: Tensor) -> ndarray:

@@ -1,10 +1,8 @@
 """How much of the sky and of the key lamp each vertex sees: depth maps from many directions, one look-up a vertex."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 from numpy import ndarray
 
@@ -13,6 +11,7 @@ from bozzetto.render.cameras import view_directions
 from bozzetto.render.light import Lamp, Light
 from bozzetto.render.raster import DOUBLE_SIDED, Coverage, draw, project
 from bozzetto.render.scene import Scene
+from bozzetto.threads import side_by_side
 
 BIAS = 0.006
 """Metres a vertex is lifted along its normal before it is looked up: thin cloth must not shade itself."""
@@ -124,13 +123,7 @@ def _seen(scene: Scene, towards: Float[ndarray, "d 3"], size: int, pairs: bool =
         draw(project(scene.vertices, view, lens), scene.faces, coverage, face, nearest, False, farthest)
         _look_up(lifted, scene.normals, view, lens, nearest, farthest, texel, seen[index])
 
-    threads = torch.get_num_threads()
-    if threads == 1:
-        for index in range(len(towards)):
-            look(index)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(look, range(len(towards))))
+    side_by_side(look, len(towards))
     return np.ascontiguousarray(seen.T)
 
 

@@ -1,9 +1,9 @@
 """Points to features by hashed grids of many resolutions. Mueller et al. 2022 (instant-ngp), arXiv:2201.05989.
 
-Levels run side by side on threads, so none needs a copy of the gradients. ``encode_reference`` says the same in torch.
+Points are looked up side by side, gradients summed level by level side by side, so that none needs a copy of its own.
+``encode_reference`` says the same in torch.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bozzetto.kernels import near_inner, near_kernel
-from bozzetto.render.surface import _array, threads
+from bozzetto.render.surface import _array
+from bozzetto.threads import in_bands, side_by_side
 
 _PRIMES = (1, 2654435761, 805459861)
 _FEATURES = 2
@@ -117,7 +118,12 @@ class _Encode(torch.autograd.Function):
     def forward(ctx: Any, points: Tensor, table: Tensor, sizes: Tensor, opened: int):
         p, t, n = _array(points), _array(table), sizes.numpy()
         out = np.zeros((len(p), len(n) * _FEATURES), np.float32)
-        each_level(lambda level: _look(p, t, n, level, out), opened)
+
+        def look(low: int, high: int) -> None:
+            for level in range(opened):
+                _look(p[low:high], t, n, level, out[low:high])
+
+        in_bands(look, len(p))
         ctx.saved, ctx.needs = (p, t, n, opened), (points.requires_grad, table.requires_grad)
         return torch.from_numpy(out)
 
@@ -128,10 +134,10 @@ class _Encode(torch.autograd.Function):
         slope = _array(gradients[0])
         to_table, to_points = np.zeros_like(t) if learn else t[:0], None
         if learn:
-            each_level(lambda level: _look_back(p, n, level, slope, to_table), opened)
+            side_by_side(lambda level: _look_back(p, n, level, slope, to_table), opened)
         if move:
             to_points = np.empty((opened, *p.shape), np.float32)
-            each_level(lambda level: _steepness(p, t, n, level, slope, to_points), opened)
+            side_by_side(lambda level: _steepness(p, t, n, level, slope, to_points), opened)
         return (
             None if to_points is None else torch.from_numpy(to_points.sum(0)),
             torch.from_numpy(to_table) if learn else None,
@@ -145,7 +151,7 @@ class _Steepness(torch.autograd.Function):
     def forward(ctx: Any, points: Tensor, table: Tensor, sizes: Tensor, opened: int, slope: Tensor):
         p, t, n, s = _array(points), _array(table), sizes.numpy(), _array(slope)
         out = np.empty((opened, *p.shape), np.float32)
-        each_level(lambda level: _steepness(p, t, n, level, s, out), opened)
+        side_by_side(lambda level: _steepness(p, t, n, level, s, out), opened)
         ctx.saved = p, t, n, s, opened
         return torch.from_numpy(out.sum(0))
 
@@ -154,18 +160,8 @@ class _Steepness(torch.autograd.Function):
         p, t, n, s, opened = ctx.saved
         turn = _array(gradients[0])
         to_table, to_slope = np.zeros_like(t), np.zeros_like(s)
-        each_level(lambda level: _steepness_back(p, t, n, level, s, turn, to_table, to_slope), opened)
+        side_by_side(lambda level: _steepness_back(p, t, n, level, s, turn, to_table, to_slope), opened)
         return None, torch.from_numpy(to_table), None, None, torch.from_numpy(to_slope)
-
-
-def each_level(work: Any, levels: int) -> None:
-    """Calls ``work(level)`` for each, on as many threads as torch may use."""
-    if threads() == 1:
-        for level in range(levels):
-            work(level)
-        return
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(work, range(levels)))
 
 
 @near_inner

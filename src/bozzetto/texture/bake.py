@@ -17,7 +17,8 @@ from numpy import ndarray
 
 from bozzetto.geometry import vertex_normals
 from bozzetto.kernels import kernel, near_kernel
-from bozzetto.render.raster import Fragments, camera_matrices, in_bands, rasterize
+from bozzetto.render.raster import Fragments, camera_matrices, rasterize
+from bozzetto.threads import in_bands
 from bozzetto.types import Cameras, Mesh, linear_to_srgb, srgb_to_linear
 
 
@@ -127,7 +128,8 @@ def bake(
     drawn = rasterize(mesh.vertices.detach().numpy(), mesh.faces.numpy(), cameras)
     away = outline_distance(drawn, blend.slack, blend.feather + 1, trusted)
     light = np.empty(pictures.shape, np.float32)
-    in_bands(lambda low, high: _decode(pictures[:, low:high], _TO_LIGHT, light[:, low:high]), pictures.shape[1])
+    flat, lit = pictures.reshape(-1), light.reshape(-1)
+    in_bands(lambda low, high: _read(flat[low:high], _TO_LIGHT, lit[low:high]), len(flat))
     total, most = np.zeros((len(texels.position), 4), np.float32), np.zeros(len(texels.position), np.float32)
     numbers = np.array([blend.feather, blend.rim, blend.steepest, blend.slack], np.float32)
     views = [tuple(each.astype(np.float32) for each in camera_matrices(cameras, view)) for view in range(len(cameras))]
@@ -232,31 +234,21 @@ def _painted(texels: Texels, total: Float32[ndarray, "n 4"], weight: Float32[nda
     """The texture of weighted sums of light, the weights' own sum last."""
     size = len(texels.covered)
     texture, confidence = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
-    rows, columns = np.nonzero(texels.covered)
-    in_bands(lambda low, high: _encode(total, rows, columns, _TO_CODE, low, high, texture), len(total))
+    root = np.sqrt(total[:, :3] / np.maximum(total[:, 3:], 1e-30))
+    codes = np.empty_like(root)
+    _read(root.reshape(-1), _TO_CODE, codes.reshape(-1))
+    texture[texels.covered] = np.where(total[:, 3:] > 0, codes, 0)
     confidence[texels.covered] = weight
     return Baked(texture, confidence, texels.covered)
 
 
 @kernel
-def _encode(total, rows, columns, table, low, high, out):
-    for n in range(low, high):
-        if total[n, 3] > 0.0:
-            for k in range(3):
-                at = np.sqrt(min(max(np.float64(total[n, k] / total[n, 3]), 0.0), 1.0)) * (len(table) - 1)
-                i = min(np.int64(at), len(table) - 2)
-                out[rows[n], columns[n], k] = table[i] + (table[i + 1] - table[i]) * (at - i)
-
-
-@kernel
-def _decode(pictures, table, out):
-    for b in range(pictures.shape[0]):
-        for row in range(pictures.shape[1]):
-            for column in range(pictures.shape[2]):
-                for k in range(3):
-                    at = min(max(np.float64(pictures[b, row, column, k]), 0.0), 1.0) * (len(table) - 1)
-                    i = min(np.int64(at), len(table) - 2)
-                    out[b, row, column, k] = table[i] + (table[i + 1] - table[i]) * (at - i)
+def _read(values, table, out):
+    """What a table over [0, 1] says of values."""
+    for n in range(len(values)):
+        at = min(max(np.float64(values[n]), 0.0), 1.0) * (len(table) - 1)
+        i = min(np.int64(at), len(table) - 2)
+        out[n] = table[i] + (table[i + 1] - table[i]) * (at - i)
 
 
 @kernel

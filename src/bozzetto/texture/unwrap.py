@@ -205,88 +205,77 @@ def _turned(
     )
 
 
-@kernel
-def _lay_out(points, bounds, order, side):
+def _lay_out(
+    points: Float[ndarray, "f 3 2"], bounds: Int[ndarray, "_"], order: Int[ndarray, "c"], side: int
+) -> tuple[Int[ndarray, "c 3"], int]:
     """For each chart its cell and its quarter turns, and how many cells a side are used."""
-    taken = np.zeros((side, side), np.bool_)
+    taken = np.zeros((side + 2, side + 2), bool)  # with a rim, as each chart has
     place = np.zeros((len(bounds) - 1, 3), np.int64)
     used = 1
     for chart in order:
-        first, end = bounds[chart], bounds[chart + 1]
-        wide, high = 1, 1
-        for f in range(first, end):
-            for k in range(3):
-                wide = max(wide, np.int64(points[f, k, 0]) + 1)
-                high = max(high, np.int64(points[f, k, 1]) + 1)
-        cells = np.zeros((high + 2, wide + 2), np.bool_)  # with an empty rim
-        for f in range(first, end):
-            _mark(points[f], cells)
-        rim = np.empty((cells.size, 2), np.int64)
-        count = 0
-        for y in range(1, high + 1):
-            for x in range(1, wide + 1):
-                inside = cells[y, x - 1] and cells[y, x + 1] and cells[y - 1, x] and cells[y + 1, x]
-                if cells[y, x] and not inside:
-                    rim[count, 0], rim[count, 1] = x - 1, y - 1
-                    count += 1
-        best, turns = side * side * 4, 4 if count > 1 else 1
-        for turn in range(turns):
-            w, h = (wide, high) if turn % 2 == 0 else (high, wide)
-            for y in range(side - h):
-                if max(y + h, used) * 2 * side > best:
-                    break
-                for x in range(side - w):
-                    cost = max(max(x + w, y + h), used) * 2 * side + x + y
-                    if cost >= best:
-                        break
-                    free = True
-                    for i in range(count):
-                        j = (i * 7919) % count  # far apart, so that a clash is met early
-                        a, b = rim[j, 0], rim[j, 1]
-                        if turn == 1:
-                            a, b = high - 1 - b, a
-                        elif turn == 2:
-                            a, b = wide - 1 - a, high - 1 - b
-                        elif turn == 3:
-                            a, b = b, wide - 1 - a
-                        if taken[y + b, x + a]:
-                            free = False
-                            break
-                    if free:
-                        best = cost
-                        place[chart, 0], place[chart, 1], place[chart, 2] = x, y, turn
-                        break
-        x, y, turn = place[chart]
-        for row in range(1, high + 1):
-            for column in range(1, wide + 1):
-                if cells[row, column]:
-                    a, b = column - 1, row - 1
-                    if turn == 1:
-                        a, b = high - row, column - 1
-                    elif turn == 2:
-                        a, b = wide - column, high - row
-                    elif turn == 3:
-                        a, b = row - 1, wide - column
-                    used = max(used, max(x + a, y + b) + 1)
-                    for i in range(max(y + b - 1, 0), min(y + b + 2, side)):
-                        for j in range(max(x + a - 1, 0), min(x + a + 2, side)):
-                            taken[i, j] = True
+        mine = points[bounds[chart] : bounds[chart + 1]]
+        wide, high = (mine.max((0, 1)).astype(np.int64) + 1).tolist()
+        cells = np.zeros((high + 2, wide + 2), bool)
+        _mark(mine, cells)
+        inside = cells[1:-1, :-2] & cells[1:-1, 2:] & cells[:-2, 1:-1] & cells[2:, 1:-1]
+        rim = cells[1:-1, 1:-1] & ~inside
+        found = np.array([side * side * 4, 0, 0, 0])
+        for turn in range(4 if wide * high > 1 else 1):
+            turned = np.rot90(rim, -turn)
+            edge = np.argwhere(turned)
+            # Far apart, one after the other, so that a clash is met early.
+            edge = edge[np.arange(len(edge)) * 7919 % len(edge)]
+            _fit(taken[1:-1, 1:-1], edge, turned.shape[0], turned.shape[1], used, turn, found)
+        _, x, y, turn = found.tolist()
+        place[chart] = x, y, turn
+        turned = np.rot90(cells, -turn)
+        used = max(used, x + turned.shape[1] - 2, y + turned.shape[0] - 2)
+        around = turned.copy()
+        around[1:] |= turned[:-1]
+        around[:-1] |= turned[1:]
+        turned = around.copy()
+        around[:, 1:] |= turned[:, :-1]
+        around[:, :-1] |= turned[:, 1:]
+        taken[y : y + around.shape[0], x : x + around.shape[1]] |= around
     return place, used
 
 
 @kernel
-def _mark(corners, cells):
-    """Marks the unit cells that a triangle touches; cells begin at row and column one."""
-    ax, ay, bx, by, cx, cy = corners[0, 0], corners[0, 1], corners[1, 0], corners[1, 1], corners[2, 0], corners[2, 1]
-    turn = 1.0 if (bx - ax) * (cy - ay) - (cx - ax) * (by - ay) >= 0.0 else -1.0
-    for y in range(np.int64(min(ay, min(by, cy))), np.int64(max(ay, max(by, cy))) + 1):
-        for x in range(np.int64(min(ax, min(bx, cx))), np.int64(max(ax, max(bx, cx))) + 1):
-            touched = True
-            for k in range(3):
-                px, py = (ax, bx, cx)[k], (ay, by, cy)[k]
-                dx, dy = ((bx, cx, ax)[k] - px) * turn, ((by, cy, ay)[k] - py) * turn
-                at = dx * (y + 0.5 - py) - dy * (x + 0.5 - px)
-                if at < -0.5 * (abs(dx) + abs(dy)):
-                    touched = False
-            if touched:
-                cells[y + 1, x + 1] = True
+def _fit(taken, cells, high, wide, used, turn, found):
+    """Notes (cost, column, row, turn) of the best free place for these cells, if it is better than what is noted."""
+    side = len(taken)
+    for y in range(side - high):
+        if max(y + high, used) * 2 * side > found[0]:
+            break
+        for x in range(side - wide):
+            cost = max(max(x + wide, y + high), used) * 2 * side + x + y
+            if cost >= found[0]:
+                break
+            free = True
+            for n in range(len(cells)):
+                if taken[y + cells[n, 0], x + cells[n, 1]]:
+                    free = False
+                    break
+            if free:
+                found[0], found[1], found[2], found[3] = cost, x, y, turn
+                break
+
+
+@kernel
+def _mark(points, cells):
+    """Marks the unit cells that triangles touch; cells begin at row and column one."""
+    for f in range(len(points)):
+        ax, ay, bx, by = points[f, 0, 0], points[f, 0, 1], points[f, 1, 0], points[f, 1, 1]
+        cx, cy = points[f, 2, 0], points[f, 2, 1]
+        turn = 1.0 if (bx - ax) * (cy - ay) - (cx - ax) * (by - ay) >= 0.0 else -1.0
+        for y in range(np.int64(min(ay, min(by, cy))), np.int64(max(ay, max(by, cy))) + 1):
+            for x in range(np.int64(min(ax, min(bx, cx))), np.int64(max(ax, max(bx, cx))) + 1):
+                touched = True
+                for k in range(3):
+                    px, py = points[f, k, 0], points[f, k, 1]
+                    dx, dy = (points[f, (k + 1) % 3, 0] - px) * turn, (points[f, (k + 1) % 3, 1] - py) * turn
+                    at = dx * (y + 0.5 - py) - dy * (x + 0.5 - px)
+                    if at < -0.5 * (abs(dx) + abs(dy)):
+                        touched = False
+                if touched:
+                    cells[y + 1, x + 1] = True
