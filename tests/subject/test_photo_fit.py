@@ -9,14 +9,18 @@ import torch
 
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
-from bozzetto.figure.colours import delta_e_2000
-from bozzetto.figure.spec import BodySpec, Colour
+from bozzetto.figure.build import build_figure
+from bozzetto.figure.colours import colour, delta_e_2000
+from bozzetto.figure.ground_truth import stand
+from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment
 from bozzetto.prior.shape import ShapeNetwork, Sides, hips_depth
+from bozzetto.render import to_srgb8
 from bozzetto.render.cameras import orbit
+from bozzetto.render.light import ambient
 from bozzetto.render.raster import rasterize
 from bozzetto.render.sides import sides
 from bozzetto.subject.fit import fit_person, posed_body
-from bozzetto.subject.looks import lit_colour
+from bozzetto.subject.looks import lit_colour, see_looks
 from bozzetto.subject.photos import Keypoints, Photo
 from bozzetto.subject.surface import square_around
 from bozzetto.types import Cameras, UserError
@@ -38,17 +42,6 @@ def _photo(build: BodySpec, posture: Posture, azimuth: float = 0.0, size: int = 
     model = load_body()
     body, _ = posed_body(build, posture)
     cameras = _camera(body, azimuth, size)
-    view, lens = cameras.world_to_camera[0].numpy(), cameras.intrinsics[0].numpy()
-    coco = model.keypoints(body)
-    points = np.zeros((33, 3), np.float32)
-    order = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-    points[list(order)] = coco[:17]
-    points[[31, 32]] = (coco[[17, 18]] + coco[[19, 20]]) / 2
-    points[[29, 30]] = coco[[21, 22]]
-    points[[1, 3, 4, 6]], points[[9, 10]] = points[[2, 2, 5, 5]], points[0]
-    points[17:23] = points[[15, 16] * 3]
-    camera = points @ view[:3, :3].T + view[:3, 3]
-    pixels = camera @ lens.T
     face = rasterize(body, model.parts["body"].faces, cameras).face[0]
     colours = np.tile(np.array(CLOTH), (len(model.parts["body"].faces), 1))
     names = np.array(model.joint_names)[model.skin_joints[np.arange(len(body)), model.skin_weights.argmax(1)]]
@@ -59,10 +52,23 @@ def _photo(build: BodySpec, posture: Posture, azimuth: float = 0.0, size: int = 
     colours[[name.startswith(("upperleg", "lowerleg", "pelvis")) for name in first]] = DARK
     picture = np.where((face >= 0)[..., None], colours[np.maximum(face, 0)], 0.9).astype(np.float32)
     rows = int(size * seen)
-    middle = camera[23:25].mean(0)
-    keypoints = Keypoints(pixels[:, :2] / pixels[:, 2:], np.ones(33), camera - middle)
     mask = (face[:rows] >= 0).astype(np.float32)
-    return Photo(Path("painted.png"), picture[:rows], mask, keypoints, None, "full body", (), "")
+    return Photo(Path("painted.png"), picture[:rows], mask, _landmarks(body, cameras), None, "full body", (), "")
+
+
+def _landmarks(body: np.ndarray, cameras: Cameras) -> Keypoints:
+    view, lens = cameras.world_to_camera[0].numpy(), cameras.intrinsics[0].numpy()
+    coco = load_body().keypoints(body)
+    points = np.zeros((33, 3), np.float32)
+    order = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+    points[list(order)] = coco[:17]
+    points[[31, 32]] = (coco[[17, 18]] + coco[[19, 20]]) / 2
+    points[[29, 30]] = coco[[21, 22]]
+    points[[1, 3, 4, 6]], points[[9, 10]] = points[[2, 2, 5, 5]], points[0]
+    points[17:23] = points[[15, 16] * 3]
+    camera = points @ view[:3, :3].T + view[:3, 3]
+    pixels = camera @ lens.T
+    return Keypoints(pixels[:, :2] / pixels[:, 2:], np.ones(33), camera - camera[23:25].mean(0))
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +118,32 @@ def test_clothes_are_read_from_the_pixels(waving):
     for worn, painted in ((spec.top.colour, CLOTH), (spec.bottom.colour, DARK), (spec.face.skin, SKIN)):
         code = "#" + "".join(f"{round(255 * channel):02x}" for channel in painted)
         assert delta_e_2000(worn, Colour("", code)) < 6
+
+
+@pytest.mark.parametrize(
+    ("bottom", "shoes", "weight", "pose"),
+    [
+        ("trousers", "heels", 0.75, "standing"),
+        ("long skirt", "sneakers", 0.4, "standing"),
+        ("knee skirt", None, 0.5, "standing"),
+    ],
+)
+def test_trousers_that_fill_the_gap_between_the_legs_are_no_skirt(bottom, shoes, weight, pose):
+    spec = FigureSpec(
+        BodySpec("woman", 30.0, 1.68, weight=weight),
+        top=Garment("t-shirt", colour("green")),
+        bottom=Garment(bottom, colour("olive")),
+        shoes=None if shoes is None else Garment(shoes, colour("black" if shoes == "heels" else "white")),
+    )
+    stance = stand(build_figure(spec, "low"), pose)
+    view = stance.view(4.0, 3.0, 384, light=ambient())
+    picture = to_srgb8(view.output, "plain")[0].astype(np.float32) / 255
+    mask = view.output.alpha[0, :, :, 0].numpy()
+    landmarks = _landmarks(stance.body, view.cameras)
+    photo = Photo(Path("figure.png"), picture, mask, landmarks, None, "full body", (), "")
+    found = see_looks(photo, stance.body, view.cameras, spec.body).spec
+    assert found.bottom is not None and found.bottom.kind == bottom
+    assert (found.shoes and found.shoes.kind) == shoes
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from scipy.ndimage import binary_erosion
 from bozzetto.body.landmarks import dominant_joint, regions
 from bozzetto.body.model import load_body
 from bozzetto.figure.colours import EYES, HAIR, SKIN, colour, delta_e_2000_lab, lab_to_srgb, nearest_name, srgb_to_lab
-from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec
+from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, Presentation
 from bozzetto.render.raster import rasterize
 from bozzetto.subject.photos import Photo
 from bozzetto.types import Cameras
@@ -85,7 +85,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "neck": ("neck",), "chest": ("spine01", "spine02", "spine03"), "belly": ("spine04", "spine05"),
     "hips": ("root", "pelvis"), "upper arms": ("upperarm",), "forearms": ("lowerarm",),
     "hands": ("wrist", "finger", "metacarpal"), "thighs": ("upperleg01",), "knees": ("upperleg02",),
-    "calves": ("lowerleg01",), "ankles": ("lowerleg02",), "feet": ("foot", "toe"), "head": ("head", "eye"),
+    "calves": ("lowerleg01",), "ankles": ("lowerleg02",), "feet": ("foot", "toe"), "toes": ("toe",),
+    "head": ("head", "eye"),
 }  # fmt: skip
 """Of the body, by the joints that move them most."""
 _CHEEKS = (50, 101, 118, 205, 280, 330, 347, 425)
@@ -121,7 +122,7 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
     bottom, dress, outer = _below(seen, skin, torso, legs, outer, guesses)
     if dress is not None:
         top = None
-    shoes = _shoes(seen, skin, guesses)
+    shoes = _shoes(seen, skin, build.presentation, guesses)
     if hair.colour.name in ("grey", "silver", "white", "salt and pepper") and build.age >= 30 and hair.style != "bald":
         build = replace(build, age=64.0)
         guesses.append("Grey hair is taken for that of somebody of 64.")
@@ -409,7 +410,14 @@ def _below(
     assert cloth is not None
     bare_knee, bare_calf = _apart(knee, skin) < _SKIN_LIKE, _apart(calf, skin) < _SKIN_LIKE
     filled = legs.closed_to is not None and legs.closed_to > 0.55
-    if filled:
+    # Wide trousers fill the gap too, and go on below it.
+    goes_on = (
+        filled
+        and (legs.closed_to or 0.0) < 1.35
+        and not bare_calf
+        and all(_apart(cloth, seen.colour_of(part)) < _SAME for part in ("calves", "ankles"))
+    )
+    if filled and not goes_on:
         length = legs.closed_to or 0.0
         size = "mini" if length < 0.8 else "knee" if length < 1.35 else "long"
         same = _apart(cloth, trunk) < _SAME
@@ -434,13 +442,18 @@ def _below(
     return Garment("jeans" if denim else "trousers", _named(lower)), None, outer
 
 
-def _shoes(seen: _Map, skin: Float[ndarray, "3"] | None, guesses: list[str]) -> Garment | None:
-    foot, ankle, calf = seen.colour_of("feet"), seen.colour_of("ankles"), seen.colour_of("calves")
+def _shoes(
+    seen: _Map, skin: Float[ndarray, "3"] | None, presentation: Presentation, guesses: list[str]
+) -> Garment | None:
+    foot, toes, ankle, calf = (seen.colour_of(part) for part in ("feet", "toes", "ankles", "calves"))
     if foot is None:
         guesses.append("The feet are not seen: white sneakers.")
         return Garment("sneakers", colour("white"))
-    if _apart(foot, skin) < _SKIN_LIKE:
+    bare = _apart(foot, skin) < _SKIN_LIKE
+    if bare if toes is None else _apart(toes, skin) < _SKIN_LIKE:
         return None
+    if bare and toes is not None:  # but for the toes
+        return Garment("heels" if presentation == "woman" else "shoes", _named(toes))
     if _apart(foot, ankle) < _SAME and _apart(ankle, calf) > _OTHER:
         return Garment("boots", _named(foot))
     bright = foot[0] > 60 or np.hypot(foot[1], foot[2]) > 35
