@@ -9,7 +9,9 @@ The L1 of two views that are a pixel apart is content with anything between them
 with a blur. Where the paper is silent: T starts as the views' weighted back-projection; each step sees every pixel for
 the L1 and, for the perceptual part, a crop of one view, the views in turn; pixels near an outline, which hold
 background, do not count; the learning rate falls to zero along a cosine, since Adam at 0.1 never rests; T is kept in
-[0, 1] by a sigmoid. At last the photo's own pixels are laid over it wherever it saw the surface well.
+[0, 1] by a sigmoid; where a view sees the surface aslant, its pixels ask for every few texels alone, and those between
+change as they do on average, or they would show as a grid. At last the photo's own pixels are laid over it wherever it
+saw the surface well.
 """
 
 from collections.abc import Callable, Sequence
@@ -209,7 +211,12 @@ def _fit(
         losses.append(loss.item())
         if progress is not None:
             progress((step + 1) / fusion.steps)
-    return torch.sigmoid(logits.detach()).numpy(), tuple(losses)
+    blank = torch.zeros_like(logits)[..., :1].requires_grad_()
+    asked = torch.autograd.grad(sample_texture(blank, every).sum(), blank)[0].clamp(max=1).numpy()
+    change = torch.sigmoid(logits.detach()).numpy() - start
+    mean = _push_pull(*(ndimage.gaussian_filter(each, (1.5, 1.5, 0)) for each in (change * asked, asked)))
+    dense = ndimage.minimum_filter(asked, (3, 3, 1))
+    return np.clip(start + dense * change + (1 - dense) * mean, 0, 1).astype(np.float32), tuple(losses)
 
 
 def _crop(mask: Bool[ndarray, "h w"], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
