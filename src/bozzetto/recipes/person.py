@@ -10,18 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy import ndimage
 
 from bozzetto.figure.build import Figure
 from bozzetto.figure.captions import captions
+from bozzetto.figure.colours import srgb_to_lab
 from bozzetto.figure.ground_truth import stand
 from bozzetto.recipes.walk import Shot, photograph
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import Scene, scene_from_layers
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Photo
-from bozzetto.texture.canvas import canvas_of_scene, rebaked, repainted, tuned
+from bozzetto.texture.canvas import OWN, canvas_of_scene, rebaked, repainted, tuned
 from bozzetto.texture.fuse import Fused
-from bozzetto.texture.views import Picture
+from bozzetto.texture.views import Picture, View, recut
 from bozzetto.types import Avatar, Cameras, Layer, linear_to_srgb
 
 
@@ -76,15 +78,82 @@ def seated(
     canvas = canvas_of_scene(scene, avatar.layers)
     bare = Shot(picture, mask, camera, canvas, caption, front_only)
     view = photograph(bare, 512)
-    own = plain_colours(scene, view.seen.camera)
-    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, view.trusted)
+    face = None
+    if front_only is not None:
+        face = recut(front_only[..., None].astype(np.float32), camera, view.seen.camera)[..., 0] > 0.5
+    return dressed(bare, avatar, scene, view, face)
+
+
+def dressed(bare: Shot, avatar: Avatar, scene: Scene, view: View, face: Bool[ndarray, "y x"] | None = None) -> Sitter:
+    """The figure in the photo's colours, and the photo without what the figure has elsewhere.
+
+    Args:
+        bare: The photo, over the figure's canvas.
+        avatar: The figure in its T-pose.
+        scene: Its layers as they stand in the photo.
+        view: The photo's, of ``bare``.
+        face: Its pixels of the face.
+    """
+    canvas, own = bare.canvas, plain_colours(scene, view.seen.camera)
+    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, view.trusted & ~unlike_skin(scene, view, face))
     coloured = scene_from_layers(layers, parted(scene, layers))
-    shot = Shot(
-        picture, mask, camera, canvas, caption, front_only,
+    other = recut(misplaced(scene, view, face)[..., None].astype(np.float32), view.seen.camera, bare.camera)[..., 0]
+    shot = replace(
+        bare, mask=(bare.mask * (other < 0.5)).astype(np.float32),
         guide=lambda seen: plain_colours(coloured, seen.camera),
         fallback=lambda size: rebaked(canvas, coloured, layers, size),
     )  # fmt: skip
     return Sitter(shot, avatar, scene, layers)
+
+
+def unlike_skin(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> Bool[ndarray, "y x"]:
+    """Where the figure is bare and the photo is not of the face's colour: jeans, where it has bare legs."""
+    skin = _layers_seen(scene, view) == "skin"
+    known = view.trusted & skin & (True if face is None else face)
+    if known.sum() < _LEAST:
+        return np.zeros_like(skin)
+    lab = srgb_to_lab(view.picture.astype(np.float64))
+    return skin & (np.linalg.norm(lab - np.median(lab[known], 0), axis=-1) > _UNLIKE)
+
+
+def misplaced(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> Bool[ndarray, "y x"]:
+    """Where the photo shows what the figure has a little farther on: a collar on the neck, hair on the forehead.
+
+    A figure's borders are never quite the person's. Beside them a pixel of one thing that looks rather like its
+    neighbour, or of skin that looks like none, is not to be painted.
+    """
+    names, lab = _layers_seen(scene, view), srgb_to_lab(view.picture.astype(np.float64))
+    colours = {
+        name: np.median(lab[here], 0)
+        for name in set(names[view.seen.hit])
+        if name not in OWN and (here := view.trusted & (names == name)).sum() >= _LEAST
+    }
+    reach = _BESIDE * max(names.shape)
+    out, bordering = np.zeros(names.shape, bool), np.zeros(names.shape, bool)
+    for name, colour in colours.items():
+        near = (names != name) & (ndimage.distance_transform_edt(names != name) <= reach)
+        bordering |= near
+        away = np.linalg.norm(lab - colour, axis=-1)
+        for other, its_own in colours.items():
+            if np.linalg.norm(colour - its_own) > _UNLIKE:
+                out |= near & (names == other) & (away + _SURELY < np.linalg.norm(lab - its_own, axis=-1))
+    odd = unlike_skin(scene, view, face) & bordering
+    return out | (odd if face is None else odd & ~face)
+
+
+_LEAST = 40
+"""Pixels that tell a colour."""
+_UNLIKE, _SURELY = 20.0, 5.0
+"""Distances in CIELAB: between two things' colours; by how much a neighbour's must be nearer."""
+_BESIDE = 0.02
+"""Of the picture's side, within which a border may be displaced."""
+
+
+def _layers_seen(scene: Scene, view: View) -> ndarray:
+    """The name of each pixel's layer; empty where nothing is."""
+    names = np.full(view.seen.face.shape, "", object)
+    names[view.seen.hit] = np.array(scene.names, object)[scene.layer[view.seen.face[view.seen.hit]]]
+    return names
 
 
 def plain_colours(scene: Scene, camera: Cameras) -> Picture:

@@ -17,17 +17,15 @@ from scipy import ndimage
 
 from bozzetto.body.landmarks import dominant_joint
 from bozzetto.figure.build import Figure
-from bozzetto.figure.colours import srgb_to_lab
 from bozzetto.figure.ground_truth import Stance, stand
 from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
-from bozzetto.recipes.person import Sitter, parted, plain_colours
+from bozzetto.recipes.person import Sitter, dressed
 from bozzetto.recipes.walk import LONGEST, Moment, Shot, photograph
-from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
-from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, rebaked, standing_still, tuned
+from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
 from bozzetto.texture.fuse import project_back, rising
 from bozzetto.texture.views import Surface, View, look, pixels_per_metre
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
@@ -141,7 +139,9 @@ def paint(
     may = allowed(first, before, mine)
     who = seat(figure, first, may, caption)
     canvas, size = who.shot.canvas, min(walk.texels, 2048)
-    own = solid(project_back(canvas, [seen_in(first, canvas, may)], size, 2, Blend(feather=4.0)))
+    own = solid(
+        project_back(canvas, [seen_in(first, canvas, may & (who.shot.mask > 0.5))], size, 2, Blend(feather=4.0))
+    )
     extra, near, finest = [], [], pixels_per_metre(look(canvas.surface, first.camera))
     known = rising(own.confidence)
     for each in others:
@@ -174,26 +174,13 @@ def paint(
 
 
 def seat(figure: Figure, first: Placed, may: Bool[ndarray, "h w"], caption: str) -> Sitter:
-    """``person.seated``, but no layer takes the colour of something else that lies over it: jeans on bare legs."""
+    """``person.seated``, of the photo that may be used."""
     photo, scene, avatar = first.one.photo, first.stance.scene, figure.avatar
     canvas = canvas_of_scene(scene, avatar.layers)
     bare = Shot(photo.picture, (photo.mask * may).astype(np.float32), first.camera, canvas, caption)
     view = photograph(bare, 512)
-    names = np.full(view.seen.face.shape, "", object)
-    names[view.seen.hit] = np.array(scene.names, object)[scene.layer[view.seen.face[view.seen.hit]]]
-    skin, low = view.trusted & (names == "skin"), first.stance.head[0, 1]
-    face = skin & (view.seen.place[..., 1] > low)
-    own, trusted = plain_colours(scene, view.seen.camera), view.trusted
-    if face.sum() >= 40:
-        lab = srgb_to_lab(view.picture.astype(np.float64))
-        trusted = trusted & ~(skin & (np.linalg.norm(lab - np.median(lab[face], 0), axis=-1) > 20))
-    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, trusted)
-    coloured = scene_from_layers(layers, parted(scene, layers))
-    shot = replace(
-        bare, guide=lambda seen: plain_colours(coloured, seen.camera),
-        fallback=lambda size: rebaked(canvas, coloured, layers, size),
-    )  # fmt: skip
-    return Sitter(shot, avatar, scene, layers)
+    face = view.seen.hit & (view.seen.place[..., 1] > first.stance.head[0, 1])
+    return dressed(bare, avatar, scene, view, face)
 
 
 def solid(baked: Baked) -> Baked:
