@@ -20,14 +20,15 @@ from bozzetto.figure.build import Figure
 from bozzetto.figure.ground_truth import Stance, stand
 from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
-from bozzetto.recipes.person import Sitter, dressed
+from bozzetto.recipes.person import Sitter, dressed, misplaced
 from bozzetto.recipes.walk import LONGEST, Moment, Shot, photograph
+from bozzetto.render.scene import Scene
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
 from bozzetto.texture.fuse import project_back, rising
-from bozzetto.texture.views import Surface, View, look, pixels_per_metre
+from bozzetto.texture.views import Surface, View, look, pixels_per_metre, recut
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
 
 WELL = (5.0, 0.7)
@@ -179,8 +180,18 @@ def seat(figure: Figure, first: Placed, may: Bool[ndarray, "h w"], caption: str)
     canvas = canvas_of_scene(scene, avatar.layers)
     bare = Shot(photo.picture, (photo.mask * may).astype(np.float32), first.camera, canvas, caption)
     view = photograph(bare, 512)
-    face = view.seen.hit & (view.seen.place[..., 1] > first.stance.head[0, 1])
-    return dressed(bare, avatar, scene, view, face)
+    return dressed(bare, avatar, scene, view, view.seen.hit & (view.seen.place[..., 1] > first.stance.head[0, 1]))
+
+
+def elsewhere(shot: Shot, scene: Scene, chin: float) -> Bool[ndarray, "h w"]:
+    """Pixels of a photo that show what the figure has a little farther on: see ``person.misplaced``.
+
+    Args:
+        chin: Metres above the ground.
+    """
+    view = photograph(shot, 512)
+    found = misplaced(scene, view, view.seen.hit & (view.seen.place[..., 1] > chin))
+    return recut(found[..., None].astype(np.float32), view.seen.camera, shot.camera)[..., 0] > 0.5
 
 
 def solid(baked: Baked) -> Baked:
@@ -240,7 +251,9 @@ def allowed(each: Placed, before: Figure, mine: Mine) -> Bool[ndarray, "h w"]:
     inside = ((now.place >= low - 0.01) & (now.place <= high + 0.01)).all(-1)
     hair = np.char.startswith(names.astype(str), "hair")
     part = np.where(hair, mine.hair, np.where(inside, mine.face, mine.rest))
-    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but))
+    photo = each.one.photo
+    shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(old, before.avatar.layers))
+    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but)) & ~elsewhere(shot, old, low[1])
 
 
 def on_pose(canvas: Canvas, stance: Stance) -> Canvas:
