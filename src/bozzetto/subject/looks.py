@@ -408,7 +408,10 @@ def _below(
         return Garment("jeans", colour("navy")), None, outer
     cloth = hips if hips is not None else knee
     assert cloth is not None
-    bare_knee, bare_calf = _apart(knee, skin) < _SKIN_LIKE, _apart(calf, skin) < _SKIN_LIKE
+    # Legs are rarely quite of the cheeks' colour: where they are clearly not of the cloth's, less will do.
+    bare_knee, bare_calf = (
+        _apart(part, skin) < _SKIN_LIKE * (1.6 if _apart(cloth, part) > _OTHER else 1) for part in (knee, calf)
+    )
     filled = legs.closed_to is not None and legs.closed_to > 0.55
     # Wide trousers fill the gap too, and go on below it.
     goes_on = (
