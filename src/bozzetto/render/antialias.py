@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -226,7 +226,10 @@ class _Antialias(torch.autograd.Function):
             screen = _project(v, matrix[view], lens[view])
             best = np.full((2, 2, height, width), -1.0, np.float32)
             deciding[view] = -1
-            _find(screen, normals, matrix[view], lens[view], f, ends, sides, tips, depth[view], best, deciding[view])
+            _find(
+                screen, normals, matrix[view], lens[view], _front(screen, f), ends, sides, tips, depth[view], best,
+                deciding[view],
+            )  # fmt: skip
             _apply(picture[view], best, deciding[view], out[view])
         ctx.saved = picture, v, matrix, lens, ends, deciding
         return torch.from_numpy(out)
@@ -267,16 +270,15 @@ def _project_back(
     return np.concatenate([moved @ lens[:2, :2], deep], 1) / z @ matrix[:3, :3]
 
 
-@near_inner
-def _is_front(screen, faces, f):
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    ux, uy = screen[b, 0] - screen[a, 0], screen[b, 1] - screen[a, 1]
-    vx, vy = screen[c, 0] - screen[a, 0], screen[c, 1] - screen[a, 1]
-    return ux * vy - vx * uy < 0
+def _front(screen: Float64[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Bool[ndarray, "f"]:
+    """Which faces look at the camera; rows grow downwards."""
+    x, y = screen[:, 0], screen[:, 1]
+    a, b, c = faces.T
+    return (x[b] - x[a]) * (y[c] - y[a]) - (x[c] - x[a]) * (y[b] - y[a]) < 0
 
 
 @near_kernel
-def _find(screen, normals, matrix, lens, faces, ends, sides, tips, far, best, deciding):
+def _find(screen, normals, matrix, lens, fronts, ends, sides, tips, far, best, deciding):
     """For each pair of pixels and each way in, the edge that cuts it farthest out, and where."""
     height, width = far.shape
     for e in range(len(ends)):
@@ -284,8 +286,8 @@ def _find(screen, normals, matrix, lens, faces, ends, sides, tips, far, best, de
         if screen[a, 2] <= _NEAR or screen[b, 2] <= _NEAR:
             continue
         one, two = sides[e, 0], sides[e, 1]
-        front = _is_front(screen, faces, one)
-        if two >= 0 and front == _is_front(screen, faces, two):
+        front = fronts[one]
+        if two >= 0 and front == fronts[two]:
             continue
         tip = tips[e, 0] if two < 0 or front else tips[e, 1]
         ax, ay, bx, by = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
