@@ -1,6 +1,5 @@
 """Hashed features: the kernel equals its reference, values are linear between corners."""
 
-import pytest
 import torch
 
 from bozzetto.scene.hashgrid import HashGrid, encode_reference, steepness_reference
@@ -13,9 +12,7 @@ def grid(**options):
     return made
 
 
-@pytest.mark.parametrize("strips", [1, 2])
-def test_the_kernel_equals_its_reference(strips, monkeypatch):
-    monkeypatch.setattr("bozzetto.scene.hashgrid.threads", lambda: strips)
+def test_the_kernel_equals_its_reference(threads):
     made = grid()
     points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) * 1.2 - 0.1
     weights = torch.randn(200, made.width, generator=torch.Generator().manual_seed(2))
