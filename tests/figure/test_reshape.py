@@ -134,6 +134,22 @@ def test_what_a_photo_painted_is_carried_face_by_face():
     assert not torch.equal(moved.layer("skin").mesh.vertices, worn.layer("skin").mesh.vertices)
 
 
+def test_a_figure_that_was_bent_stays_bent():
+    before, after = built(DRESSED), built(replace(DRESSED, body=replace(DRESSED.body, height=1.8)))
+    wider = torch.tensor([1.1, 1.0, 1.0])
+    layers = tuple(
+        replace(layer, mesh=replace(layer.mesh, vertices=layer.mesh.vertices * wider)) for layer in before.layers
+    )
+    skeleton = replace(before.skeleton, positions=before.skeleton.positions * wider)
+    got = carried(replace(before, layers=layers, skeleton=skeleton), before, after)
+    for name in ("skin", "bottom"):
+        wide, plain, old = (each.layer(name).mesh.vertices[:, 0].numpy() for each in (got, after, before))
+        assert np.ptp(wide) == pytest.approx(np.ptp(plain) + 0.1 * np.ptp(old), rel=0.02)
+    hand = got.skeleton.index("wrist.L")
+    moved = 0.1 * before.skeleton.positions[hand, 0]
+    assert got.skeleton.positions[hand, 0] == pytest.approx(after.skeleton.positions[hand, 0] + moved)
+
+
 def strip(faces: int, uvs: np.ndarray) -> Layer:
     vertices = torch.rand(faces + 2, 3)
     rows = torch.arange(faces)[:, None] + torch.arange(3)

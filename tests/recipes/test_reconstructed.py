@@ -7,7 +7,7 @@ import trimesh
 from scipy.ndimage import gaussian_filter
 
 from bozzetto.prior.shape import Sides
-from bozzetto.recipes.reconstructed import moved, places_of, registered, stiffness_of
+from bozzetto.recipes.reconstructed import movement, places_of, registered, stiffness_of
 from bozzetto.render.cameras import orbit
 from bozzetto.render.sides import sides
 from bozzetto.subject.surface import Answer, apart, followed, square_around
@@ -72,7 +72,7 @@ def test_places_of_both_sides_lie_on_the_surface():
 def test_nothing_moves_that_nothing_pulls():
     vertices, faces = ball(0.3)
     bending = stiffness_of(vertices, faces)
-    still = moved(
+    still = movement(
         np.zeros((len(vertices), 3)),
         vertices * 0 + [0, 0, 1.0],
         np.zeros(len(vertices)),
@@ -83,10 +83,10 @@ def test_nothing_moves_that_nothing_pulls():
     assert np.abs(still).max() < 1e-9
     # What has moved as one stays; what is pulled goes, and takes its neighbours along.
     along, nothing = np.tile([0.0, 0.0, 1.0], (len(vertices), 1)), np.zeros(len(vertices), bool)
-    shifted = moved(along * 0.02, along, np.zeros(len(vertices)), nothing, bending, 1.0)
+    shifted = movement(along * 0.02, along, np.zeros(len(vertices)), nothing, bending, 1.0)
     assert np.abs(shifted).max() < 1e-6
     one = np.arange(len(vertices)) == 7
-    pulled = moved(along * 0, along, np.where(one, 0.03, 0.0), one, bending, 0.01)
+    pulled = movement(along * 0, along, np.where(one, 0.03, 0.0), one, bending, 0.01)
     near = np.linalg.norm(vertices - vertices[7], axis=1)
     assert abs(pulled[7, 2] - 0.03) < 0.005 and np.abs(pulled[:, :2]).max() < 1e-6
     assert pulled[(near > 0) & (near < 0.05), 2].mean() > 0.004

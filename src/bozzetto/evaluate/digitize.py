@@ -3,18 +3,21 @@
 People no prior has seen stand in front of clutter and are photographed once; what the photo did not see is known too.
 As with scans (AlBahar et al. 2023, section 4), light comes evenly from everywhere, so that the truth from behind is the
 same person. The surface is a closed shell of the true figure, so that colours alone are measured, against renders from
-all around; the recipe stands beside simpler answers and beside itself with one part taken away. Every row of every
-subject is kept in DIR as it is made, and the same command goes on where it was stopped.
+all around; the recipe stands beside simpler answers and beside itself with one part taken away. The rows "from the
+photo alone" are told nothing: the person is read and fitted as any other, then moved and scaled onto the truth, since a
+photo shows neither size nor distance. Every row of every subject is kept in DIR as it is made, and the same command
+goes on where it was stopped.
 """
 
 import argparse
 import io
 import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,11 +26,14 @@ import torch
 from jaxtyping import Float, Float32
 from numpy import ndarray
 from PIL import Image, ImageDraw
-from scipy import ndimage
+from scipy import linalg, ndimage
+from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
+from bozzetto.evaluate.fits import shell
 from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.evaluate.pictures import outline
+from bozzetto.figure.build import build_figure
 from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import Stance, random, stand
 from bozzetto.figure.people import random_spec
@@ -35,16 +41,18 @@ from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load, load_shape
 from bozzetto.recipes.human_sgd import TURNS, HumanSGD, view_word
-from bozzetto.recipes.person import face_disc, parted, seated
-from bozzetto.recipes.reconstructed import reposer
+from bozzetto.recipes.person import Sitter, face_disc, face_of, parted, seated, sitter
+from bozzetto.recipes.reconstructed import reconstruct, reposer
 from bozzetto.recipes.walk import Reposer, Shot, Walk, mirrored, nothing, photograph, sheet_of
 from bozzetto.render.cameras import frame
 from bozzetto.render.light import Light, ambient, random_light
 from bozzetto.render.mesh import render_mesh, tone_mapped
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
-from bozzetto.render.scene import scene_from_layers
-from bozzetto.scene.scan import scan
+from bozzetto.render.scene import Scene, scene_from_layers
+from bozzetto.scene.scan import Outline, scan
+from bozzetto.subject.person_from_photo import person_from_photo
+from bozzetto.subject.photos import Photo
 from bozzetto.subject.surface import asked
 from bozzetto.texture.bake import texels_of
 from bozzetto.texture.canvas import Canvas, canvas_of_mesh, codes
@@ -52,7 +60,7 @@ from bozzetto.texture.fuse import Fused, Fusion, fuse, texels_for
 from bozzetto.texture.pad import pad
 from bozzetto.texture.perceptual import EncoderDistance, perceptual_distance
 from bozzetto.texture.views import Picture, around, look, pixels_per_metre
-from bozzetto.types import Cameras, Material, RenderOutput, linear_to_srgb
+from bozzetto.types import Avatar, Cameras, Material, RenderOutput, UserError, linear_to_srgb
 
 FIRST_SEED = 910_000
 """Of subjects; trainings take theirs from lower ones."""
@@ -80,8 +88,10 @@ class Score:
     seed: int
     psnr: float
     """Decibels over the pixels where the truth or the result is, on white."""
+    whole_psnr: float
+    """PSNR of whole pictures, as the paper's tables have it: white is right nearly everywhere."""
     ssim: float
-    """Mean over the same pixels."""
+    """Mean over the same pixels as the first."""
     features: float
     """Distance in the features of the prior's encoder, mean over views."""
     back_psnr: float
@@ -209,17 +219,22 @@ def dressed(recipe: HumanSGD, painter: bool = True) -> Answer:
         shot = known.shot
         who = seated(avatar, scene, shot.picture, shot.mask, shot.camera, shot.caption, shot.front_only)
         made = who.painted(texture_of(recipe, who.shot, prior if painter else None, None))
-        posed = scene_from_layers(made.layers, parted(scene, made.layers))
-
-        def draw(camera: Cameras) -> tuple[Picture, Float32[ndarray, "h w"]]:
-            output = render_mesh(posed, camera, None, 3)
-            alpha = output.alpha[0].numpy()
-            colour = linear_to_srgb(output.rgb[0].numpy() / np.maximum(alpha, 1e-6))
-            return (colour * alpha + 1 - alpha).astype(np.float32), alpha[..., 0]
-
-        return draw
+        return layered(made, scene)
 
     return answer
+
+
+def layered(avatar: Avatar, scene: Scene) -> Draw:
+    """A character as it stands in a scene, in even light, three samples a pixel's side."""
+    posed = scene_from_layers(avatar.layers, parted(scene, avatar.layers))
+
+    def draw(camera: Cameras) -> tuple[Picture, Float32[ndarray, "h w"]]:
+        output = render_mesh(posed, camera, None, 3)
+        alpha = output.alpha[0].numpy()
+        colour = linear_to_srgb(output.rgb[0].numpy() / np.maximum(alpha, 1e-6))
+        return (colour * alpha + 1 - alpha).astype(np.float32), alpha[..., 0]
+
+    return draw
 
 
 def greyed(material: Material) -> Material:
@@ -299,6 +314,109 @@ def flat_colours(known: Known, prior: Prior) -> Draw:
     return drawn(canvas, pad(texture, texels.covered))
 
 
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A subject as the intake takes its photo, and where that stands beside the truth."""
+
+    photo: Photo
+    figure: Avatar
+    who: Sitter
+    moved: Callable[[Cameras], Cameras]
+    """A camera before the truth becomes the one that sees the fitted figure alike."""
+
+
+@lru_cache(maxsize=1)
+def read(known: Known) -> Read:
+    """Only the photo is used, but to lay the figure onto the truth.
+
+    Raises:
+        UserError: The intake refuses the photo.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photo.png"
+        Image.fromarray(codes(known.shot.picture)).save(path)
+        photo, fitted = person_from_photo(path)
+    figure = build_figure(fitted.spec)
+    who = sitter(photo, fitted, figure)
+    return Read(photo, figure.avatar, who, onto(known, who.scene, who.shot.camera))
+
+
+def onto(known: Known, scene: Scene, camera: Cameras) -> Callable[[Cameras], Cameras]:
+    """Lays what a photo's camera saw onto the true person: over the same pixels, at the depth where both are nearest.
+
+    Both lenses are long, so that one scale and one shift do at every depth of a person.
+    """
+    true, own = (each.world_to_camera[0].double().numpy() for each in (known.shot.camera, camera))
+    lens, own_lens = (each.intrinsics[0].double().numpy() for each in (known.shot.camera, camera))
+    wanted, found = (
+        shell(each.vertices @ view[:3, :3].T + view[:3, 3], each.faces, each.coverage, 5_000).points
+        for each, view in ((known.stance.scene, true), (scene, own))
+    )
+    depth, own_depth = float(np.median(wanted[:, 2])), float(np.median(found[:, 2]))
+    scale = depth / lens[0, 0] * own_lens[0, 0] / own_depth
+    middle = np.append((own_lens[:2, 2] - lens[:2, 2]) * depth / lens[0, 0], depth - scale * own_depth)
+    there = cKDTree(wanted)
+
+    def apart(by: float) -> float:
+        points = scale * found + middle + np.array([0.0, 0.0, by])
+        return float(there.query(points)[0].mean() + cKDTree(points).query(wanted)[0].mean())
+
+    shift = middle + np.array([0.0, 0.0, minimize_scalar(apart, bounds=(-0.2, 0.2), method="bounded").x])
+
+    def moved(seen: Cameras) -> Cameras:
+        # x_true = Rt'(s (R x + t) + d - tt); scaled as a whole, what a camera sees does not change.
+        view = seen.world_to_camera[0].double().numpy()
+        turn = view[:3, :3] @ true[:3, :3].T
+        matrix = np.eye(4)
+        matrix[:3, :3] = turn @ own[:3, :3]
+        matrix[:3, 3] = turn @ (scale * own[:3, 3] + shift - true[:3, 3]) + view[:3, 3]
+        matrix[:3, 3] /= scale
+        return replace(seen, world_to_camera=torch.from_numpy(matrix).to(seen.world_to_camera)[None])
+
+    return moved
+
+
+def unaided(make: Callable[[Read, Prior], Draw]) -> Answer:
+    """What comes of the photo alone, seen where the true person stands."""
+
+    def answer(known: Known, prior: Prior) -> Draw:
+        found = read(known)
+        draw = make(found, prior)
+        return lambda camera: draw(found.moved(camera))
+
+    return answer
+
+
+def intake_alone(found: Read, prior: Prior) -> Draw:
+    """The intake's figure in its own colours."""
+    return layered(found.figure, found.who.scene)
+
+
+def intake_painted(recipe: HumanSGD, painter: bool) -> Callable[[Read, Prior], Draw]:
+    """What ``bozzetto digitize`` makes."""
+
+    def make(found: Read, prior: Prior) -> Draw:
+        fused = texture_of(recipe, found.who.shot, prior if painter else None, None)
+        return layered(found.who.painted(fused), found.who.scene)
+
+    return make
+
+
+def surface_painted(recipe: HumanSGD) -> Callable[[Read, Prior], Draw]:
+    """The paper's own result: the surface that a network sees, with its thought of the back, painted."""
+
+    def make(found: Read, prior: Prior) -> Draw:
+        photo, who = found.photo, found.who
+        assert who.body is not None
+        seen = asked(load_shape(), photo.picture, photo.mask, who.body, who.shot.camera)
+        shape = reconstruct(seen, who.scene, who.body, Outline(photo.mask > 0.5, who.shot.camera))
+        canvas, face = canvas_of_mesh(shape.vertices, shape.faces), face_of(photo)
+        shot = Shot(photo.picture, photo.mask, who.shot.camera, canvas, who.shot.caption, face)
+        return drawn(canvas, texture_of(recipe, shot, prior, None, reposer(seen, face, who.shot.camera)).texture)
+
+    return make
+
+
 def answers(recipe: HumanSGD, ablations: bool, keep: Path | None = None) -> dict[str, Answer]:
     """The rows of the table."""
     rows: dict[str, Answer] = {
@@ -309,10 +427,14 @@ def answers(recipe: HumanSGD, ablations: bool, keep: Path | None = None) -> dict
         "figure colours": flat_colours,
         "photo, nearest colours": projected(back=False),
         "photo, mirrored back": projected(back=True),
+        "plain averaging": walked(replace(recipe, uniform=True, fusion_steps=0)),
+        "from the photo alone, the intake's figure": unaided(intake_alone),
+        "from the photo alone, the command": unaided(intake_painted(recipe, painter=False)),
+        "from the photo alone, painted": unaided(intake_painted(recipe, painter=True)),
+        "from the photo alone, the network's surface": unaided(surface_painted(recipe)),
     }
     if ablations:
         rows |= {
-            "plain averaging": walked(replace(recipe, uniform=True, fusion_steps=0)),
             "uniform weights": walked(replace(recipe, uniform=True)),
             "back by the network": reposed_by_network(recipe),
             "no back": walked(replace(recipe, back="none")),
@@ -331,6 +453,47 @@ def truth(known: Known, camera: Cameras) -> tuple[Float32[ndarray, "h w 3"], Flo
     """The true person on white, sRGB, and the coverage."""
     output = render_mesh(known.stance.scene, camera, known.light, 3, (0.0, 0.0, 0.0))
     return displayed(output, 1.0).astype(np.float32), output.alpha[0, :, :, 0].numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Truths:
+    """The true person from all around."""
+
+    turns: Float[ndarray, "v"]
+    cameras: tuple[Cameras, ...]
+    shown: tuple[tuple[Float32[ndarray, "h w 3"], Float32[ndarray, "h w"]], ...]
+    features: Float32[ndarray, "v d"] | None
+    """The judge's."""
+
+
+def truths(known: Known, views: int, judge: Judge | None) -> Truths:
+    """Views at equal steps, the first from the person's front."""
+    low, high = known.stance.box
+    turns = np.arange(views) * 360.0 / views
+    cameras = tuple(frame(np.stack([low, high]), float(turn), 0.0, 24.0, _VIEW) for turn in turns)
+    shown = tuple(truth(known, camera) for camera in cameras)
+    return Truths(turns, cameras, shown, features_of(judge, [picture for picture, _ in shown]))
+
+
+def features_of(judge: Judge | None, pictures: Sequence[Float32[ndarray, "h w 3"]]) -> Float32[ndarray, "v d"] | None:
+    """What the judge makes of each picture."""
+    if judge is None:
+        return None
+    with torch.no_grad():
+        return np.concatenate([judge.features(torch.from_numpy(each)[None]).numpy() for each in pictures])
+
+
+def frechet(one: Float[ndarray, "n d"], other: Float[ndarray, "m d"]) -> float:
+    """Between Gaussians of two sets of features. Heusel et al. 2017, Eq. 6, here in the judge's features.
+
+    Features are first divided by their spread over the second set, so that none counts by its unit alone.
+    """
+    spread = other.std(0) + 1e-3
+    a, b = one / spread, other / spread
+    both = [np.cov(each, rowvar=False) for each in (a, b)]
+    root = linalg.sqrtm(both[0] @ both[1] + 1e-6 * np.eye(a.shape[1]))
+    apart = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    return float(apart + np.trace(both[0]) + np.trace(both[1]) - 2 * np.trace(root.real)) / a.shape[1]
 
 
 def ssim_map(one: Float[ndarray, "h w 3"], other: Float[ndarray, "h w 3"]) -> Float[ndarray, "h w"]:
@@ -352,21 +515,21 @@ def decibels(squared: float) -> float:
     return float(-10 * np.log10(max(squared, 1e-10)))
 
 
-def measure(row: str, answer: Answer, known: Known, prior: Prior, judge: Judge | None, views: int, out: Path) -> Score:
-    """Makes one answer, writes its sheet, and says how near it came."""
+def measure(
+    row: str, answer: Answer, known: Known, around: Truths, prior: Prior, judge: Judge | None, out: Path
+) -> Score:
+    """Makes one answer, writes its sheet and features, and says how near it came."""
     begun, spent = time.monotonic(), time.process_time()
     draw = answer(known, prior)
     wall, cpu = time.monotonic() - begun, time.process_time() - spent
     distance: EncoderDistance = perceptual_distance(prior)
-    low, high = known.stance.box
-    turns = np.arange(views) * 360.0 / views
-    squares, similar, features, same, tiles = [], [], [], [], []
-    for turn in turns:
-        camera = frame(np.stack([low, high]), float(turn), 0.0, 24.0, _VIEW)
-        wanted, there = truth(known, camera)
+    squares, wholes, similar, features, same, tiles, pictures = [], [], [], [], [], [], []
+    for turn, camera, (wanted, there) in zip(around.turns, around.cameras, around.shown, strict=True):
         made, here = draw(camera)
+        pictures.append(made)
         over = (there > 0) | (here > 0)
         squares.append(((made - wanted)[over] ** 2).mean())
+        wholes.append(((made - wanted) ** 2).mean())
         similar.append(ssim_map(made, wanted)[over].mean())
         pair = [torch.from_numpy(each)[None] for each in (made, wanted)]
         with torch.no_grad():
@@ -381,12 +544,24 @@ def measure(row: str, answer: Answer, known: Known, prior: Prior, judge: Judge |
     sheet += [one for one, _ in tiles] + [np.full((_VIEW, _VIEW, 3), 236, np.uint8)] + [two for _, two in tiles]
     with atomic_path(out / f"{_name(row)}-{known.seed}.png") as partial:
         contact_sheet(sheet, len(tiles) + 1).save(partial)
-    behind = np.abs((turns + 180) % 360 - 180) > 90
+    if judge is not None:
+        for name, found in ((row, features_of(judge, pictures)), ("truth", around.features)):
+            with atomic_path(out / f"{_name(name)}-{known.seed}.npy") as partial:
+                partial.write_bytes(_bytes(found))
+    behind = np.abs((around.turns + 180) % 360 - 180) > 90
+    errors = np.array(squares)
     return Score(
-        row, known.seed, decibels(float(np.mean(squares))), float(np.mean(similar)), float(np.mean(features)),
-        decibels(float(np.mean(np.array(squares)[behind]))), float(np.mean(same)) if same else None, front, wall, cpu,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        row, known.seed, decibels(float(errors.mean())), decibels(float(np.mean(wholes))), float(np.mean(similar)),
+        float(np.mean(features)), decibels(float(errors[behind].mean())), float(np.mean(same)) if same else None, front,
+        wall, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     )  # fmt: skip
+
+
+def _bytes(array: ndarray | None) -> bytes:
+    assert array is not None
+    file = io.BytesIO()
+    np.save(file, array.astype(np.float32), allow_pickle=False)
+    return file.getvalue()
 
 
 def obedience(known: Known, prior: Prior, recipe: HumanSGD) -> dict[str, tuple[float, float]]:
@@ -420,11 +595,11 @@ def obedience(known: Known, prior: Prior, recipe: HumanSGD) -> dict[str, tuple[f
     return found
 
 
-def table(scores: Sequence[Score]) -> str:
-    """Means by row, as Markdown."""
+def table(scores: Sequence[Score], out: Path) -> str:
+    """Means by row, as Markdown; the Fréchet distance is between all views of all subjects together."""
     lines = [
-        "| row | PSNR | PSNR behind | SSIM | encoder distance | identity | the photo's view | CPU-s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| row | PSNR | behind | whole pictures | SSIM | encoder distance | Fréchet | identity | front | CPU-s |",
+        "|---" * 10 + "|",
     ]
     for row in dict.fromkeys(score.row for score in scores):
         mine = [score for score in scores if score.row == row]
@@ -433,12 +608,21 @@ def table(scores: Sequence[Score]) -> str:
             return float(np.mean([getattr(score, name) for score in mine]))
 
         identity = f"{mean('identity'):.3f}" if all(score.identity is not None for score in mine) else "-"
+        found, wanted = (_features(out, name, mine) for name in (row, "truth"))
+        apart = f"{frechet(found, wanted):.3f}" if found is not None and wanted is not None else "-"
         lines.append(
-            f"| {row} ({len(mine)}) | {mean('psnr'):.2f} | {mean('back_psnr'):.2f} | {mean('ssim'):.4f} | "
-            f"{mean('features'):.4f} | {identity} | {mean('front'):.1f} | "
+            f"| {row} ({len(mine)}) | {mean('psnr'):.2f} | {mean('back_psnr'):.2f} | {mean('whole_psnr'):.2f} | "
+            f"{mean('ssim'):.4f} | {mean('features'):.4f} | {apart} | {identity} | {mean('front'):.1f} | "
             f"{mean('cpu_seconds'):.0f} |"
         )
     return "\n".join(lines)
+
+
+def _features(out: Path, row: str, scores: Sequence[Score]) -> Float32[ndarray, "n d"] | None:
+    paths = [out / f"{_name(row)}-{score.seed}.npy" for score in scores]
+    if not all(path.is_file() for path in paths):
+        return None
+    return np.concatenate([np.load(path, allow_pickle=False) for path in paths])
 
 
 def _name(row: str) -> str:
@@ -449,6 +633,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--subjects", type=int, default=12)
+    parser.add_argument("--first", type=int, default=0, help="index of the first subject")
     parser.add_argument("--views", type=int, default=90, help="around the person, evenly")
     parser.add_argument("--ablations", action="store_true")
     parser.add_argument("--rows", nargs="*", default=None, help="only these")
@@ -466,8 +651,8 @@ def main() -> None:
                 print(f"{seed_of(index)}, shown {controls}: outline {overlap:.3f}, slopes {slope:.3f}", flush=True)
         return
     scores = []
-    for index in range(arguments.subjects):
-        known = None
+    for index in range(arguments.first, arguments.first + arguments.subjects):
+        known, around = None, None
         keep = arguments.out / f"views-{seed_of(index)}" if arguments.keep_views else None
         for row, answer in answers(HumanSGD(), arguments.ablations, keep).items():
             if arguments.rows and row not in arguments.rows:
@@ -475,12 +660,17 @@ def main() -> None:
             path = arguments.out / f"{_name(row)}-{seed_of(index)}.json"
             if not path.exists():
                 known = known or subject(index, arguments.photo_light)
-                score = measure(row, answer, known, prior, judge, arguments.views, arguments.out)
+                around = around or truths(known, arguments.views, judge)
+                try:
+                    score = measure(row, answer, known, around, prior, judge, arguments.out)
+                except UserError as refusal:
+                    print(f"{known.seed}, {row}: refused. {refusal}", flush=True)
+                    continue
                 with atomic_path(path) as partial:
                     partial.write_text(json.dumps(asdict(score), indent=1))
             scores.append(Score(**json.loads(path.read_text())))
             print(scores[-1], flush=True)
-    print(table(scores))
+    print(table(scores, arguments.out))
 
 
 if __name__ == "__main__":

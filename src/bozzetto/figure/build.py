@@ -39,10 +39,14 @@ class Figure:
     ground: float
     """Metres that the T-pose was lifted so that the soles stand on zero."""
     avatar: Avatar
+    bent: Float[ndarray, "v 3"] | None = None
+    """The body model in the avatar's T-pose where a photo moved it; else it stands as its person was modelled."""
 
     @cached_property
     def body_vertices(self) -> Float[ndarray, "v 3"]:
         """The body model in the avatar's T-pose, helpers included."""
+        if self.bent is not None:
+            return self.bent
         body = self.person.body
         placed = self.bind.place(self.person.vertices, body.skin_weights, body.skin_joints)
         return placed + np.array([0, self.ground, 0], np.float32)

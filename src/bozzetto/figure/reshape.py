@@ -135,7 +135,7 @@ def same_layers(worn: Avatar, built: Avatar) -> bool:
 
 
 def carried(worn: Avatar, before: Avatar, after: Avatar) -> Avatar:
-    """The reshaped figure with what was painted on the old one.
+    """The reshaped figure with what was painted on the old one, bent as that was to its photo.
 
     Materials and texture coordinates go over face by face. A garment may hide other faces of the skin below it on
     another body: a face that was hidden before, and so was never painted, takes the colour of the nearest that was.
@@ -150,10 +150,27 @@ def carried(worn: Avatar, before: Avatar, after: Avatar) -> Avatar:
     for layer in after.layers:
         if layer.name in built:
             uvs = followed(built[layer.name], layer, painted_places(worn.layer(layer.name), built[layer.name]))
-            mesh = replace(layer.mesh, uvs=torch.from_numpy(uvs))
+            vertices = layer.mesh.vertices + bend_of(worn.layer(layer.name), built[layer.name], layer)
+            mesh = replace(layer.mesh, uvs=torch.from_numpy(uvs), vertices=vertices)
             layer = replace(layer, mesh=mesh, material=worn.layer(layer.name).material)
         layers.append(layer)
-    return replace(after, layers=tuple(layers), expression=worn.expression)
+    positions = after.skeleton.positions
+    if worn.skeleton.names == before.skeleton.names == after.skeleton.names:
+        positions = positions + (worn.skeleton.positions - before.skeleton.positions)
+    skeleton = replace(after.skeleton, positions=positions)
+    return replace(after, layers=tuple(layers), skeleton=skeleton, expression=worn.expression)
+
+
+def bend_of(worn: Layer, built: Layer, after: Layer) -> Float[torch.Tensor, "v 3"]:
+    """How far a layer of a file lies from the same layer as its spec builds it, for the vertices of another body's;
+    none where another version of bozzetto built it with other vertices."""
+    old, new = built.mesh.vertices, after.mesh.vertices
+    if len(worn.mesh.vertices) != len(old):
+        return torch.zeros_like(new)
+    bend = worn.mesh.vertices - old
+    if len(old) == len(new):
+        return bend
+    return bend[torch.from_numpy(cKDTree(old.numpy()).query(new.numpy())[1])]
 
 
 def painted_places(worn: Layer, built: Layer) -> Float[ndarray, "f 3 2"]:

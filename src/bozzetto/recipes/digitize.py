@@ -44,8 +44,9 @@ class Stage:
 class Digitize:
     """A photo's person as a character (``HumanSGD`` on the figure that the intake fits to the photo).
 
-    The shape is the figure's: body, garments and hair are fitted and named, not reconstructed. ``surface="network"``
-    reconstructs it, as the paper does, by a small network of our own: the paper's weights cannot be had.
+    The shape is the figure's, bent to the photo: body, garments and hair are fitted and named, then follow what a small
+    network sees. ``surface="network"`` reconstructs one free surface, as the paper does; the paper's own weights
+    cannot be had.
     """
 
     prior: str = "none"
@@ -58,6 +59,9 @@ class Digitize:
     shape: Path | None = None
     """A mesh of the person made from this photo elsewhere (GLB, OBJ, PLY), in the photo's pose: it takes the figure's
     place. It gets a rig where both arms are held away from the sides; else it is --static."""
+    follow: bool = True
+    """Bend the figure to the outline and the depth of the photo's person, where all of them is seen from the front.
+    Rig, layers and expressions stay."""
     surface: Literal["figure", "network"] = "figure"
     """Whose shape is painted: the figure's, or the figure's as a network sees it changed in the photo. That is one
     piece, as --shape is, and gets a rig on the same terms."""
@@ -120,13 +124,19 @@ class Digitize:
         painter = self._painter()
         weights = painter.weights if painter else {}
 
-        if self.shape or self.surface == "network":
-            painted = self._shaped(photo, fitted, figure(), painter)
-        elif more.photos:
-            painted = self._joined(photo, fitted, more, figure(), painter)
-        else:
-            painted = self._walked(photo, fitted, figure(), painter)
         index, made, total = 1, draft, 11 + len(more.photos)
+        built = figure()
+        if self.shape or self.surface == "network":
+            painted = self._shaped(photo, fitted, built, painter)
+        else:
+            if self.follow and photo.part == "full body" and not photo.from_behind:
+                built, fitted, agreed = self._followed(photo, fitted, built)
+                index, total, made = 2, total + 1, partial(_avatar, built)
+                yield Step(index, agreed, reading, avatar=made, share=index / total)
+            painted = (
+                self._joined(photo, fitted, more, built, painter) if more.photos
+                else self._walked(photo, fitted, built, painter)
+            )  # fmt: skip
         for stage in painted:
             index += 1
             pictures: Mapping[str, ndarray] = {}
@@ -135,6 +145,23 @@ class Digitize:
             made = stage.avatar or made
             share = min(index / total, 1.0)
             yield Step(index, stage.name, reading, avatar=made, share=share, pictures=pictures, weights=weights)
+
+    def _followed(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> "tuple[Figure, Fitted, str]":
+        """The figure bent to the photo, unless it agrees less with it then; and what to say."""
+        from bozzetto.prior.load import load_shape
+        from bozzetto.recipes.followed import agreement, followed
+        from bozzetto.subject.surface import asked
+
+        before, body, camera = agreement(figure, fitted, photo.mask)
+        answer = asked(load_shape(), photo.picture, photo.mask, body, camera)
+        try:
+            bent = followed(figure, fitted, answer)
+        except ValueError:
+            return figure, fitted, "the figure stays as it was fitted"
+        after, *_ = agreement(*bent, photo.mask)
+        if after <= before:
+            return figure, fitted, "the figure stays as it was fitted"
+        return *bent, f"following the photo: outlines agree by {100 * after:.0f} %, {100 * before:.0f} before"
 
     def _walked(self, photo: "Photo", fitted: "Fitted", figure: "Figure", painter: "Prior | None") -> Iterator[Stage]:
         """The figure, painted by a walk around it."""
@@ -242,6 +269,10 @@ class Digitize:
         from bozzetto.prior.load import load
 
         return load(self.prior, self.device)
+
+
+def _avatar(figure: "Figure") -> "Avatar":
+    return figure.avatar
 
 
 def _row(pictures: "list[ndarray]") -> "ndarray":

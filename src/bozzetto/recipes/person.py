@@ -21,7 +21,7 @@ from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import Scene, scene_from_layers
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Photo
-from bozzetto.texture.canvas import OWN, canvas_of_scene, rebaked, repainted, tuned
+from bozzetto.texture.canvas import OWN, canvas_of_scene, is_painted, rebaked, repainted, tuned
 from bozzetto.texture.fuse import Fused
 from bozzetto.texture.views import Picture, View, recut
 from bozzetto.types import Avatar, Cameras, Layer, linear_to_srgb
@@ -95,7 +95,8 @@ def dressed(bare: Shot, avatar: Avatar, scene: Scene, view: View, face: Bool[nda
         face: Its pixels of the face.
     """
     canvas, own = bare.canvas, plain_colours(scene, view.seen.camera)
-    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, view.trusted & ~unlike_skin(scene, view, face))
+    usable = view.trusted & ~unlike_skin(scene, view, face) & ~strange(avatar.layers, scene, view, own)
+    layers = tuned(avatar.layers, scene, view.seen, view.picture, own, usable)
     coloured = scene_from_layers(layers, parted(scene, layers))
     other = recut(misplaced(scene, view, face)[..., None].astype(np.float32), view.seen.camera, bare.camera)[..., 0]
     shot = replace(
@@ -114,6 +115,29 @@ def unlike_skin(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> 
         return np.zeros_like(skin)
     lab = srgb_to_lab(view.picture.astype(np.float64))
     return skin & (np.linalg.norm(lab - np.median(lab[known], 0), axis=-1) > _UNLIKE)
+
+
+def strange(layers: Sequence[Layer], scene: Scene, view: View, own: Picture) -> Bool[ndarray, "y x"]:
+    """Where hair and the like cover what is of another layer's colour in the photo: strands longer than the person's.
+
+    Args:
+        layers: As the intake coloured them.
+        scene: As they stand.
+        view: The photo's.
+        own: The layers' colours in its pixels.
+    """
+    names, lab = _layers_seen(scene, view), srgb_to_lab(view.picture.astype(np.float64))
+    shown = {
+        name: srgb_to_lab(np.median(own[names == name], 0).astype(np.float64)) for name in set(names[view.seen.hit])
+    }
+    out = np.zeros(names.shape, bool)
+    for layer in layers:
+        if layer.name in shown and layer.name not in OWN and not is_painted(layer):
+            here = names == layer.name
+            others = [colour for name, colour in shown.items() if name not in OWN and name != layer.name]
+            away = np.min([np.linalg.norm(lab[here] - colour, axis=-1) for colour in others], 0) if others else np.inf
+            out[here] = away + _SURELY < np.linalg.norm(lab[here] - shown[layer.name], axis=-1)
+    return out
 
 
 def misplaced(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> Bool[ndarray, "y x"]:

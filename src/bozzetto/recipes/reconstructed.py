@@ -93,13 +93,35 @@ def reconstruct(answer: Answer, scene: Scene, body: Float[ndarray, "v 3"], outli
         body: Posed vertices of the body model.
         outline: Of the person in the photo.
     """
-    start, faces = scan(scene.vertices, scene.faces, scene.coverage, CELL, lowest=LOWEST)
-    skin = load_body().parts["body"].stop
-    nearest = cKDTree(body[:skin]).query(start)[1]
+    start = around(scene, body)
+    moved = registered(answer, start.vertices, start.faces, start.firm)
+    vertices, whole = scan(moved, start.faces, None, FINE, outline, LOWEST)
+    return Reconstructed((start.vertices, start.faces), vertices, whole, answer)
+
+
+@dataclass(frozen=True, eq=False)
+class Around:
+    """A closed surface around a figure."""
+
+    vertices: Float32[ndarray, "v 3"]
+    faces: Int[ndarray, "f 3"]
+    nearest: Int[ndarray, "v"]
+    """The body's nearest vertex."""
+    firm: Float[ndarray, "v"]
+    """How much more than the rest each vertex resists bending."""
+
+
+def around(scene: Scene, body: Float[ndarray, "v 3"]) -> Around:
+    """The surface that ``registered`` moves.
+
+    Args:
+        scene: The figure's layers as they stand in the photo.
+        body: Posed vertices of the body model.
+    """
+    vertices, faces = scan(scene.vertices, scene.faces, scene.coverage, CELL, lowest=LOWEST)
+    nearest = cKDTree(body[: load_body().parts["body"].stop]).query(vertices)[1]
     known = regions(load_body())
-    firm = 1 + (FIRM - 1) * (known["head"] | known["hands"] | known["feet"])[nearest]
-    vertices, whole = scan(registered(answer, start, faces, firm), faces, None, FINE, outline, LOWEST)
-    return Reconstructed((start, faces), vertices, whole, answer)
+    return Around(vertices, faces, nearest, 1 + (FIRM - 1) * (known["head"] | known["hands"] | known["feet"])[nearest])
 
 
 def registered(
@@ -129,7 +151,7 @@ def registered(
             away, index = near.query(np.concatenate([vertices, 0.1 * direction], 1), distance_upper_bound=REACH)
             trusted = np.isfinite(away)
             amount = ((cloud[np.where(trusted, index, 0)] - vertices) * direction).sum(1)
-        vertices += moved(vertices - start, direction, amount, trusted, bending, stiffness)
+        vertices += movement(vertices - start, direction, amount, trusted, bending, stiffness)
     return vertices.astype(np.float32)
 
 
@@ -155,7 +177,7 @@ def stiffness_of(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) ->
     return (sparse.identity(len(vertices)) - sparse.diags(1 / degree) @ beside).tocsr()
 
 
-def moved(
+def movement(
     before: Float[ndarray, "v 3"],
     direction: Float[ndarray, "v 3"],
     amount: Float[ndarray, "v"],

@@ -400,7 +400,9 @@ def _below(
     outer: Garment | None,
     guesses: list[str],
 ) -> tuple[Garment | None, Garment | None, Garment | None]:
-    """Bottom, dress, and the outer garment, which a long skirt makes a coat."""
+    """Bottom, dress, and the outer garment, which a long skirt makes a coat. No dress of ours has long sleeves: with
+    them, one colour is a skirt's and a top's."""
+    sleeved = _apart(seen.colour_of("forearms"), skin) >= _SKIN_LIKE and seen.colour_of("forearms") is not None
     thigh, knee, calf = (seen.colour_of(part) for part in ("thighs", "knees", "calves"))
     hips = seen.colour_of("hips", "thighs")
     if thigh is None and knee is None:
@@ -428,12 +430,12 @@ def _below(
             below = calf if calf is not None and not bare_calf else None
             bottom = Garment("trousers", _named(below)) if below is not None else Garment("shorts", colour("navy"))
             return bottom, None, replace(outer, kind="coat")
-        if same and outer is None:
+        if same and outer is None and not sleeved:
             return None, Garment(f"{size} dress", _named(cloth)), outer  # type: ignore[arg-type]
         return Garment(f"{size} skirt", _named(cloth)), None, outer  # type: ignore[arg-type]
     if bare_calf or bare_knee:
         open_high = legs.closed_to is not None and legs.open_at is not None and legs.open_at < 0.7
-        if not open_high and outer is None and _apart(cloth, trunk) < _SAME:
+        if not open_high and outer is None and not sleeved and _apart(cloth, trunk) < _SAME:
             guesses.append("One colour from the shoulders to bare legs: a dress.")
             return None, Garment("mini dress" if bare_knee else "knee dress", _named(cloth)), outer
         if not open_high:
