@@ -33,13 +33,14 @@ from scipy.spatial import cKDTree
 from bozzetto.evaluate.fits import shell
 from bozzetto.evaluate.judge import WEIGHTS, Judge, load_judge
 from bozzetto.evaluate.pictures import outline
-from bozzetto.figure.build import build_figure
+from bozzetto.figure.build import Figure, build_figure
 from bozzetto.figure.captions import captions
 from bozzetto.figure.ground_truth import Stance, random, stand
 from bozzetto.figure.people import random_spec
 from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load, load_shape
+from bozzetto.recipes.followed import follow
 from bozzetto.recipes.human_sgd import TURNS, HumanSGD, view_word
 from bozzetto.recipes.person import Sitter, face_disc, face_of, parted, seated, sitter
 from bozzetto.recipes.reconstructed import reconstruct, reposer
@@ -51,6 +52,7 @@ from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import Scene, scene_from_layers
 from bozzetto.scene.scan import Outline, scan
+from bozzetto.subject.fit import Fitted
 from bozzetto.subject.person_from_photo import person_from_photo
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.surface import asked
@@ -325,20 +327,31 @@ class Read:
     """A camera before the truth becomes the one that sees the fitted figure alike."""
 
 
-@lru_cache(maxsize=1)
-def read(known: Known) -> Read:
+@lru_cache(maxsize=2)
+def read(known: Known, bent: bool) -> Read:
     """Only the photo is used, but to lay the figure onto the truth.
+
+    Args:
+        known: The subject.
+        bent: Whether the figure follows the photo.
 
     Raises:
         UserError: The intake refuses the photo.
     """
+    photo, fitted, figure = _fitted(known)
+    if bent:
+        figure, fitted, _ = follow(figure, fitted, photo)
+    who = sitter(photo, fitted, figure)
+    return Read(photo, figure.avatar, who, onto(known, who.scene, who.shot.camera))
+
+
+@lru_cache(maxsize=1)
+def _fitted(known: Known) -> tuple[Photo, Fitted, Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "photo.png"
         Image.fromarray(codes(known.shot.picture)).save(path)
         photo, fitted = person_from_photo(path)
-    figure = build_figure(fitted.spec)
-    who = sitter(photo, fitted, figure)
-    return Read(photo, figure.avatar, who, onto(known, who.scene, who.shot.camera))
+    return photo, fitted, build_figure(fitted.spec)
 
 
 def onto(known: Known, scene: Scene, camera: Cameras) -> Callable[[Cameras], Cameras]:
@@ -376,11 +389,11 @@ def onto(known: Known, scene: Scene, camera: Cameras) -> Callable[[Cameras], Cam
     return moved
 
 
-def unaided(make: Callable[[Read, Prior], Draw]) -> Answer:
+def unaided(make: Callable[[Read, Prior], Draw], bent: bool = False) -> Answer:
     """What comes of the photo alone, seen where the true person stands."""
 
     def answer(known: Known, prior: Prior) -> Draw:
-        found = read(known)
+        found = read(known, bent)
         draw = make(found, prior)
         return lambda camera: draw(found.moved(camera))
 
@@ -429,8 +442,9 @@ def answers(recipe: HumanSGD, ablations: bool, keep: Path | None = None) -> dict
         "photo, mirrored back": projected(back=True),
         "plain averaging": walked(replace(recipe, uniform=True, fusion_steps=0)),
         "from the photo alone, the intake's figure": unaided(intake_alone),
-        "from the photo alone, the command": unaided(intake_painted(recipe, painter=False)),
-        "from the photo alone, painted": unaided(intake_painted(recipe, painter=True)),
+        "from the photo alone, --no-follow": unaided(intake_painted(recipe, painter=False)),
+        "from the photo alone, the command": unaided(intake_painted(recipe, painter=False), bent=True),
+        "from the photo alone, painted": unaided(intake_painted(recipe, painter=True), bent=True),
         "from the photo alone, the network's surface": unaided(surface_painted(recipe)),
     }
     if ablations:

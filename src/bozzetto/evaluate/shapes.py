@@ -1,8 +1,9 @@
 """How near the surface behind a photo comes to the true one: ``python -m bozzetto.evaluate.shapes --out DIR``.
 
-Random figures that nothing was trained on, photographed before clutter and read as any photo is. Three surfaces are
-held against what of the true figure can be seen from around: the fitted body alone, the intake's dressed figure, and
-the network's. A photo shows neither size nor distance, so each is first moved and scaled onto the truth.
+Random figures that nothing was trained on, photographed before clutter and read as any photo is. Four surfaces are
+held against what of the true figure can be seen from around: the fitted body alone, the intake's dressed figure, that
+figure bent to the photo, and the network's. A photo shows neither size nor distance, so each is first moved and scaled
+onto the truth.
 """
 
 import argparse
@@ -27,16 +28,17 @@ from bozzetto.figure.build import build_figure
 from bozzetto.figure.ground_truth import stand
 from bozzetto.files import atomic_path
 from bozzetto.prior.load import load_shape
-from bozzetto.recipes.reconstructed import reconstruct
+from bozzetto.recipes.followed import followed
+from bozzetto.recipes.reconstructed import CELL, LOWEST, reconstruct
 from bozzetto.render.cameras import frame
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
-from bozzetto.scene.scan import Outline
+from bozzetto.scene.scan import Outline, scan
 from bozzetto.subject.person_from_photo import person_from_photo
 from bozzetto.subject.surface import asked
 from bozzetto.types import Cameras, UserError
 
-ROWS = ("body", "figure", "network")
+ROWS = ("body", "figure", "figure, bent", "network")
 TURNS = (0.0, 90.0, 180.0, 270.0)
 
 
@@ -99,7 +101,8 @@ def measure(known: Known, path: Path, out: Path) -> list[Score]:
         UserError: The intake refuses the photo.
     """
     photo, fitted = person_from_photo(path)
-    stance = stand(build_figure(fitted.spec), fitted.posture)
+    figure = build_figure(fitted.spec)
+    stance = stand(figure, fitted.posture)
     camera = fitted.cameras_on(stance.body)
     skin = load_body().parts["body"]
     used, naked = np.unique(skin.faces, return_inverse=True)
@@ -107,17 +110,25 @@ def measure(known: Known, path: Path, out: Path) -> list[Score]:
     answer = asked(load_shape(), photo.picture, photo.mask, stance.body, camera)
     found = reconstruct(answer, stance.scene, stance.body, Outline(photo.mask > 0.5, camera))
     print(f"{known.seed}: network and registration {time.process_time() - begun:.0f} CPU-s", flush=True)
+    begun = time.process_time()
+    bent, after = followed(figure, fitted, answer)
+    print(f"{known.seed}: bending {time.process_time() - begun:.0f} CPU-s", flush=True)
+    standing = stand(bent, after.posture)
+    moved = after.cameras_on(standing.body)
+    worn = scan(standing.scene.vertices, standing.scene.faces, standing.scene.coverage, CELL, lowest=LOWEST)
     surfaces = {
         "body": (stance.body[used], naked.reshape(-1, 3)),
         "figure": found.start,
+        "figure, bent": worn,
         "network": (found.vertices, found.faces),
     }
     scene = known.stance.scene
     true = shell(seen_from(scene.vertices, known.shot.camera), scene.faces, scene.coverage)
     scores, shells = [], [true]
     for row, (vertices, faces) in surfaces.items():
-        overlap = overlap_of(vertices, faces, camera, known.shot.mask)
-        one, made = score(row, known.seed, seen_from(vertices, camera), faces, true, overlap)
+        seen = moved if row == "figure, bent" else camera
+        overlap = overlap_of(vertices, faces, seen, known.shot.mask)
+        one, made = score(row, known.seed, seen_from(vertices, seen), faces, true, overlap)
         scores.append(one)
         shells.append(made)
     picture(photo.picture, shells, out / f"shapes-{known.seed}.png")
@@ -125,7 +136,7 @@ def measure(known: Known, path: Path, out: Path) -> list[Score]:
 
 
 def picture(photo: Float[ndarray, "h w 3"], shells: Sequence[Shell], path: Path) -> None:
-    """The photo, then truth, body, figure and network from four sides, one below the other."""
+    """The photo, then truth, body, figure, bent figure and network from four sides, one below the other."""
     upright = np.array([1.0, -1.0, -1.0])
     cameras = [frame(shells[0].vertices * upright, [turn], 0.0, 20.0, 256) for turn in TURNS]
     small = Image.fromarray((photo * 255 + 0.5).astype(np.uint8)).resize((256, 256))

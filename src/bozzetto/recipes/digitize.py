@@ -129,10 +129,12 @@ class Digitize:
         if self.shape or self.surface == "network":
             painted = self._shaped(photo, fitted, built, painter)
         else:
-            if self.follow and photo.part == "full body" and not photo.from_behind:
-                built, fitted, agreed = self._followed(photo, fitted, built)
+            if self.follow:
+                from bozzetto.recipes.followed import follow
+
+                built, fitted, said = follow(built, fitted, photo)
                 index, total, made = 2, total + 1, partial(_avatar, built)
-                yield Step(index, agreed, reading, avatar=made, share=index / total)
+                yield Step(index, said, reading, avatar=made, share=index / total)
             painted = (
                 self._joined(photo, fitted, more, built, painter) if more.photos
                 else self._walked(photo, fitted, built, painter)
@@ -145,23 +147,6 @@ class Digitize:
             made = stage.avatar or made
             share = min(index / total, 1.0)
             yield Step(index, stage.name, reading, avatar=made, share=share, pictures=pictures, weights=weights)
-
-    def _followed(self, photo: "Photo", fitted: "Fitted", figure: "Figure") -> "tuple[Figure, Fitted, str]":
-        """The figure bent to the photo, unless it agrees less with it then; and what to say."""
-        from bozzetto.prior.load import load_shape
-        from bozzetto.recipes.followed import agreement, followed
-        from bozzetto.subject.surface import asked
-
-        before, body, camera = agreement(figure, fitted, photo.mask)
-        answer = asked(load_shape(), photo.picture, photo.mask, body, camera)
-        try:
-            bent = followed(figure, fitted, answer)
-        except ValueError:
-            return figure, fitted, "the figure stays as it was fitted"
-        after, *_ = agreement(*bent, photo.mask)
-        if after <= before:
-            return figure, fitted, "the figure stays as it was fitted"
-        return *bent, f"following the photo: outlines agree by {100 * after:.0f} %, {100 * before:.0f} before"
 
     def _walked(self, photo: "Photo", fitted: "Fitted", figure: "Figure", painter: "Prior | None") -> Iterator[Stage]:
         """The figure, painted by a walk around it."""

@@ -20,11 +20,13 @@ from bozzetto.body.model import load_body
 from bozzetto.body.poses import rotations
 from bozzetto.figure.build import Figure, posed
 from bozzetto.figure.ground_truth import placed, stand
+from bozzetto.prior.load import load_shape
 from bozzetto.recipes.reconstructed import around, registered
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.fit import Fitted
-from bozzetto.subject.surface import Answer
+from bozzetto.subject.photos import Photo
+from bozzetto.subject.surface import Answer, asked
 from bozzetto.types import Avatar, Cameras, Layer, Skeleton, SparseOffsets
 
 _STIFF = {"head": "head", "wrist.L": "hand", "wrist.R": "hand", "foot.L": "foot", "foot.R": "foot"}
@@ -77,6 +79,29 @@ class _Part:
         away, index = self.places.query(points, min(_NEIGHBOURS, len(self.shifts)))
         bell = np.exp(-(away**2 - away[:, :1] ** 2) / (2 * _WIDTH**2)) * self.weights[index]
         return (bell[..., None] * self.shifts[index]).sum(1) / np.maximum(bell.sum(1), 1e-9)[:, None]
+
+
+def follow(figure: Figure, fitted: Fitted, photo: Photo) -> tuple[Figure, Fitted, str]:
+    """The figure bent to its photo where that shows all of the person from the front and outlines then agree better;
+    else as it is. And what to say.
+
+    Args:
+        figure: Built of ``fitted.spec``.
+        fitted: To the photo.
+        photo: Read.
+    """
+    stays = figure, fitted, "the figure stays as it was fitted"
+    if photo.part != "full body" or photo.from_behind:
+        return stays
+    before, body, camera = agreement(figure, fitted, photo.mask)
+    try:
+        bent = followed(figure, fitted, asked(load_shape(), photo.picture, photo.mask, body, camera))
+    except ValueError:  # a body folded up so far that no movement can be taken back to rest
+        return stays
+    after, *_ = agreement(*bent, photo.mask)
+    if after <= before:
+        return stays
+    return *bent, f"following the photo: outlines agree by {100 * after:.0f} %, {100 * before:.0f} before"
 
 
 def followed(figure: Figure, fitted: Fitted, answer: Answer) -> tuple[Figure, Fitted]:

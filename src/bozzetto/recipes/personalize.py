@@ -121,12 +121,22 @@ class Personalize:
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
-        before = figure() if person.changed.spec == person.fitted.spec else figure_of(person.fitted.spec)
-        index, dressed, known = 2, figure(), {}
+        index, built, known = 2, figure(), {}
+        before = built
+        if person.changed.spec != person.fitted.spec:
+            before = figure_of(person.fitted.spec)
+        elif self.booth.init == "figure" and self.booth.deliver == "layers":
+            from bozzetto.recipes.followed import follow
+
+            built, fitted, said = follow(built, person.fitted, person.piles.photos[0].photo)
+            person, before, bent = replace(person, fitted=fitted), built, built.avatar
+            yield Step(index, said, person.reading, avatar=lambda: bent, share=0.03)
+            index += 1
+        dressed = built
         if self.booth.init == "figure" and self.projected:
-            for stage, done in self._pixels(person, figure(), before):
+            for stage, done in self._pixels(person, built, before):
                 if done is not None:
-                    dressed = replace(figure(), avatar=done.avatar)
+                    dressed = replace(built, avatar=done.avatar)
                     known = dict.fromkeys(done.layers, done.known)
                 shown = dressed.avatar
                 yield Step(index, stage, person.reading, avatar=lambda shown=shown: shown, share=0.05)
