@@ -711,19 +711,19 @@ def pattern_share(
 
     kind = garment.pattern
     if kind == "horizontal stripes":
-        pitch = rng.choice([0.03, 0.04, 0.06]) * size
+        pitch = _pitch(garment, rng.choice([0.03, 0.04, 0.06]) * size)
         return stripes(y - np.float32(0.1), pitch, pitch * rng.choice([0.28, 0.36, 0.40]))
     if kind == "vertical stripes":
-        pitch = rng.choice([0.018, 0.03, 0.045]) * size
+        pitch = _pitch(garment, rng.choice([0.018, 0.03, 0.045]) * size)
         return stripes(x, pitch, pitch * rng.choice([0.2, 0.33, 0.4]))
     if kind == "plaid":
-        pitch = rng.choice([0.05, 0.075, 0.10]) * size
+        pitch = _pitch(garment, rng.choice([0.05, 0.075, 0.10]) * size)
         half = np.float32(pitch / 2)
         both = (stripes(x, pitch, pitch * 0.32) + stripes(y, pitch, pitch * 0.32)) * np.float32(0.5)
         fine = np.maximum(stripes(x - half, pitch, pitch * 0.05), stripes(y - half, pitch, pitch * 0.05))
         return np.maximum(both, fine * np.float32(0.7) * (both < 0.3))
     if kind == "dots":
-        pitch = np.float32(rng.choice([0.028, 0.04, 0.055]) * size)
+        pitch = np.float32(_pitch(garment, rng.choice([0.028, 0.04, 0.055]) * size))
         row = np.floor(y / pitch)
         dx = (x / pitch + np.float32(0.5) * (row % 2)) % 1 - np.float32(0.5)
         dy = y / pitch - row - np.float32(0.5)
@@ -740,6 +740,10 @@ def pattern_share(
         chest = float(y[np.abs(v - 0.27).argmin(), 0 if laid is None else np.abs(u).argmin()])
         return _print(garment.kind, panel, x, y, chest, scale, rng)
     return np.zeros((1, 1))
+
+
+def _pitch(garment: Garment, own: float) -> float:
+    return own if garment.pitch is None else garment.pitch
 
 
 _GRAPHIC = ("t-shirt", "tank top", "sweater", "hoodie")

@@ -119,6 +119,8 @@ class Garment:
     pattern: PatternKind = "plain"
     second: Colour = WHITE
     """The pattern's other colour; unused where plain."""
+    pitch: float | None = None
+    """Metres from one stripe, check or dot to the next; the cloth's own choice where None."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from scipy.ndimage import binary_erosion
 from bozzetto.body.landmarks import dominant_joint, regions
 from bozzetto.body.model import load_body
 from bozzetto.figure.colours import EYES, HAIR, SKIN, colour, delta_e_2000_lab, lab_to_srgb, nearest_name, srgb_to_lab
-from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, Presentation
+from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, PatternKind, Presentation
 from bozzetto.render.raster import rasterize
 from bozzetto.subject.photos import Photo
 from bozzetto.types import Cameras
@@ -67,16 +67,9 @@ def lit_colour(lab: Float[ndarray, "n 3"], least: int = 12) -> Float[ndarray, "3
     """
     if len(lab) < least:
         return None
-    kinds = lab[np.argsort(lab @ (0.5, 1.0, 1.0))[[len(lab) // 10, -1 - len(lab) // 10]]]
-    first = np.ones(len(lab), bool)
-    for _ in range(8):  # two means
-        away = [np.linalg.norm((lab - kind) * _SHADE, axis=1) for kind in kinds]
-        first = away[0] < away[1]
-        if first.all() or not first.any():
-            break
-        kinds = np.stack([lab[first].mean(0), lab[~first].mean(0)])
-    if first.any() and not first.all() and np.linalg.norm((kinds[0] - kinds[1]) * _SHADE) > 2 * _SAME:
-        lab = lab[first] if first.mean() >= 0.5 else lab[~first]
+    found = _two_kinds(lab)
+    if found is not None and np.linalg.norm((found[1][0] - found[1][1]) * _SHADE) > 2 * _SAME:
+        lab = lab[found[0]] if found[0].mean() >= 0.5 else lab[~found[0]]
     low, high = np.percentile(lab[:, 0], (50, 92))
     return np.median(lab[(lab[:, 0] >= low) & (lab[:, 0] <= high)], 0)
 
@@ -122,6 +115,10 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
     bottom, dress, outer = _below(seen, skin, torso, legs, outer, guesses)
     if dress is not None:
         top = None
+    top = _patterned(seen, top, skin, ("chest",), ("belly",))
+    outer = _patterned(seen, outer, skin, ("forearms",))
+    bottom = _patterned(seen, bottom, skin, ("thighs",), ("knees",))
+    dress = _patterned(seen, dress, skin, ("chest",), ("belly",), ("thighs",))
     shoes = _shoes(seen, skin, build.presentation, guesses)
     if hair.colour.name in ("grey", "silver", "white", "salt and pepper") and build.age >= 30 and hair.style != "bald":
         build = replace(build, age=64.0)
@@ -445,6 +442,68 @@ def _below(
     level, hue = lower[0], np.degrees(np.arctan2(lower[2], lower[1])) % 360
     denim = 20 < level < 62 and 230 < hue < 300 and 8 < np.hypot(lower[1], lower[2]) < 38
     return Garment("jeans" if denim else "trousers", _named(lower)), None, outer
+
+
+def _patterned(
+    seen: _Map, garment: Garment | None, skin: Float[ndarray, "3"] | None, *regions: tuple[str, ...]
+) -> Garment | None:
+    """The same with the pattern of the first region that shows one; what else is worn may hide it in others."""
+    found = (garment and _pattern_of(seen, garment, skin, *parts) for parts in regions)
+    return next((each for each in found if each is not None), garment)
+
+
+def _pattern_of(seen: _Map, garment: Garment, skin: Float[ndarray, "3"] | None, *parts: str) -> Garment | None:
+    """The same with the stripes, checks or dots that are seen on parts of the body.
+
+    Two colours that change often belong to one cloth, and how often they do along and across says how; two that change
+    once are two garments.
+    """
+    where = np.any([seen.parts[part] for part in parts], 0) & seen.mask
+    where &= _apart(skin, seen.lab) > _SKIN_LIKE if skin is not None else True
+    where = binary_erosion(where, iterations=1)
+    near = where & (_apart(srgb_to_lab(np.array(garment.colour.srgb)), seen.lab) < 1.5 * _OTHER)
+    kinds = _two_kinds(seen.lab[where])
+    if where.sum() < 150 or near.sum() < 0.2 * where.sum() or kinds is None:
+        return None
+    first, (one, other) = np.zeros(where.shape, bool), kinds[1]
+    first[where] = kinds[0]
+    share = float(kinds[0].mean())
+    apart = float(np.linalg.norm((one - other) * _SHADE))
+    across = _changes(first[:, 1:] != first[:, :-1], where[:, 1:] & where[:, :-1]) * seen.unit
+    down = _changes(first[1:] != first[:-1], where[1:] & where[:-1]) * seen.unit
+    kind: PatternKind
+    pitch = None
+    if apart > 1.15 * _OTHER and down > 22 and down > 4 * across and 0.2 < share < 0.8:
+        kind, pitch = "horizontal stripes", 2 / down
+    elif apart > 1.15 * _OTHER and across > 22 and across > 4 * down and 0.2 < share < 0.8:
+        kind, pitch = "vertical stripes", 2 / across
+    elif apart > 0.7 * _OTHER and min(across, down) > 22 and 0.25 < share < 0.75:
+        kind, pitch = "plaid", 5 / (across + down)
+    elif apart > 1.2 * _OTHER and min(across, down) > 15 and min(share, 1 - share) > 0.1:
+        kind = "dots"
+    else:
+        return None
+    more, less = (one, other) if share >= 0.5 else (other, one)
+    return replace(garment, colour=_named(more), second=_named(less), pattern=kind, pitch=pitch)
+
+
+def _two_kinds(lab: Float[ndarray, "n 3"]) -> tuple[Bool[ndarray, "n"], Float[ndarray, "2 3"]] | None:
+    """Which pixels are of the first of two colours, and both; None where there is but one."""
+    if len(lab) < 2:
+        return None
+    kinds = lab[np.argsort(lab @ (0.5, 1.0, 1.0))[[len(lab) // 10, -1 - len(lab) // 10]]]
+    first = np.ones(len(lab), bool)
+    for _ in range(8):  # two means
+        away = [np.linalg.norm((lab - kind) * _SHADE, axis=1) for kind in kinds]
+        first = away[0] < away[1]
+        if first.all() or not first.any():
+            return None
+        kinds = np.stack([lab[first].mean(0), lab[~first].mean(0)])
+    return first, kinds
+
+
+def _changes(change: Bool[ndarray, "h w"], counted: Bool[ndarray, "h w"]) -> float:
+    return float(change[counted].mean()) if counted.any() else 0.0
 
 
 def _shoes(

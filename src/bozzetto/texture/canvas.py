@@ -142,10 +142,16 @@ def tuned(
         if layer.name in OWN or here.sum() < least:
             out.append(layer)
             continue
-        wanted, have = (np.median(srgb_to_linear(each[here].astype(np.float64)), 0) for each in (picture, own))
+        # Of a pattern the median is one of its colours, and not the same one in both.
+        middle = np.mean if own[here].std(0).max() > _PATTERNED else np.median
+        wanted, have = (middle(srgb_to_linear(each[here].astype(np.float64)), 0) for each in (picture, own))
         gain = np.clip((wanted + 0.004) / (have + 0.004), 0.2, 5.0)
         out.append(replace(layer, material=scaled(layer.material, gain)))
     return tuple(out)
+
+
+_PATTERNED = 0.1
+"""Spread of a layer's own colours, sRGB, above which it has several."""
 
 
 def scaled(material: Material, gain: Float[ndarray, "3"]) -> Material:
