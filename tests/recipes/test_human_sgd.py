@@ -16,7 +16,7 @@ from bozzetto.render.cameras import orbit
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.texture.canvas import canvas_of_mesh, canvas_of_scene, rebaked, repainted, standing_still, tuned
 from bozzetto.texture.views import View, aggregate, around, carry, look
-from bozzetto.types import Avatar, Skeleton, UserError
+from bozzetto.types import Avatar, Skeleton, UserError, srgb_to_linear
 from render.shapes import ball, plain
 
 SIZE = 96
@@ -263,6 +263,17 @@ def test_layers_take_the_photos_colours():
     assert np.abs(new[0].material.albedo[0, 0].astype(int) - [100, 60, 30]).max() <= 8
     assert np.abs(new[1].material.albedo[0, 0].astype(int) - [20, 40, 220]).max() <= 2
     assert new[2] is layers[2]
+
+
+def test_a_pattern_is_tuned_by_all_of_its_colours():
+    """Two thirds dark here, two thirds light there: one median is dark, the other light."""
+    layers, scene = person()
+    seen = look(canvas_of_scene(scene, layers, 64).surface, orbit(0, 0, 4.0, (0, 0, 0), 20.0, 96, 96))
+    row = np.indices((96, 96))[0] % 3
+    own, photo = (np.where((row < wide)[..., None], 0.2, 0.9).astype(np.float32).repeat(3, 2) for wide in (2, 1))
+    new = tuned(layers, scene, seen, photo, own, seen.hit)
+    before, after = (srgb_to_linear(each[0].material.albedo[0, 0] / 255) for each in (layers, new))
+    assert (after < 2.2 * before + 0.01).all() and (after > before).any()
 
 
 def test_a_mesh_that_stands_still_is_a_whole_file(shot, tmp_path):

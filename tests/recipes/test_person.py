@@ -1,5 +1,7 @@
 """A figure below a photo whose borders are not quite the figure's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from bozzetto.figure.build import build_figure
 from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
-from bozzetto.recipes.person import dressed, misplaced, plain_colours, unlike_skin
+from bozzetto.recipes.person import beyond, dressed, misplaced, plain_colours, strange, unlike_skin
 from bozzetto.recipes.walk import Shot, photograph
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
@@ -88,3 +90,38 @@ def test_bare_legs_do_not_colour_the_skin(stance):
         for layers in (stance.figure.avatar.layers, who.layers)
     )
     np.testing.assert_allclose(after, before, rtol=0.08)
+
+
+def test_background_inside_the_mask_is_not_painted(stance):
+    """The mask has grown by some pixels, and the wall is pink."""
+    _, view, names = shot(stance, lambda picture, names, place: picture)
+    mask = view.seen.hit.astype(np.float32)
+    pink = (1.0, 0.0, 0.8)
+    view.picture[~view.seen.hit] = pink
+    assert beyond(stance.scene, view, mask)[view.trusted].mean() < 0.01
+    hole = np.zeros(mask.shape, bool)
+    row = np.flatnonzero((names == "top").any(1))[-1]
+    edge = np.flatnonzero(names[row - 20] == "top")[-1]
+    hole[row - 30 : row - 10, edge - 6 : edge + 1] = True
+    hole &= view.trusted
+    view.picture[hole] = pink
+    found = beyond(stance.scene, view, mask)
+    assert hole.sum() > 20 and found[hole].all() and found[~hole].mean() < 0.01
+
+
+def test_hair_over_a_jacket_is_not_tuned_to_it():
+    """Strands that are longer than the person's lie on what the photo shows there: cloth."""
+    spec = replace(SPEC, hair=HairSpec("long straight", colour("grey")), top=Garment("t-shirt", colour("brown")))
+    stance = stand(build_figure(spec, "low"), "a-pose")
+    low = stance.head[0, 1]
+    brown = colour("brown").srgb
+
+    def shorter(picture, names, place):
+        return np.where(((names == "hair") & (place[..., 1] < low))[..., None], brown, picture)
+
+    _, view, names = shot(stance, shorter)
+    own = plain_colours(stance.scene, view.seen.camera)
+    found = strange(stance.figure.avatar.layers, stance.scene, view, own)
+    hanging = (names == "hair") & (view.seen.place[..., 1] < low)
+    assert hanging.sum() > 30 and found[hanging].mean() > 0.9
+    assert found[(names == "hair") & ~hanging].mean() < 0.1 and not found[names != "hair"].any()

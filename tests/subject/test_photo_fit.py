@@ -12,7 +12,8 @@ from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.build import build_figure
 from bozzetto.figure.colours import colour, delta_e_2000
 from bozzetto.figure.ground_truth import stand
-from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment
+from bozzetto.figure.piece import Detail
+from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
 from bozzetto.prior.shape import ShapeNetwork, Sides, hips_depth
 from bozzetto.render import to_srgb8
 from bozzetto.render.cameras import orbit
@@ -120,6 +121,46 @@ def test_clothes_are_read_from_the_pixels(waving):
         assert delta_e_2000(worn, Colour("", code)) < 6
 
 
+def _read(spec: FigureSpec, pose: str = "standing", detail: Detail = "low", size: int = 384) -> FigureSpec:
+    """What is seen of a figure whose body is known."""
+    stance = stand(build_figure(spec, detail), pose)
+    view = stance.view(4.0, 3.0, size, light=ambient())
+    picture = to_srgb8(view.output, "plain")[0].astype(np.float32) / 255
+    mask = view.output.alpha[0, :, :, 0].numpy()
+    landmarks = _landmarks(stance.body, view.cameras)
+    photo = Photo(Path("figure.png"), picture, mask, landmarks, None, "full body", (), "")
+    return see_looks(photo, stance.body, view.cameras, spec.body).spec
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pitch"), [("horizontal stripes", 0.045), ("vertical stripes", 0.05), ("plaid", 0.09), ("plain", None)]
+)
+def test_patterns_are_seen(pattern, pitch):
+    top = Garment("sweater", colour("navy"), pattern, colour("white"), pitch)
+    spec = FigureSpec(
+        BodySpec("man", 30.0, 1.78), hair=HairSpec("short"), top=top, bottom=Garment("trousers", colour("grey"))
+    )
+    found = _read(spec, "a-pose", "full", 512)
+    assert found.top is not None and found.top.pattern == pattern
+    assert found.bottom is not None and found.bottom.pattern == "plain"
+    if pattern != "plain":
+        assert found.top.pitch == pytest.approx(pitch, rel=0.35)
+        both = {delta_e_2000(each, colour("white")) < delta_e_2000(each, colour("navy"))
+                for each in (found.top.colour, found.top.second)}  # fmt: skip
+        assert both == {True, False}
+
+
+def test_one_colour_with_long_sleeves_is_no_dress():
+    grey = colour("grey")
+    spec = FigureSpec(
+        BodySpec("woman", 30.0, 1.68), top=Garment("sweater", grey), bottom=Garment("long skirt", grey),
+        shoes=Garment("shoes", colour("black")),
+    )  # fmt: skip
+    found = _read(spec)
+    assert found.dress is None and found.top is not None and found.top.kind == "sweater"
+    assert found.bottom is not None and found.bottom.kind == "long skirt"
+
+
 @pytest.mark.parametrize(
     ("bottom", "shoes", "weight", "pose"),
     [
@@ -135,13 +176,7 @@ def test_trousers_that_fill_the_gap_between_the_legs_are_no_skirt(bottom, shoes,
         bottom=Garment(bottom, colour("olive")),
         shoes=None if shoes is None else Garment(shoes, colour("black" if shoes == "heels" else "white")),
     )
-    stance = stand(build_figure(spec, "low"), pose)
-    view = stance.view(4.0, 3.0, 384, light=ambient())
-    picture = to_srgb8(view.output, "plain")[0].astype(np.float32) / 255
-    mask = view.output.alpha[0, :, :, 0].numpy()
-    landmarks = _landmarks(stance.body, view.cameras)
-    photo = Photo(Path("figure.png"), picture, mask, landmarks, None, "full body", (), "")
-    found = see_looks(photo, stance.body, view.cameras, spec.body).spec
+    found = _read(spec, pose)
     assert found.bottom is not None and found.bottom.kind == bottom
     assert (found.shoes and found.shoes.kind) == shoes
 

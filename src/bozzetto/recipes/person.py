@@ -98,7 +98,9 @@ def dressed(bare: Shot, avatar: Avatar, scene: Scene, view: View, face: Bool[nda
     usable = view.trusted & ~unlike_skin(scene, view, face) & ~strange(avatar.layers, scene, view, own)
     layers = tuned(avatar.layers, scene, view.seen, view.picture, own, usable)
     coloured = scene_from_layers(layers, parted(scene, layers))
-    other = recut(misplaced(scene, view, face)[..., None].astype(np.float32), view.seen.camera, bare.camera)[..., 0]
+    mask = recut(bare.mask[..., None].astype(np.float32), bare.camera, view.seen.camera)[..., 0]
+    wrong = misplaced(scene, view, face) | beyond(scene, view, mask)
+    other = recut(wrong[..., None].astype(np.float32), view.seen.camera, bare.camera)[..., 0]
     shot = replace(
         bare, mask=(bare.mask * (other < 0.5)).astype(np.float32),
         guide=lambda seen: plain_colours(coloured, seen.camera),
@@ -163,6 +165,31 @@ def misplaced(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> Bo
                 out |= near & (names == other) & (away + _SURELY < np.linalg.norm(lab - its_own, axis=-1))
     odd = unlike_skin(scene, view, face) & bordering
     return out | (odd if face is None else odd & ~face)
+
+
+def beyond(scene: Scene, view: View, mask: Float[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
+    """Where the mask has taken background for the person: beside its border, and rather of the colour beyond it than of
+    what the figure has there.
+
+    Args:
+        scene: As it stands.
+        view: The photo's.
+        mask: Coverage of the person in its pixels.
+    """
+    outside = ndimage.binary_erosion(mask < 0.1, iterations=2)
+    if not outside.any():
+        return np.zeros(mask.shape, bool)
+    lab = srgb_to_lab(view.picture.astype(np.float64))
+    away, (row, column) = ndimage.distance_transform_edt(~outside, return_indices=True)
+    behind, names = lab[row, column], _layers_seen(scene, view)
+    out = np.zeros(mask.shape, bool)
+    for name in set(names[view.seen.hit]):
+        here = view.trusted & (names == name)
+        if here.sum() >= _LEAST:
+            own = np.median(lab[here], 0)
+            like = np.linalg.norm(lab - behind, axis=-1) + _SURELY < np.linalg.norm(lab - own, axis=-1)
+            out |= here & like & (np.linalg.norm(behind - own, axis=-1) > _UNLIKE)
+    return out & (away <= 2 * _BESIDE * max(mask.shape))
 
 
 _LEAST = 40
