@@ -127,7 +127,7 @@ def unskin(
     return out
 
 
-def _align(a: Float[ndarray, "3"], b: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
+def align(a: Float[ndarray, "3"], b: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
     """The shortest rotation that turns direction ``a`` to direction ``b``."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     axis = np.cross(a, b)
@@ -152,8 +152,8 @@ def t_pose_rotations(
     """World rotations asked of single joints."""
     for side, sign in (("L", 1.0), ("R", -1.0)):
         x = np.array([sign, 0.0, 0.0])
-        upper = _align(direction(f"upperarm01.{side}", f"lowerarm01.{side}"), x)
-        lower = _align(direction(f"lowerarm01.{side}", f"wrist.{side}"), x)
+        upper = align(direction(f"upperarm01.{side}", f"lowerarm01.{side}"), x)
+        lower = align(direction(f"lowerarm01.{side}", f"wrist.{side}"), x)
         # The hand: middle finger along x, its back up.
         along = direction(f"wrist.{side}", f"finger3-1.{side}")
         across = direction(f"finger5-1.{side}", f"finger2-1.{side}")
@@ -168,8 +168,8 @@ def t_pose_rotations(
         want[index[f"lowerarm02.{side}"]] = half @ lower
         want[index[f"wrist.{side}"]] = hand
         down = np.array([0.0, -1.0, 0.0])
-        want[index[f"upperleg01.{side}"]] = _align(direction(f"upperleg01.{side}", f"lowerleg01.{side}"), down)
-        want[index[f"lowerleg01.{side}"]] = _align(direction(f"lowerleg01.{side}", f"foot.{side}"), down)
+        want[index[f"upperleg01.{side}"]] = align(direction(f"upperleg01.{side}", f"lowerleg01.{side}"), down)
+        want[index[f"lowerleg01.{side}"]] = align(direction(f"lowerleg01.{side}", f"foot.{side}"), down)
         want[index[f"foot.{side}"]] = np.eye(3)
     for i, parent in enumerate(parents):
         above = np.eye(3) if parent < 0 else world[parent]

@@ -84,6 +84,8 @@ class Posture:
     """Head to its left."""
     pitch: float = 0.0
     """The whole body forward about the hips: 90 lies on the face, -90 on the back."""
+    measured: tuple[tuple[str, tuple[float, float, float, float]], ...] = ()
+    """World-axis quaternions (wxyz) by joint that take the place of what the angles give it."""
 
 
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -156,7 +158,7 @@ def rotations(posture: Posture) -> dict[str, _Quaternion]:
             out[bone] = _then(_turn("y", around * share), _turn("z", -aside * share), _turn("x", forward * share))
     if posture.pitch:
         out["root"] = _turn("x", posture.pitch)
-    return out
+    return out | dict(posture.measured)
 
 
 def arm_rotations(arm: Arm, side: str) -> dict[str, _Quaternion]:
@@ -201,6 +203,8 @@ def angles(posture: Posture) -> dict[str, float]:
     """Degrees by name; a limb's have the limb before theirs, as "left_arm.elbow"."""
     out: dict[str, float] = {}
     for name, value in vars(posture).items():
+        if name == "measured":
+            continue
         limb = isinstance(value, Arm | Leg)
         out |= {f"{name}.{angle}": degrees for angle, degrees in vars(value).items()} if limb else {name: value}
     return out
@@ -226,7 +230,7 @@ STAND = Posture(HANG, HANG, Leg(out=3), Leg(out=3))
 
 
 def _both(arm: Arm, leg: Leg = Leg(out=3), **rest: float) -> Posture:
-    return Posture(arm, arm, leg, leg, **rest)
+    return replace(Posture(arm, arm, leg, leg), **rest)
 
 
 BASE: Mapping[str, Posture] = {

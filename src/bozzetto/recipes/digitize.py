@@ -60,7 +60,7 @@ class Digitize:
     """A mesh of the person made from this photo elsewhere (GLB, OBJ, PLY), in the photo's pose: it takes the figure's
     place. It gets a rig where both arms are held away from the sides; else it is --static."""
     follow: bool = True
-    """Bend the figure to the outline and the depth of the photo's person, where all of them is seen from the front.
+    """Bend the figure to the outline of the photo's person, where all of them is seen from the front.
     Rig, layers and expressions stay."""
     surface: Literal["figure", "network"] = "figure"
     """Whose shape is painted: the figure's, or the figure's as a network sees it changed in the photo. That is one

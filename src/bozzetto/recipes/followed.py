@@ -1,8 +1,9 @@
 """The intake's figure, bent to the person whom its photo shows: rig, layers and expressions stay.
 
 The closed surface around the figure is registered to what the network sees in the photo (``recipes.reconstructed``);
-its movement is carried to every layer and joint as they stand there, and the pose is taken back. Heads, hands and feet
-are too few of the network's pixels to be bent: they move, and heads grow, as a whole.
+its movement is carried to every layer and joint as they stand there, and the pose is taken back. Depth is the pose's
+alone: a shape that followed it would stand crooked in any other. Heads, hands and feet are too few of the network's
+pixels to be bent: they move as a whole.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
-from bozzetto.body.bind import moved_joints, pose_transforms, unskin
+from bozzetto.body.bind import align, moved_joints, pose_transforms, skin, unskin
 from bozzetto.body.landmarks import regions
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import rotations
@@ -27,7 +29,7 @@ from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.surface import Answer, asked
-from bozzetto.types import Avatar, Cameras, Layer, Skeleton, SparseOffsets
+from bozzetto.types import Avatar, Cameras, Skeleton
 
 _STIFF = {"head": "head", "wrist.L": "hand", "wrist.R": "hand", "foot.L": "foot", "foot.R": "foot"}
 """Joints that carry what moves as a whole, with all that hangs on them."""
@@ -35,8 +37,6 @@ _LIMBS = ("upperarm01.L", "upperarm01.R", "upperleg01.L", "upperleg01.R")
 """Joints that carry a limb: what one moves says nothing of its neighbour."""
 _NEIGHBOURS, _WIDTH = 48, 0.025
 """Places of the surface whose movement is averaged, by a bell of so many metres beyond the nearest."""
-_GROWTH = 0.08
-"""Most by which a head grows or shrinks."""
 _FARTHEST = 0.08
 """Metres that anything moves at most."""
 
@@ -64,18 +64,16 @@ class Movement:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One part's movement: a growth about a centre and a shift, or an average over what is near."""
+    """One part's movement: an average over what is near, or one for all."""
 
     places: cKDTree
     shifts: Float[ndarray, "m 3"]
     weights: Float[ndarray, "m"]
-    whole: tuple[Float[ndarray, "3"], Float[ndarray, "3"], float] | None = None
-    """Centre, shift, growth."""
+    whole: Float[ndarray, "3"] | None = None
 
     def at(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         if self.whole is not None:
-            centre, shift, growth = self.whole
-            return shift + growth * (points - centre)
+            return np.broadcast_to(self.whole, points.shape)
         away, index = self.places.query(points, min(_NEIGHBOURS, len(self.shifts)))
         bell = np.exp(-(away**2 - away[:, :1] ** 2) / (2 * _WIDTH**2)) * self.weights[index]
         return (bell[..., None] * self.shifts[index]).sum(1) / np.maximum(bell.sum(1), 1e-9)[:, None]
@@ -117,36 +115,46 @@ def followed(figure: Figure, fitted: Fitted, answer: Answer) -> tuple[Figure, Fi
     model = figure.person.body
     movement = movement_of(avatar, layers, body, answer)
     transforms = pose_transforms(avatar.skeleton, rotations(posture))
-    raw = posed(avatar, posture, grounded=False)
+    raw = posed(avatar, posture, expression={}, grounded=False)
     # Posed, a layer lies where skinning puts it, but for the floor and what is pushed out of what lies below.
     floor = np.median(layers[0] - raw[0], 0)
     joints = moved_joints(avatar.skeleton.positions.double().numpy(), transforms)
     own = np.arange(len(joints))[:, None].repeat(4, 1)
     there = joints + movement.at(joints + floor, np.eye(4)[:1].repeat(len(joints), 0), own)
-    skeleton = replace(avatar.skeleton, positions=_at_rest(avatar.skeleton, transforms, there))
+    turned = _turned(avatar.skeleton, transforms[:, :, :3].astype(np.float64), joints, there)
+    axis = answer.camera.world_to_camera[0, 2, :3].double().numpy()
+    skeleton = replace(avatar.skeleton, positions=_at_rest(avatar.skeleton, turned, there, axis))
+    posture = replace(posture, measured=_locally(skeleton, turned))
     new = pose_transforms(skeleton, rotations(posture))
 
-    def back(points: ndarray, by: ndarray, weights: ndarray, indices: ndarray) -> ndarray:
-        return unskin(points + by, weights, indices, new)
+    grown = (skeleton.positions - avatar.skeleton.positions).numpy()
+
+    def back(rest: ndarray, at: ndarray, by: ndarray, weights: ndarray, indices: ndarray) -> ndarray:
+        """At rest, what stood at some points and moves: to where it goes across the picture, to where its bones take it
+        in depth."""
+        along = skin(rest + (weights[..., None] * grown[indices]).sum(1), weights, indices, new)
+        there = at + by
+        return unskin(there - ((there - along) @ axis)[:, None] * axis, weights, indices, new)
 
     skins = [(layer.skin_weights.double().numpy(), layer.skin_joints.numpy()) for layer in avatar.layers]
     shapes = [
-        back(at, movement.at(seen, *skin), *skin) for at, seen, skin in zip(raw, layers, skins, strict=True)
-    ]  # fmt: skip
-    by = movement.at(body, model.skin_weights.astype(np.float64), model.skin_joints)
-    start = body.astype(np.float64) - floor
-    whole = back(start, by, model.skin_weights, model.skin_joints)
-    lift = -_lowest(avatar, shapes, whole[: model.parts["body"].stop])
-    up = np.array([0, lift, 0], np.float32)
-    grown = movement.parts["head"].whole
-    scale = 1.0 if grown is None else 1.0 + grown[2]
+        back(layer.mesh.vertices.numpy(), at, movement.at(seen, *own), *own)
+        for layer, at, seen, own in zip(avatar.layers, raw, layers, skins, strict=True)
+    ]
+    bare = (model.skin_weights.astype(np.float64), model.skin_joints)
+    by = movement.at(body, *bare)
+    whole = back(figure.body_vertices, body.astype(np.float64) - floor, by, *bare)
+    # On the ground, and where it stood before.
+    aside = skeleton.positions[0].numpy() - avatar.skeleton.positions[0].numpy()
+    aside[1] = _lowest(avatar, shapes, whole[: model.parts["body"].stop])
     made = tuple(
-        _layer(layer, points + up, _head_share(layer, movement), scale)
+        replace(layer, mesh=replace(layer.mesh, vertices=torch.from_numpy(points - aside)))
         for layer, points in zip(avatar.layers, shapes, strict=True)
     )
-    skeleton = replace(skeleton, positions=skeleton.positions + torch.from_numpy(up))
-    bent = replace(figure, avatar=replace(avatar, layers=made, skeleton=skeleton), bent=whole + up)
-    return bent, replace(fitted, body=fitted.body + by)
+    skeleton = replace(skeleton, positions=skeleton.positions - torch.from_numpy(aside))
+    bent = replace(figure, avatar=replace(avatar, layers=made, skeleton=skeleton), bent=whole - aside)
+    stood = skin(whole, *bare, new) + floor
+    return bent, replace(fitted, posture=posture, body=fitted.body + (stood - body))
 
 
 def agreement(
@@ -193,7 +201,7 @@ def movement_of(
         if name in _STIFF:
             solid = here & (share > 0.5) & _solid(name, known, nearest)
             solid = solid if solid.sum() >= 8 else here
-            whole = _moved_whole(start[solid], shift[solid], name == "head")
+            whole = shift[solid].mean(0)
         parts[name] = _Part(cKDTree(start[here]), shift[here], share[here], whole)
     return Movement(parts, of_joint)
 
@@ -201,15 +209,6 @@ def movement_of(
 def _solid(name: str, known: Mapping[str, Bool[ndarray, "v"]], nearest: Int[ndarray, "n"]) -> Bool[ndarray, "n"]:
     region = {"head": "head", "wrist": "hands", "foot": "feet"}[name.split(".")[0]]
     return known[region][nearest]
-
-
-def _moved_whole(
-    points: Float[ndarray, "n 3"], shift: Float[ndarray, "n 3"], grows: bool
-) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"], float]:
-    centre = points.mean(0)
-    away = points - centre
-    growth = float((away * shift).sum() / (away**2).sum()) if grows else 0.0
-    return centre, shift.mean(0), float(np.clip(growth, -_GROWTH, _GROWTH))
 
 
 def _parts(skeleton: Skeleton) -> tuple[Int[ndarray, "j"], tuple[str, ...]]:
@@ -221,35 +220,63 @@ def _parts(skeleton: Skeleton) -> tuple[Int[ndarray, "j"], tuple[str, ...]]:
     return out, names
 
 
+_BONES = {
+    "spine05": "neck01", "neck01": "head",
+    **{f"{a}.{side}": f"{b}.{side}" for side in "LR" for a, b in (
+        ("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("upperleg01", "lowerleg01"), ("lowerleg01", "foot"),
+    )},
+}  # fmt: skip
+"""Joints that bear a bone, and where it ends."""
+
+
+def _turned(
+    skeleton: Skeleton,
+    linear: Float[ndarray, "j 3 3"],
+    before: Float[ndarray, "j 3"],
+    there: Float[ndarray, "j 3"],
+) -> Float[ndarray, "j 3 3"]:
+    """World rotations that turn each bone to where it has moved, so that at rest none of them turns: what a photo shows
+    of a pose is no matter of the build. Heads, hands and feet look where they looked."""
+    turns = [np.eye(3)] * len(before)
+    for i, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
+        if name in _BONES:
+            end = skeleton.index(_BONES[name])
+            turns[i] = align(before[end] - before[i], there[end] - there[i])
+        elif name not in _STIFF and parent >= 0:
+            turns[i] = turns[parent]
+    return np.stack(turns) @ linear
+
+
 def _at_rest(
-    skeleton: Skeleton, transforms: Float[ndarray, "j 3 4"], there: Float[ndarray, "j 3"]
+    skeleton: Skeleton,
+    linear: Float[ndarray, "j 3 3"],
+    there: Float[ndarray, "j 3"],
+    axis: Float[ndarray, "3"],
 ) -> Float[torch.Tensor, "j 3"]:
-    """Rest positions from which the same rotations bring the joints there."""
-    rest = skeleton.positions.double().numpy().copy()
+    """Rest positions from which these world rotations bring the joints there across the picture. Along its axis they
+    lie as far from each other as they did."""
+    before = skeleton.positions.double().numpy()
+    rest = before.copy()
     for i, parent in enumerate(skeleton.parents):
         if parent < 0:
-            rest[i] = rest[i] + there[i] - (transforms[i, :, :3] @ rest[i] + transforms[i, :, 3])
+            rest[i] = there[i]
         else:
-            rest[i] = rest[parent] + transforms[parent, :, :3].T @ (there[i] - there[parent])
+            old, new = linear[parent] @ (before[i] - before[parent]), there[i] - there[parent]
+            rest[i] = rest[parent] + linear[parent].T @ (new - ((new - old) @ axis) * axis)
     return torch.from_numpy(rest.astype(np.float32))
+
+
+def _locally(
+    skeleton: Skeleton, linear: Float[ndarray, "j 3 3"]
+) -> tuple[tuple[str, tuple[float, float, float, float]], ...]:
+    """Each joint's rotation in its parent's frame, as a posture measures it."""
+    out = []
+    for i, (name, parent) in enumerate(zip(skeleton.names, skeleton.parents, strict=True)):
+        x, y, z, w = Rotation.from_matrix(linear[i] if parent < 0 else linear[parent].T @ linear[i]).as_quat()
+        out.append((name, (float(w), float(x), float(y), float(z))))
+    return tuple(out)
 
 
 def _lowest(avatar: Avatar, shapes: list[Float[ndarray, "_ 3"]], skin: Float[ndarray, "v 3"]) -> float:
     soles = [points for layer, points in zip(avatar.layers, shapes, strict=True) if layer.name == "shoes"]
     return min(float(points[:, 1].min()) for points in (skin, *soles))
-
-
-def _head_share(layer: Layer, movement: Movement) -> Float[ndarray, "v"]:
-    head = list(movement.parts).index("head")
-    return (layer.skin_weights.numpy() * (movement.of_joint[layer.skin_joints.numpy()] == head)).sum(1)
-
-
-def _layer(layer: Layer, points: Float[ndarray, "v 3"], head: Float[ndarray, "v"], scale: float) -> Layer:
-    """The layer with other vertices; where the head grew, expressions grow with it."""
-    mesh = replace(layer.mesh, vertices=torch.from_numpy(points.astype(np.float32)))
-    grown = torch.from_numpy((1 + (scale - 1) * head).astype(np.float32))
-    expressions = {
-        name: SparseOffsets(moved.indices, moved.offsets * grown[moved.indices][:, None])
-        for name, moved in layer.expressions.items()
-    }
-    return replace(layer, mesh=mesh, expressions=expressions)

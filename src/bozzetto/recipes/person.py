@@ -99,7 +99,7 @@ def dressed(bare: Shot, avatar: Avatar, scene: Scene, view: View, face: Bool[nda
     layers = tuned(avatar.layers, scene, view.seen, view.picture, own, usable)
     coloured = scene_from_layers(layers, parted(scene, layers))
     mask = recut(bare.mask[..., None].astype(np.float32), bare.camera, view.seen.camera)[..., 0]
-    wrong = misplaced(scene, view, face) | beyond(scene, view, mask)
+    wrong = misplaced(scene, view, face) | beyond(scene, view, mask, face)
     other = recut(wrong[..., None].astype(np.float32), view.seen.camera, bare.camera)[..., 0]
     shot = replace(
         bare, mask=(bare.mask * (other < 0.5)).astype(np.float32),
@@ -120,7 +120,7 @@ def unlike_skin(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> 
 
 
 def strange(layers: Sequence[Layer], scene: Scene, view: View, own: Picture) -> Bool[ndarray, "y x"]:
-    """Where hair and the like cover what is of another layer's colour in the photo: strands longer than the person's.
+    """Where hair covers what is of another layer's colour in the photo: strands longer than the person's.
 
     Args:
         layers: As the intake coloured them.
@@ -134,7 +134,7 @@ def strange(layers: Sequence[Layer], scene: Scene, view: View, own: Picture) -> 
     }
     out = np.zeros(names.shape, bool)
     for layer in layers:
-        if layer.name in shown and layer.name not in OWN and not is_painted(layer):
+        if layer.name == "hair" and layer.name in shown and not is_painted(layer):
             here = names == layer.name
             others = [colour for name, colour in shown.items() if name not in OWN and name != layer.name]
             away = np.min([np.linalg.norm(lab[here] - colour, axis=-1) for colour in others], 0) if others else np.inf
@@ -167,14 +167,17 @@ def misplaced(scene: Scene, view: View, face: Bool[ndarray, "y x"] | None) -> Bo
     return out | (odd if face is None else odd & ~face)
 
 
-def beyond(scene: Scene, view: View, mask: Float[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """Where the mask has taken background for the person: beside its border, and rather of the colour beyond it than of
-    what the figure has there.
+def beyond(
+    scene: Scene, view: View, mask: Float[ndarray, "y x"], face: Bool[ndarray, "y x"] | None = None
+) -> Bool[ndarray, "y x"]:
+    """Where the mask has taken background for the person: beside its border, of the colour beyond it, and unlike what
+    the figure has there.
 
     Args:
         scene: As it stands.
         view: The photo's.
         mask: Coverage of the person in its pixels.
+        face: Its pixels of the face, which is no background.
     """
     outside = ndimage.binary_erosion(mask < 0.1, iterations=2)
     if not outside.any():
@@ -186,16 +189,15 @@ def beyond(scene: Scene, view: View, mask: Float[ndarray, "y x"]) -> Bool[ndarra
     for name in set(names[view.seen.hit]):
         here = view.trusted & (names == name)
         if here.sum() >= _LEAST:
-            own = np.median(lab[here], 0)
-            like = np.linalg.norm(lab - behind, axis=-1) + _SURELY < np.linalg.norm(lab - own, axis=-1)
-            out |= here & like & (np.linalg.norm(behind - own, axis=-1) > _UNLIKE)
-    return out & (away <= 2 * _BESIDE * max(mask.shape))
+            out |= here & (np.linalg.norm(lab - np.median(lab[here], 0), axis=-1) > _UNLIKE)
+    out &= (np.linalg.norm(lab - behind, axis=-1) < _ALIKE) & (away <= 2 * _BESIDE * max(mask.shape))
+    return out if face is None else out & ~face
 
 
 _LEAST = 40
 """Pixels that tell a colour."""
-_UNLIKE, _SURELY = 20.0, 5.0
-"""Distances in CIELAB: between two things' colours; by how much a neighbour's must be nearer."""
+_UNLIKE, _ALIKE, _SURELY = 20.0, 12.0, 5.0
+"""Distances in CIELAB: between two things' colours; between those of one; by how much a neighbour's must be nearer."""
 _BESIDE = 0.02
 """Of the picture's side, within which a border may be displaced."""
 

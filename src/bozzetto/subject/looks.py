@@ -117,7 +117,8 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
         top = None
     top = _patterned(seen, top, skin, ("chest",), ("belly",))
     outer = _patterned(seen, outer, skin, ("forearms",))
-    bottom = _patterned(seen, bottom, skin, ("thighs",), ("knees",))
+    if photo.part == "full body":
+        bottom = _patterned(seen, bottom, skin, ("thighs",), ("knees",))
     dress = _patterned(seen, dress, skin, ("chest",), ("belly",), ("thighs",))
     shoes = _shoes(seen, skin, build.presentation, guesses)
     if hair.colour.name in ("grey", "silver", "white", "salt and pepper") and build.age >= 30 and hair.style != "bald":
