@@ -145,6 +145,11 @@ def test_a_figure_that_was_bent_stays_bent():
     for name in ("skin", "bottom"):
         wide, plain, old = (each.layer(name).mesh.vertices[:, 0].numpy() for each in (got, after, before))
         assert np.ptp(wide) == pytest.approx(np.ptp(plain) + 0.1 * np.ptp(old), rel=0.02)
+    for name in ("skin", "bottom"):  # smoothly, also where the other body has other vertices
+        moved, fresh = (each.layer(name).mesh.vertices for each in (got, after))
+        edges = torch.unique(after.layer(name).mesh.faces[:, [0, 1]], dim=0)
+        long = [(each[edges[:, 0]] - each[edges[:, 1]]).norm(dim=1) for each in (moved, fresh)]
+        assert float((long[0] - long[1]).abs().max()) < 0.01
     hand = got.skeleton.index("wrist.L")
     moved = 0.1 * before.skeleton.positions[hand, 0]
     assert got.skeleton.positions[hand, 0] == pytest.approx(after.skeleton.positions[hand, 0] + moved)

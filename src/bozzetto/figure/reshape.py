@@ -163,14 +163,26 @@ def carried(worn: Avatar, before: Avatar, after: Avatar) -> Avatar:
 
 def bend_of(worn: Layer, built: Layer, after: Layer) -> Float[torch.Tensor, "v 3"]:
     """How far a layer of a file lies from the same layer as its spec builds it, for the vertices of another body's;
-    none where another version of bozzetto built it with other vertices."""
+    none where another version of bozzetto built it with other vertices.
+
+    Where the other body has other vertices, each takes the mean around its place, with both layers laid box on box.
+    """
     old, new = built.mesh.vertices, after.mesh.vertices
     if len(worn.mesh.vertices) != len(old):
         return torch.zeros_like(new)
     bend = worn.mesh.vertices - old
-    if len(old) == len(new):
-        return bend
-    return bend[torch.from_numpy(cKDTree(old.numpy()).query(new.numpy())[1])]
+    if torch.equal(built.mesh.faces, after.mesh.faces) or not bend.any():
+        return bend if len(old) == len(new) else torch.zeros_like(new)
+    (low, high), (least, most) = ((each.amin(0), each.amax(0)) for each in (old, new))
+    places = (new - least) / (most - least).clamp_min(1e-6) * (high - low) + low
+    away, index = cKDTree(old.numpy()).query(places.numpy(), min(_AROUND, len(old)))
+    bell = np.exp(-(away**2 - away[:, :1] ** 2) / (2 * _WIDTH**2))
+    mean = (bell[..., None] * bend.numpy()[index]).sum(1) / bell.sum(1)[:, None]
+    return torch.from_numpy(mean.astype(np.float32))
+
+
+_AROUND, _WIDTH = 24, 0.02
+"""Vertices whose bend is averaged, by a bell of so many metres beyond the nearest."""
 
 
 def painted_places(worn: Layer, built: Layer) -> Float[ndarray, "f 3 2"]:
