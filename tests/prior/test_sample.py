@@ -134,6 +134,51 @@ def test_controls_are_given_to_the_pass_without_words(sd15, tmp_path):
     torch.testing.assert_close(shown, picture.movedim(-1, 1).repeat(2, 1, 1, 1))
 
 
+def test_what_pictures_change_is_exaggerated_beside_the_words(embedded):
+    prior = load(embedded)
+    text, empty = prior.embed(["red dress"]), prior.embed([""])
+    noisy, t = torch.randn(1, 16, 16, 16), torch.tensor([0.6])
+    shown = Conditions({"normal": torch.rand(1, 64, 64, 3)})
+    plain = Guidance(4.0, 1.0, rescale=0)
+    with torch.no_grad():
+        told, words = (prior.predict(noisy, t, text, each) for each in (shown, None))
+        without = prior.predict(noisy, t, empty, shown)
+        expected = without.noise + 4 * (told.noise - without.noise) + 2 * (told.noise - words.noise)
+        assert (told.noise - words.noise).abs().max() > 1e-3
+        seen = guided(prior, noisy, t, text, empty, replace(plain, image_scale=3.0), shown).noise
+        torch.testing.assert_close(seen, expected, atol=1e-4, rtol=1e-4)
+        alone = guided(prior, noisy, t, text, empty, Guidance(1.0, 3.0, rescale=0), shown).noise
+        torch.testing.assert_close(alone, told.noise + 2 * (told.noise - words.noise), atol=1e-4, rtol=1e-4)
+        unshown = (guided(prior, noisy, t, text, empty, Guidance(4.0, s, rescale=0)).noise for s in (None, 3.0))
+        for each in unshown:
+            torch.testing.assert_close(each, guided(prior, noisy, t, text, empty, plain).noise)
+
+
+@pytest.mark.parametrize(
+    ("names", "usual"),
+    [(("normal",), 3.0), (("landmarks", "pose"), 6.0), (("source",), 1.0), (("source", "pose"), 3.0)],
+)
+def test_the_embedded_family_follows_its_controls_further(embedded, names, usual):
+    prior = load(embedded)
+    text, empty = prior.embed(["red dress"]), prior.embed([""])
+    noisy, t = torch.randn(1, 16, 16, 16), torch.tensor([0.6])
+    shown = Conditions({name: torch.rand(1, 64, 64, 3) for name in names})
+    found, said = (guided(prior, noisy, t, text, empty, Guidance(4.0, scale), shown).noise for scale in (None, usual))
+    torch.testing.assert_close(found, said)
+
+
+def test_other_families_follow_controls_as_they_are(sd15, tmp_path):
+    prior = load(sd15, roles={"control/normal": tiny.controlnet(tmp_path / "normal", sd15)})
+    text, empty = prior.embed(["red dress"]), prior.embed([""])
+    noisy, t = torch.randn(1, 4, 8, 8), torch.tensor([0.6])
+    shown = Conditions({"normal": torch.rand(1, 64, 64, 3)})
+    found, said, further = (
+        guided(prior, noisy, t, text, empty, Guidance(4.0, scale), shown).noise for scale in (None, 1.0, 3.0)
+    )
+    torch.testing.assert_close(found, said)
+    assert (found - further).abs().max() > 1e-3
+
+
 def test_image_to_image_keeps_what_the_noise_does_not_drown(words):
     spread = 0.5
     prior = tiny.known_prior(words, "epsilon", torch.zeros(1, 3, 4, 4), spread)

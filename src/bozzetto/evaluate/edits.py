@@ -82,7 +82,7 @@ def kept(pair: Pair, made: Float[ndarray, "s s 3"]) -> float:
 
 
 def edited(
-    prior: Prior, work: Sequence[Pair], out: Path, scale: float, steps: int, seed: int
+    prior: Prior, work: Sequence[Pair], out: Path, guidance: Guidance, steps: int, seed: int
 ) -> Float[ndarray, "n s s 3"]:
     """What the prior makes of every pair, a batch a file."""
     made = []
@@ -91,7 +91,7 @@ def edited(
         if not path.exists():
             source = torch.from_numpy(np.stack([pair.before for pair in batch]))
             pictures = imagine(
-                prior, [pair.instruction for pair in batch], steps=steps, guidance=Guidance(scale),
+                prior, [pair.instruction for pair in batch], steps=steps, guidance=guidance,
                 conditions=Conditions({"source": source}), generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
             codes = (pictures * 255 + 0.5).byte().contiguous()
@@ -111,13 +111,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--image-guidance", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     prior = load(arguments.prior, needs=("control/source",))
     work = pairs(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
-    made = edited(prior, work, arguments.out, arguments.guidance, arguments.steps, arguments.seed)
+    guidance = Guidance(arguments.guidance, arguments.image_guidance)
+    made = edited(prior, work, arguments.out, guidance, arguments.steps, arguments.seed)
     with torch.no_grad():
         before = torch.from_numpy(np.stack([pair.before for pair in work]))
         through = prior.decode(prior.encode(before)).clamp(0, 1).numpy()

@@ -211,7 +211,8 @@ def painted(
     weights = hashlib.sha256(hashes.encode()).hexdigest()[:8]
     for first in range(0, len(captions), BATCH):
         batch = list(captions[first : first + BATCH])
-        following = f"{guidance.scale:g}" + ("" if guidance.rescale is None else f"r{guidance.rescale:g}")
+        extras = (("i", guidance.image_scale), ("r", guidance.rescale))
+        following = f"{guidance.scale:g}" + "".join(f"{name}{value:g}" for name, value in extras if value is not None)
         path = out / f"{kind}-{weights}-{following}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
         if not path.exists():
             conditions = None
@@ -268,6 +269,7 @@ def main() -> None:
     parser.add_argument("--control", choices=["normal", "none"], default="normal")
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--rescale", type=float, default=None, help="as in bozzetto imagine")
+    parser.add_argument("--image-guidance", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -279,7 +281,10 @@ def main() -> None:
     work = tasks(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
     true = np.stack([task.picture for task in work])
     print(f"What the measure says of the true pictures: {told(look_at(work, true, judge))}", flush=True)
-    control, guidance = arguments.control == "normal", Guidance(arguments.guidance, rescale=arguments.rescale)
+    control, guidance = (
+        arguments.control == "normal",
+        Guidance(arguments.guidance, arguments.image_guidance, arguments.rescale),
+    )
     _, made = measure(prior, judge, work, arguments.out, control, guidance, arguments.steps, arguments.seed)
     if judge is not None:
         with torch.no_grad():

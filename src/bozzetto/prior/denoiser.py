@@ -255,6 +255,11 @@ class Prior:
             return self._network("edit") if "edit" in self._roles.loaders else self.base
         return self.base
 
+    def one_control(self, conditions: Conditions) -> bool:
+        """Whether what is shown goes to one network that knows all kinds of pictures, as the embedded family's does."""
+        shown = tuple(name for name in conditions.pictures if f"control/{name}" in self.roles)
+        return any(int(_config(each).conditioning_channels) == 3 * len(CONTROLS) for each, _ in self._controls(shown))
+
     def edits_natively(self, conditions: Conditions | None) -> bool:
         """Whether a source picture goes to an InstructPix2Pix network, whose guidance has two scales."""
         return conditions is not None and "source" in conditions.pictures and "edit" in self.roles

@@ -5,6 +5,7 @@ Song et al. 2020, arXiv:2010.02502, deterministic; Ho & Salimans 2022, arXiv:220
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -23,14 +24,23 @@ class Start:
     """How much of it is drowned in noise, in (0, 1]: 0.3 keeps most, 1 keeps nothing."""
 
 
+FAMILY_SCALES = MappingProxyType({"landmarks": 6.0, "source": 1.0})
+FAMILY_SCALE = 3.0
+"""How far the embedded family follows its controls, by kind and for others. Measured (``docs/measurements.md``):
+outlines and faces are better for it; an edit that follows its source further is made less often."""
+
+
 @dataclass(frozen=True)
 class Guidance:
-    """How far the words are followed."""
+    """How far the words and the pictures are followed."""
 
     scale: float = 6.0
-    """1 is the network's own opinion."""
-    image_scale: float = 1.5
-    """The same for the source picture of a native editing network (InstructPix2Pix)."""
+    """Of the words; 1 is the network's own opinion."""
+    image_scale: float | None = None
+    """The same of control pictures, or of the source picture of a native editing network (InstructPix2Pix). None: 1.5
+    for such a network's, 6 for face landmarks and 3 for other pictures but a source where one network knows all kinds,
+    as the embedded family's, which learned with and without each of them; 1 for others. A control that is followed
+    further than 1 costs another pass."""
     rescale: float | None = None
     """0 to 1: how far the contrast that guidance adds is taken back (Lin et al. 2023, section 3.4, on the clean
     latents). None: their 0.7 for networks that were trained down to pure noise, as theirs and the embedded one, and
@@ -115,7 +125,12 @@ def guided(
 ) -> Prediction:
     """The prediction with classifier-free guidance; controls are given to the pass without words too.
 
-    Source: Ho & Salimans 2022, Eq. 6; with a native editing network Brooks et al. 2023, Eq. 3.
+    Where pictures are to be followed further than the network does by itself, it is asked with the words alone besides:
+    what is added is ``image_scale - 1`` times what the pictures changed.
+
+    Source: Ho & Salimans 2022, Eq. 6; with a native editing network Brooks et al. 2023, Eq. 3. Departure from the
+    latter for controls: what the pictures change is read beside the words instead of without, which keeps the words'
+    colours better.
     """
     if prior.edits_natively(conditions) and inpainting is None:
         assert conditions is not None
@@ -123,20 +138,37 @@ def guided(
         hidden = replace(conditions, scale={**{name: conditions.strength(name) for name in names}, "source": 0.0})
         both, image = _pair(prior, noisy, t, text, empty, conditions, None)
         nothing = prior.predict(noisy, t, empty, hidden)
-        return _moved(
-            nothing,
-            (guidance.image_scale, image, nothing),
-            (guidance.scale, both, image),
-            noisy,
-            t,
-            prior,
-            both,
-            guidance,
-        )
+        image_scale = 1.5 if guidance.image_scale is None else guidance.image_scale
+        pulls = [(image_scale, image, nothing), (guidance.scale, both, image)]
+        return _moved(nothing, pulls, noisy, t, prior, both, guidance)
+    pulls: list[Pull] = []
     if guidance.scale == 1.0:
-        return prior.predict(noisy, t, text, conditions, inpainting)
-    told, untold = _pair(prior, noisy, t, text, empty, conditions, inpainting)
-    return _moved(untold, (guidance.scale, told, untold), None, noisy, t, prior, told, guidance)
+        told = base = prior.predict(noisy, t, text, conditions, inpainting)
+    else:
+        told, base = _pair(prior, noisy, t, text, empty, conditions, inpainting)
+        pulls.append((guidance.scale, told, base))
+    image_scale = _image_scale(prior, conditions, guidance)
+    if image_scale != 1.0:
+        pulls.append((image_scale - 1, told, prior.predict(noisy, t, text, _hidden(conditions), inpainting)))
+    return _moved(base, pulls, noisy, t, prior, told, guidance) if pulls else told
+
+
+def _image_scale(prior: Prior, conditions: Conditions | None, guidance: Guidance) -> float:
+    """How far controls are followed."""
+    if conditions is None or not conditions.pictures:
+        return 1.0
+    if guidance.image_scale is not None:
+        return guidance.image_scale
+    if not prior.one_control(conditions):
+        return 1.0
+    return max(FAMILY_SCALES.get(name, FAMILY_SCALE) for name in conditions.pictures)
+
+
+def _hidden(conditions: Conditions | None) -> Conditions | None:
+    """Nothing shown; where other pictures stand beside one to edit, that one."""
+    if conditions is None or "source" not in conditions.pictures or len(conditions.pictures) == 1:
+        return None
+    return Conditions({"source": conditions.pictures["source"]}, conditions.strength("source"))
 
 
 def _pair(
@@ -160,8 +192,7 @@ Pull = tuple[float, Prediction, Prediction]
 
 def _moved(
     base: Prediction,
-    pull: Pull,
-    other: Pull | None,
+    pulls: Sequence[Pull],
     noisy: Tensor,
     t: Tensor,
     prior: Prior,
@@ -169,7 +200,7 @@ def _moved(
     guidance: Guidance,
 ) -> Prediction:
     noise, clean = base.noise, base.clean
-    for scale, towards, away in (pull, other) if other else (pull,):
+    for scale, towards, away in pulls:
         noise = noise + scale * (towards.noise - away.noise)
         clean = clean + scale * (towards.clean - away.clean)
     rescale = guidance.rescale
