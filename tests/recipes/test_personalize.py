@@ -44,7 +44,7 @@ def intake():
     photo = Photo(Path("me.png"), plain_colours(stance.scene, camera), mask, None, None, "full body", (), "0" * 64)
     one = Sorted(photo, "me.png", Square(0, 0, 160), Square(60, 4, 40), 0.0, 0.0, "me.png: for the body, for the head")
     fitted = Fitted(SPEC, spec_posture(SPEC), camera, stance.body, np.zeros((1, 3)), 0.0, 1.0, ("The age is a guess.",))
-    return Piles((one,), ("cat.jpg is not used. Nobody was found in cat.jpg.",)), fitted
+    return Piles((one,), ("cat.jpg is not used. Nobody was found in cat.jpg.",)), (fitted,)
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def recipe(tmp_path, intake, monkeypatch):
 
 
 def person(intake, prompt, recipe):
-    piles, fitted = intake
+    piles, (fitted,) = intake
     face = recipe.face in ("text", "both")
     changed = reword(fitted.spec, prompt, face, recipe.body != "photos")
-    return Person(piles, fitted, changed, Reading(changed.spec, (), (), ()), prompt)
+    return Person(piles, fitted, (fitted,), changed, Reading(changed.spec, (), (), ()), prompt)
 
 
 def test_stages_come_in_their_order_and_a_stopped_run_goes_on(recipe, tmp_path):

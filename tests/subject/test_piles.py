@@ -6,17 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bozzetto.body.poses import poses
-from bozzetto.figure.colours import colour
-from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
-from bozzetto.render.cameras import frame
-from bozzetto.subject.fit import Fitted
 from bozzetto.subject.photos import Face, Keypoints, Photo
 from bozzetto.subject.piles import (
     MOST,
     Square,
     file_names,
-    fit_piles,
     hashes,
     head_square,
     of_one_person,
@@ -152,24 +146,3 @@ def test_a_heads_square_is_around_it_and_cuts_what_it_holds():
     np.testing.assert_allclose(Square(10, 10, 10).cut(picture, 8), 1.0, atol=0.2)
     over = Square(-40, -40, 40).cut(picture, 8)
     assert over.shape == (8, 8, 1) and over.max() == 0
-
-
-def test_the_figure_has_the_best_bodys_clothes_and_the_best_heads_face(files):
-    def read(path):
-        return photo(path, "portrait" if "head" in path.name else "full body", scale=3 if "head" in path.name else 1)
-
-    def fit(one):
-        near = "head" in one.path.name
-        spec = FigureSpec(
-            top=Garment("sweater" if near else "hoodie", colour("red")), hair=HairSpec("bob" if near else "short"),
-            extras=(Garment("cap", colour("red")),) if near else (Garment("belt", colour("black")),),
-        )  # fmt: skip
-        camera = frame(np.array([[0.0, 0, 0], [1, 1, 1]]), np.zeros(1), 0.0, 20.0, 64)
-        return Fitted(spec, poses()["a-pose"], camera, np.zeros((1, 3)), np.zeros((1, 3)), 0.0, 1.0, ("A guess.",))
-
-    found = fit_piles(sort_photos(files("whole.jpg", "head.jpg"), read), fit)
-    assert found.spec.top is not None and found.spec.top.kind == "hoodie" and found.spec.hair.style == "bob"
-    assert [each.kind for each in found.spec.extras] == ["belt", "cap"]
-    assert found.guesses == ("A guess.", "Face, hair and what is on the head are taken from head.jpg.")
-    alone = fit_piles(sort_photos(files("whole.jpg"), read), fit)
-    assert alone.spec.hair.style == "short" and alone.guesses == ("A guess.",)

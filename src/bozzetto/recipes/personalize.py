@@ -209,23 +209,19 @@ class Personalize:
         self, person: "Person", figure: "bozzetto.figure.build.Figure", before: "bozzetto.figure.build.Figure"
     ) -> "Iterator[tuple[str, bozzetto.recipes.projected.Painted | None]]":
         """The figure with the photos' pixels, where they may be used and can be placed."""
-        from bozzetto.prior.load import load_shape
         from bozzetto.recipes.human_sgd import HumanSGD
         from bozzetto.recipes.personal import mapped
         from bozzetto.recipes.projected import paint, placed
-        from bozzetto.subject.fit import fit_person
         from bozzetto.subject.reworded import told
-        from bozzetto.types import UserError
 
         mine = person.painted(self)
         if not (mine.face or mine.hair or mine.rest):
             return
         found = []
-        for one in person.piles.photos[: self.projected]:
+        for one, own in list(zip(person.piles.photos, person.fits, strict=True))[: self.projected]:
             yield f"placing {one.name}", None
-            try:
-                fitted = person.fitted if one is person.piles.photos[0] else fit_person(one.photo, load_shape())
-            except UserError:
+            fitted = person.fitted if one is person.piles.photos[0] else own
+            if fitted is None:
                 continue  # too little of the person is seen to place it; it still teaches
             each = placed(one, fitted, figure)
             if each.why_not is None:
@@ -321,7 +317,9 @@ class Person:
 
     piles: "bozzetto.subject.piles.Piles"
     fitted: "bozzetto.subject.fit.Fitted"
-    """To the best photo."""
+    """To the best photo, with what all photos say."""
+    fits: "tuple[bozzetto.subject.fit.Fitted | None, ...]"
+    """To each of the photos by itself, as far as it could be."""
     changed: "bozzetto.subject.reworded.Reworded"
     reading: "bozzetto.subject.words.Reading"
     prompt: str
@@ -376,7 +374,9 @@ def first_person(subject: "bozzetto.types.Subject", recipe: Personalize) -> Pers
 
     if len(subject.prompt) > LONGEST:
         raise UserError(f"The prompt has {len(subject.prompt):,} characters; bozzetto reads at most {LONGEST:,}.")
-    piles, fitted = _read(subject.photos)
+    piles, fits = _read(subject.photos)
+    fitted = fits[0]
+    assert fitted is not None
     face, body = (getattr(recipe, name) for name in ("face", "body"))
     changed = reword(fitted.spec, subject.prompt, face in ("text", "both"), body != "photos")
     if subject.prompt.strip() and not changed.understood and not changed.refused:
@@ -398,21 +398,26 @@ def first_person(subject: "bozzetto.types.Subject", recipe: Personalize) -> Pers
         )
     understood = tuple(line.rstrip(".") for line in (*said, *changed.understood))
     reading = Reading(changed.spec, understood, tuple(each.rstrip(".") for each in guessed), changed.missed)
-    return Person(piles, fitted, changed, reading, subject.prompt.strip())
+    return Person(piles, fitted, fits, changed, reading, subject.prompt.strip())
 
 
 @lru_cache(maxsize=1)
-def _read(paths: "tuple[Path, ...]") -> "tuple[bozzetto.subject.piles.Piles, bozzetto.subject.fit.Fitted]":
+def _read(
+    paths: "tuple[Path, ...]",
+) -> "tuple[bozzetto.subject.piles.Piles, tuple[bozzetto.subject.fit.Fitted | None, ...]]":
     """Read once, also where a run is taken up again."""
-    from bozzetto.prior.load import EMBEDDED
+    from bozzetto.prior.load import EMBEDDED, load_shape
     from bozzetto.subject import piles
+    from bozzetto.subject.agreed import fit_piles
     from bozzetto.subject.detector import need_mediapipe
+    from bozzetto.subject.fit import fit_person
 
     need_mediapipe()  # it is no photo's fault
     found = piles.sort_photos(paths)
     if (EMBEDDED / "identity" / "config.json").is_file():
         found = piles.of_one_person(found, _heads_told_apart, SAME_PERSON)
-    return found, piles.fit_piles(found)
+    network = load_shape()
+    return found, fit_piles(found, lambda photo, build: fit_person(photo, network, build))
 
 
 SAME_PERSON = 0.5

@@ -2,7 +2,8 @@
 
 ``Digitize`` walks around one photo. Here others join it: a photo in which the person stands otherwise is put onto the
 texture in its own pose, and then seen again from where its camera would stand in the best photo's pose. Heads that were
-photographed from nearer are laid over what was fused.
+photographed from nearer are laid over what was fused. Each photo's own light is taken away first (``texture.delight``):
+on a texture it would be shade that no lamp moves, and two photos' lights would meet in a seam.
 """
 
 from collections.abc import Generator, Sequence
@@ -22,11 +23,13 @@ from bozzetto.prior.denoiser import Prior
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import Sitter, dressed, misplaced
 from bozzetto.recipes.walk import LONGEST, Moment, Shot, photograph
+from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import Scene
 from bozzetto.subject.fit import Fitted
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
+from bozzetto.texture.delight import without_light
 from bozzetto.texture.fuse import project_back, rising
 from bozzetto.texture.views import Surface, View, look, pixels_per_metre, recut
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
@@ -96,6 +99,20 @@ def placed(one: Sorted, fitted: Fitted, figure: Figure) -> Placed:
     return Placed(one, fitted, stance, camera, float((seen.hit & mask).sum() / max((seen.hit | mask).sum(), 1)))
 
 
+def evenly_lit(each: Placed) -> Placed:
+    """The photo as if light came from everywhere alike, by its figure's colours and normals."""
+    photo, scene = each.one.photo, each.stance.scene
+    seen = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
+    flat = render_mesh(scene, each.camera, None)
+    albedo = flat.rgb[0].numpy() / np.maximum(flat.alpha[0].numpy(), 1e-6)
+    part = np.where(seen.hit, scene.layer[np.maximum(seen.face, 0)], -1)
+    inside = ndimage.binary_erosion(seen.hit & (photo.mask > 0.5), iterations=3)
+    inside &= ndimage.minimum_filter(part, 5) == ndimage.maximum_filter(part, 5)
+    even = without_light(srgb_to_linear(photo.picture.astype(np.float64)), albedo, seen.normal, part, inside)
+    picture = linear_to_srgb(np.clip(even, 0, 1)).astype(np.float32)
+    return replace(each, one=replace(each.one, photo=replace(photo, picture=picture)))
+
+
 def aligned(one: Sorted, fitted: Fitted, stance: Stance) -> Cameras:
     """The photo's lens moved and zoomed until our figure's key points lie where those of the photo's own fit do: each
     photo is fitted with a build of its own."""
@@ -136,7 +153,7 @@ def paint(
         walk: Around the best one.
         prior: Who paints what no photo shows; the figure's colours go on without one.
     """
-    first, *others = found
+    first, *others = (evenly_lit(each) for each in found)
     may = allowed(first, before, mine)
     who = seat(figure, first, may, caption)
     canvas, size = who.shot.canvas, min(walk.texels, 2048)

@@ -107,12 +107,13 @@ class Fitted:
         return replace(self.cameras, world_to_camera=moved)
 
 
-def fit_person(photo: Photo, network: ShapeNetwork | None = None) -> Fitted:
+def fit_person(photo: Photo, network: ShapeNetwork | None = None, build: BodySpec | None = None) -> Fitted:
     """The first figure of a photo's person: posture and build by its outline and key points, looks by its pixels.
 
     Args:
         photo: Read.
         network: Of the surface behind a photo: it knows better than key points how deep limbs lie.
+        build: The body, where it is known already.
 
     Raises:
         UserError: The photo has no key points to start from.
@@ -130,7 +131,7 @@ def fit_person(photo: Photo, network: ShapeNetwork | None = None) -> Fitted:
         if limb and not photo.seen[list(_LIMB_POINTS[limb])].all():
             spread[index] = 6.0 if not photo.seen[_LIMB_POINTS[limb][0]] else spread[index] / 2
     found, _ = _aligned(_puppet(_ADULT), evidence, base, middle, middle, spread, False, 12)
-    build = _build(photo, evidence, base, found, middle, spread)
+    build = build or _build(photo, evidence, base, found, middle, spread)
     for _ in range(2):
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     if network is not None and photo.part == "full body":

@@ -5,7 +5,7 @@ between the thighs. The colour is the pixels' own, its name the nearest that peo
 where skin is seen on the trunk, or nothing at all, plain clothes are worn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,17 @@ from scipy.ndimage import binary_erosion
 from bozzetto.body.landmarks import dominant_joint, regions
 from bozzetto.body.model import load_body
 from bozzetto.figure.colours import EYES, HAIR, SKIN, colour, delta_e_2000_lab, lab_to_srgb, nearest_name, srgb_to_lab
-from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec, PatternKind, Presentation
+from bozzetto.figure.spec import (
+    BodySpec,
+    Colour,
+    FaceSpec,
+    FigureSpec,
+    Garment,
+    GarmentKind,
+    HairSpec,
+    PatternKind,
+    Presentation,
+)
 from bozzetto.render.raster import rasterize
 from bozzetto.subject.photos import Photo
 from bozzetto.types import Cameras
@@ -303,9 +313,7 @@ def _hair(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> tuple[H
     if not behind and side.sum() / tall**2 > 0.02 and wide(1.4) > 0.55:
         below = np.median(seen.lab[side], 0)
         if _apart(below, tone) > _OTHER - 0.5:  # of another colour than beside the ears, and higher than a skull
-            brim = wide(0.9) - wide(1.2)
-            kind = "brimmed hat" if brim > 0.4 else "cap" if brim > 0.2 else "beanie"
-            hat, tone, amount = Garment(kind, _named(tone)), below, 0.3
+            hat, tone, amount = Garment(_hat_kind(wide), _named(tone)), below, 0.3
     named = _named(tone, HAIR)
     if _apart(tone, srgb_to_lab(np.array(Colour("", HAIR[named.name]).srgb))) > _OTHER:
         named = _named(tone)  # dyed
@@ -329,7 +337,16 @@ def _hair(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> tuple[H
         style = "buzz" if amount < 0.07 else "short"
     if amount > 0.75:
         style = "afro" if amount > 1.0 and wide(1.2) > 1.5 else "curly"
+    if hat is None and not behind and style in ("short", "buzz") and named.name not in HAIR:
+        # Of people without hair below their ears fewer have it dyed than wear a hat.
+        return HairSpec("short"), Garment(_hat_kind(wide), named)
     return HairSpec(style, named), hat
+
+
+def _hat_kind(wide: Callable[[float], float]) -> GarmentKind:
+    """By how far it stands out at the forehead over what lies above; ``wide`` measures the head at a height."""
+    brim = wide(0.9) - wide(1.2)
+    return "brimmed hat" if brim > 0.4 else "cap" if brim > 0.2 else "beanie"
 
 
 def _above(

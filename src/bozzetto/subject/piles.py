@@ -13,8 +13,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from bozzetto.figure.people import EYEWEAR, HEADWEAR
-from bozzetto.subject.fit import Fitted, fit_person
 from bozzetto.subject.photos import Photo, read_photo
 from bozzetto.types import UserError
 
@@ -189,35 +187,6 @@ def of_one_person(piles: Piles, features: Callable[[Sequence[Sorted]], Float[nda
     said = [f"{name} is not used: it shows somebody else than {count} other photos do." for name in sorted(others)]
     left = tuple(each for each in piles.photos if each.name not in others)
     return Piles(left, (*piles.refused, *said))
-
-
-def fit_piles(piles: Piles, fit: Callable[[Photo], Fitted] = fit_person) -> Fitted:
-    """The first figure: body and clothes of the best photo; face, hair and what is on the head of the best head.
-
-    Args:
-        piles: Sorted photos.
-        fit: Of one photo.
-
-    Raises:
-        UserError: Too little of the person is seen in the best photo.
-    """
-    first = piles.photos[0]
-    whole = fit(first.photo)
-    heads = [each for each in piles.heads if each.photo.face is not None and abs(each.head_turn) < 45]
-    if not heads:
-        return whole
-    best = max(heads, key=lambda each: each.head.side if each.head else 0.0)
-    if best is first or (first.head is not None and best.head is not None and best.head.side < 1.3 * first.head.side):
-        return whole
-    near = fit(best.photo)
-    worn = {*HEADWEAR, *EYEWEAR}
-    extras = (
-        *(each for each in whole.spec.extras if each.kind not in worn),
-        *(each for each in near.spec.extras if each.kind in worn),
-    )
-    spec = replace(whole.spec, face=near.spec.face, hair=near.spec.hair, extras=extras)
-    said = f"Face, hair and what is on the head are taken from {best.name}."
-    return replace(whole, spec=spec, guesses=(*whole.guesses, said))
 
 
 def _sorted(photo: Photo, name: str) -> Sorted:

@@ -1,0 +1,161 @@
+"""What several photos of one person say together: each is read by itself, and every part goes by what most of them say.
+
+One photo mistakes a hat for hair, hair that hangs behind the shoulders for short hair, shade for a darker cloth. Others
+show it from another side, in other light.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from bozzetto.figure.colours import delta_e_2000_lab, lab_to_srgb, nearest_name, srgb_to_lab
+from bozzetto.figure.people import EYEWEAR, HEADWEAR
+from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
+from bozzetto.subject.fit import Fitted
+from bozzetto.subject.photos import Photo
+from bozzetto.subject.piles import Piles, Sorted
+from bozzetto.types import UserError
+
+Kind = TypeVar("Kind", bound=Hashable)
+SLOTS = ("top", "outer", "bottom", "dress", "shoes")
+LENGTHS = ("bald", "buzz", "short", "bob", "shoulder", "long straight")
+"""Haircuts of the intake by how far they hang down; others have no length."""
+SAME = 22.0
+"""CIEDE2000 below which what one photo calls hair is what another calls a hat."""
+FACING = 60.0
+"""Degrees to either side up to which a head shows what is on it and around its face."""
+
+
+def fit_piles(piles: Piles, fit: Callable[[Photo, BodySpec | None], Fitted]) -> tuple[Fitted | None, ...]:
+    """Each photo's own figure, None where too little of the person is seen; the first with what all photos say.
+
+    Args:
+        piles: Sorted photos.
+        fit: Of one photo, with a body that is known or None.
+
+    Raises:
+        UserError: Too little of the person is seen in the best photo.
+    """
+    first, others = fit(piles.photos[0].photo, None), []
+    for one in piles.photos[1:]:
+        try:
+            others.append(fit(one.photo, None))
+        except UserError:
+            others.append(None)  # it still teaches
+    read = [(one, each) for one, each in zip(piles.photos, (first, *others), strict=True) if each is not None]
+    if len(read) == 1:
+        return first, *others
+    spec = agreed(read)
+    if spec.body != first.spec.body:
+        first = fit(piles.photos[0].photo, spec.body)
+    said = f"Build, clothes, hair and what is on the head are as most of {len(read)} photos have them."
+    return replace(first, spec=replace(spec, pose=first.spec.pose), guesses=(*first.guesses, said)), *others
+
+
+def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
+    """The person of all photos.
+
+    Args:
+        read: Photos with what each shows; the first is the best, and decides where others do not agree.
+    """
+    spec = read[0][1].spec
+    whole = [each.spec for one, each in read if one.body is not None] or [spec]
+    hair, hat = _head(read)
+    faces = [each.spec.face.skin for one, each in read if one.photo.face is not None]
+    near = max(read, key=lambda each: _sharpness(*each))[1].spec
+    face = near.face if not faces else replace(near.face, skin=replace(near.face.skin, hex=_middle(faces).hex))
+    worn = {*HEADWEAR, *EYEWEAR}
+    heads = [each.spec for one, each in read if one.head is not None and abs(one.head_turn) < FACING] or [spec]
+    shades = [[each for each in other.extras if each.kind in EYEWEAR] for other in heads]
+    seen = [found[0] for found in shades if found]
+    extras = [each for each in spec.extras if each.kind not in worn]
+    extras += [hat] if hat else []
+    extras += [replace(seen[0], colour=_middle([each.colour for each in seen]))] if 2 * len(seen) > len(heads) else []
+    return replace(
+        spec, body=_body(whole), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
+    )  # fmt: skip
+
+
+def _sharpness(one: Sorted, fitted: Fitted) -> float:
+    """How well a photo shows the face."""
+    facing = one.photo.face is not None and abs(one.head_turn) < 45
+    return one.head.side if one.head is not None and facing else 0.0
+
+
+def _most(said: Sequence[Kind]) -> Kind:
+    """What is said most often; of equals what was said first."""
+    counts = Counter(said)
+    return max(counts, key=lambda each: counts[each])
+
+
+def _lab(colour: Colour) -> Float[ndarray, "3"]:
+    return srgb_to_lab(np.array(colour.srgb))
+
+
+def _middle(colours: Sequence[Colour]) -> Colour:
+    """The median in CIELAB of the brighter half, since more photos are too dark than too light."""
+    if len(colours) == 1:
+        return colours[0]
+    lab = np.stack([_lab(each) for each in colours])
+    brighter = lab[np.argsort(-lab[:, 0])[: (len(lab) + 1) // 2]]
+    red, green, blue = (float(value) for value in lab_to_srgb(np.median(brighter, 0)))
+    code = "#" + "".join(f"{round(value * 255):02x}" for value in (red, green, blue))
+    return Colour(nearest_name((red, green, blue)), code)
+
+
+def _body(whole: Sequence[FigureSpec]) -> BodySpec:
+    """One of the bodies, of the kind that most are, as heavy as they are in the middle."""
+    kind = _most([each.body.presentation for each in whole])
+    chosen = next(each.body for each in whole if each.body.presentation == kind)
+    return replace(chosen, weight=round(float(np.median([each.body.weight for each in whole])), 3))
+
+
+def _clothes(whole: Sequence[FigureSpec]) -> dict[str, Garment | None]:
+    """By slot: of the kind and pattern that most photos show, in the colour between theirs."""
+    dressed = _most([each.dress is not None for each in whole])
+    alike = [each for each in whole if (each.dress is not None) == dressed]
+    found: dict[str, Garment | None] = {}
+    for slot in SLOTS:
+        worn: list[Garment | None] = [getattr(each, slot) for each in alike]
+        there = [each for each in worn if each is not None]
+        if not _most([each is not None for each in worn]):
+            found[slot] = None
+            continue
+        kind, pattern = _most([each.kind for each in there]), _most([each.pattern for each in there])
+        patterned = [each for each in there if each.pattern == pattern]
+        first = next((each for each in patterned if each.kind == kind), patterned[0])
+        found[slot] = replace(first, kind=kind, colour=_middle([each.colour for each in patterned]))
+    return found
+
+
+def _head(read: Sequence[tuple[Sorted, Fitted]]) -> tuple[HairSpec, Garment | None]:
+    """Hair and hat. What one photo takes for hair is the hat where another sees that colour as a hat."""
+    specs = [each.spec for _, each in read]
+    sharpest = max(read, key=lambda each: _sharpness(*each))[1].spec
+    hats = [each for spec in specs for each in spec.extras if each.kind in HEADWEAR]
+    hat: Garment | None = None
+    if hats:
+        shade = _middle([each.colour for each in hats])
+        hatted = [each for each in specs if any(worn.kind in HEADWEAR for worn in each.extras)]
+        misread = sum(each not in hatted and _apart(each.hair.colour, shade) < SAME for each in specs)
+        facing = sum(abs(one.head_turn) < FACING for one, _ in read)
+        if sharpest in hatted or 2 * (len(hatted) + misread) > facing:
+            hat, specs = Garment(_most([each.kind for each in hats]), shade), hatted
+    sharp = sharpest.hair
+    lengths = sorted((LENGTHS.index(each.hair.style) for each in specs if each.hair.style in LENGTHS), reverse=True)
+    if not lengths or (hat is None and sharp.style not in LENGTHS):
+        return sharp, hat
+    style = LENGTHS[lengths[1] if len(lengths) > 2 else lengths[0]]  # one alone may have taken a collar for hair
+    colours = [each.hair.colour for each in specs if each.hair.style != "bald"] or [sharp.colour]
+    middle = _middle(colours)
+    own = min(colours, key=lambda each: _apart(each, middle))
+    return HairSpec(style, replace(middle, name=own.name)), hat
+
+
+def _apart(one: Colour, other: Colour) -> float:
+    return float(delta_e_2000_lab(_lab(one), _lab(other)))
