@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from bozzetto.figure.build import build_figure, posture_named
 from bozzetto.figure.colours import colour
@@ -12,7 +13,18 @@ from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
-from bozzetto.recipes.projected import Mine, aligned, allowed, combined, matched, paint, placed, rigid, solid
+from bozzetto.recipes.projected import (
+    Mine,
+    aligned,
+    allowed,
+    combined,
+    evenly_lit,
+    matched,
+    paint,
+    placed,
+    rigid,
+    solid,
+)
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
 from bozzetto.subject.fit import Fitted
@@ -20,6 +32,8 @@ from bozzetto.subject.photos import Keypoints, Photo
 from bozzetto.subject.piles import Sorted, Square
 from bozzetto.texture.bake import Baked
 from bozzetto.texture.fuse import rising
+from bozzetto.texture.views import Surface, look
+from bozzetto.types import linear_to_srgb, srgb_to_linear
 
 SPEC = FigureSpec(
     hair=HairSpec("bald"), top=Garment("t-shirt", colour("grey")), bottom=Garment("trousers", colour("navy")),
@@ -165,3 +179,19 @@ def test_lone_texels_go_and_borders_of_charts_stay():
     found = solid(Baked(np.zeros((24, 24, 3), np.float32), confidence, covered)).confidence
     np.testing.assert_allclose(found[2:12, 2:22], 0.5, atol=0.05)
     assert found[16:, 4:20].max() < 0.01
+
+
+def test_a_lamp_from_the_side_is_taken_out_of_a_photo(found):
+    """Somebody dressed as the figure thinks, half in shade."""
+    each = found[0]
+    scene = each.stance.scene
+    normal = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera).normal
+    plain = plain_colours(scene, each.camera)
+    shaded = linear_to_srgb(srgb_to_linear(plain.astype(np.float64)) * (0.6 + 0.35 * normal[..., :1])).astype(
+        np.float32
+    )
+    photo = replace(each.one.photo, picture=shaded)
+    even = evenly_lit(replace(each, one=replace(each.one, photo=photo))).one.photo.picture
+    inside = ndimage.binary_erosion(photo.mask > 0.5, iterations=4)
+    before, after = (np.abs(picture - plain)[inside].mean() for picture in (shaded, even))
+    assert after < 0.35 * before

@@ -2,8 +2,8 @@
 
 ``Digitize`` walks around one photo. Here others join it: a photo in which the person stands otherwise is put onto the
 texture in its own pose, and then seen again from where its camera would stand in the best photo's pose. Heads that were
-photographed from nearer are laid over what was fused. Each photo's own light is taken away first (``texture.delight``):
-on a texture it would be shade that no lamp moves, and two photos' lights would meet in a seam.
+photographed from nearer are laid over what was fused. Each photo's own light can be taken away first
+(``evenly_lit``): on a texture it would be shade that no lamp moves, and two photos' lights would meet in a seam.
 """
 
 from collections.abc import Generator, Sequence
@@ -153,7 +153,7 @@ def paint(
         walk: Around the best one.
         prior: Who paints what no photo shows; the figure's colours go on without one.
     """
-    first, *others = (evenly_lit(each) for each in found)
+    first, *others = found
     may = allowed(first, before, mine)
     who = seat(figure, first, may, caption)
     canvas, size = who.shot.canvas, min(walk.texels, 2048)
