@@ -10,8 +10,9 @@ import torch
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import STAND, Arm, Leg, Posture, poses
 from bozzetto.figure.build import build_figure
-from bozzetto.figure.colours import colour, delta_e_2000
+from bozzetto.figure.colours import colour, delta_e_2000, hair_colour
 from bozzetto.figure.ground_truth import stand
+from bozzetto.figure.people import HEADWEAR
 from bozzetto.figure.piece import Detail
 from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
 from bozzetto.prior.shape import ShapeNetwork, Sides, hips_depth
@@ -148,6 +149,19 @@ def test_patterns_are_seen(pattern, pitch):
         both = {delta_e_2000(each, colour("white")) < delta_e_2000(each, colour("navy"))
                 for each in (found.top.colour, found.top.second)}  # fmt: skip
         assert both == {True, False}
+
+
+@pytest.mark.parametrize(("worn", "shade"), [("emerald", "black"), (None, "black"), (None, "ginger")])
+def test_short_hair_in_a_colour_that_no_hair_has_is_a_hat(worn, shade):
+    hats = (Garment("beanie", colour(worn)),) if worn else ()
+    spec = FigureSpec(
+        BodySpec("man", 30.0, 1.78), hair=HairSpec("short", hair_colour(shade)), top=Garment("sweater", colour("navy")),
+        bottom=Garment("trousers", colour("grey")), extras=hats,
+    )  # fmt: skip
+    found = _read(spec)
+    assert [each.kind in HEADWEAR for each in found.extras] == [True] * len(hats)
+    if worn:
+        assert delta_e_2000(found.extras[0].colour, colour(worn)) < 10
 
 
 def test_one_colour_with_long_sleeves_is_no_dress():

@@ -2,7 +2,7 @@
 
 People no prior has seen are photographed, bodies and heads, each time in another light, pose and place. What
 ``bozzetto personalize`` makes of the files alone is compared with the true person, standing alike in even light, from
-all around and around the head; beside it stand the figure that was fitted to the best photo, and that figure with the
+all around and around the head; beside it stand the figure that the intake makes of them, and that figure with the
 photos' pixels before any network had a say. A height that no photo shows is taken from the truth. Every row is kept in
 DIR as it is made, and the same command goes on where it was stopped.
 """

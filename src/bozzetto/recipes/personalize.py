@@ -1,8 +1,9 @@
 """AvatarBooth, modes II and III: a person from photos, and from photos and words. Zeng et al. 2023, arXiv:2306.09864.
 
 Two networks learn the person, one from full bodies and one from heads (``personal``), and judge the field in place of
-the untouched one (``booth``). The first figure is fitted to the best photo; with words, it wears what they name. The
-photos' own pixels are laid onto it where the figure stands well in them, and stay; distillation changes the rest.
+the untouched one (``booth``). The first figure stands as in the best photo and is dressed as most of them say; with
+words, it wears what they name. The photos' own pixels, without their light, are laid onto it where the figure stands
+well in them, and stay; distillation changes the rest.
 
 Mode II of the paper: no words, or words that change nothing. Mode III: words that do. What serves face and body is a
 choice for each: "photos" (its tuned network, the person's rare word), "text" (the untouched network, words alone) or

@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
-from bozzetto.figure.colours import delta_e_2000_lab, lab_to_srgb, nearest_name, srgb_to_lab
+from bozzetto.figure.colours import delta_e_2000, srgb_to_lab
 from bozzetto.figure.people import EYEWEAR, HEADWEAR
 from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
 from bozzetto.subject.fit import Fitted
+from bozzetto.subject.looks import named
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.piles import Piles, Sorted
 from bozzetto.types import UserError
@@ -65,10 +64,10 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     """
     spec = read[0][1].spec
     whole = [each.spec for one, each in read if one.body is not None] or [spec]
-    hair, hat = _head(read)
+    near = max(read, key=lambda each: _sharpness(each[0]))[1].spec
+    hair, hat = _head(read, near)
     faces = [each.spec.face.skin for one, each in read if one.photo.face is not None]
-    near = max(read, key=lambda each: _sharpness(*each))[1].spec
-    face = near.face if not faces else replace(near.face, skin=replace(near.face.skin, hex=_middle(faces).hex))
+    face = replace(near.face, skin=_middle(faces)) if faces else near.face
     worn = {*HEADWEAR, *EYEWEAR}
     heads = [each.spec for one, each in read if one.head is not None and abs(one.head_turn) < FACING] or [spec]
     shades = [[each for each in other.extras if each.kind in EYEWEAR] for other in heads]
@@ -81,7 +80,7 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     )  # fmt: skip
 
 
-def _sharpness(one: Sorted, fitted: Fitted) -> float:
+def _sharpness(one: Sorted) -> float:
     """How well a photo shows the face."""
     facing = one.photo.face is not None and abs(one.head_turn) < 45
     return one.head.side if one.head is not None and facing else 0.0
@@ -93,19 +92,13 @@ def _most(said: Sequence[Kind]) -> Kind:
     return max(counts, key=lambda each: counts[each])
 
 
-def _lab(colour: Colour) -> Float[ndarray, "3"]:
-    return srgb_to_lab(np.array(colour.srgb))
-
-
 def _middle(colours: Sequence[Colour]) -> Colour:
-    """The median in CIELAB of the brighter half, since more photos are too dark than too light."""
-    if len(colours) == 1:
-        return colours[0]
-    lab = np.stack([_lab(each) for each in colours])
+    """The median in CIELAB of the brighter half, since more photos are too dark than too light; of the name that the
+    nearest of them has."""
+    lab = np.stack([srgb_to_lab(np.array(each.srgb)) for each in colours])
     brighter = lab[np.argsort(-lab[:, 0])[: (len(lab) + 1) // 2]]
-    red, green, blue = (float(value) for value in lab_to_srgb(np.median(brighter, 0)))
-    code = "#" + "".join(f"{round(value * 255):02x}" for value in (red, green, blue))
-    return Colour(nearest_name((red, green, blue)), code)
+    middle = named(np.median(brighter, 0))
+    return replace(middle, name=min(colours, key=lambda each: delta_e_2000(each, middle)).name)
 
 
 def _body(whole: Sequence[FigureSpec]) -> BodySpec:
@@ -133,29 +126,26 @@ def _clothes(whole: Sequence[FigureSpec]) -> dict[str, Garment | None]:
     return found
 
 
-def _head(read: Sequence[tuple[Sorted, Fitted]]) -> tuple[HairSpec, Garment | None]:
-    """Hair and hat. What one photo takes for hair is the hat where another sees that colour as a hat."""
+def _head(read: Sequence[tuple[Sorted, Fitted]], near: FigureSpec) -> tuple[HairSpec, Garment | None]:
+    """Hair and hat. What one photo takes for hair is the hat where another sees that colour as a hat.
+
+    Args:
+        read: All photos.
+        near: What the one says that shows the face best.
+    """
     specs = [each.spec for _, each in read]
-    sharpest = max(read, key=lambda each: _sharpness(*each))[1].spec
     hats = [each for spec in specs for each in spec.extras if each.kind in HEADWEAR]
     hat: Garment | None = None
     if hats:
         shade = _middle([each.colour for each in hats])
         hatted = [each for each in specs if any(worn.kind in HEADWEAR for worn in each.extras)]
-        misread = sum(each not in hatted and _apart(each.hair.colour, shade) < SAME for each in specs)
+        misread = sum(each not in hatted and delta_e_2000(each.hair.colour, shade) < SAME for each in specs)
         facing = sum(abs(one.head_turn) < FACING for one, _ in read)
-        if sharpest in hatted or 2 * (len(hatted) + misread) > facing:
+        if near in hatted or 2 * (len(hatted) + misread) > facing:
             hat, specs = Garment(_most([each.kind for each in hats]), shade), hatted
-    sharp = sharpest.hair
     lengths = sorted((LENGTHS.index(each.hair.style) for each in specs if each.hair.style in LENGTHS), reverse=True)
-    if not lengths or (hat is None and sharp.style not in LENGTHS):
-        return sharp, hat
+    if not lengths or (hat is None and near.hair.style not in LENGTHS):
+        return near.hair, hat
     style = LENGTHS[lengths[1] if len(lengths) > 2 else lengths[0]]  # one alone may have taken a collar for hair
-    colours = [each.hair.colour for each in specs if each.hair.style != "bald"] or [sharp.colour]
-    middle = _middle(colours)
-    own = min(colours, key=lambda each: _apart(each, middle))
-    return HairSpec(style, replace(middle, name=own.name)), hat
-
-
-def _apart(one: Colour, other: Colour) -> float:
-    return float(delta_e_2000_lab(_lab(one), _lab(other)))
+    colours = [each.hair.colour for each in specs if each.hair.style != "bald"] or [near.hair.colour]
+    return HairSpec(style, _middle(colours)), hat

@@ -112,7 +112,7 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
     if skin is None:
         guesses.append("The skin is not seen: medium.")
     face = _face(photo, seen, skin, build)
-    hair, hat = _hair(photo, seen, skin)
+    hair, hat = _hair(photo, seen, skin, guesses)
     if hair is None:
         guesses.append("The hair is not seen: short and brown.")
         hair = HairSpec("long straight" if photo.from_behind else "short")
@@ -204,7 +204,7 @@ def _face_height(points: Float[ndarray, "n 3"]) -> float:
     return float(np.linalg.norm(points[_TOP, :2] - points[_BOTTOM, :2]))
 
 
-def _named(lab: Float[ndarray, "3"], table: Mapping[str, str] | None = None) -> Colour:
+def named(lab: Float[ndarray, "3"], table: Mapping[str, str] | None = None) -> Colour:
     """The colour itself, with the name in a table (of cloth when None) that looks most like it."""
     red, green, blue = (float(value) for value in lab_to_srgb(lab))
     code = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
@@ -218,8 +218,8 @@ def _named(lab: Float[ndarray, "3"], table: Mapping[str, str] | None = None) -> 
 def _face(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, build: BodySpec) -> FaceSpec:
     face = FaceSpec()
     if skin is not None:
-        named = _named(skin, SKIN)
-        face = replace(face, skin=replace(named, name=f"{named.name} skin"))
+        tone = named(skin, SKIN)
+        face = replace(face, skin=replace(tone, name=f"{tone.name} skin"))
     if photo.face is None:
         return face
     points = photo.face.points
@@ -231,7 +231,7 @@ def _face(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, build: Bod
             if radius >= 4:
                 irises.append(_ring(photo, points[centre, :2], radius))
         if irises:
-            face = replace(face, eyes=_named(np.median(np.concatenate(irises), 0), EYES))
+            face = replace(face, eyes=named(np.median(np.concatenate(irises), 0), EYES))
     wide = np.linalg.norm(points[61, :2] - points[291, :2]) / np.linalg.norm(points[33, :2] - points[263, :2])
     open_ = np.linalg.norm(points[13, :2] - points[14, :2]) / np.linalg.norm(points[61, :2] - points[291, :2])
     corners, middle = (points[61, 1] + points[291, 1]) / 2, (points[13, 1] + points[14, 1]) / 2
@@ -263,7 +263,7 @@ def _sunglasses(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> G
         below.append(_discs(seen, place[None], 0.2 * wide))
     if any(len(lab) == 0 or np.median(lab[:, 0]) > 0.5 * skin[0] for lab in below):
         return None
-    return Garment("sunglasses", _named(np.median(np.concatenate(below), 0)))
+    return Garment("sunglasses", named(np.median(np.concatenate(below), 0)))
 
 
 def _ring(photo: Photo, centre: Float[ndarray, "2"], radius: float) -> Float[ndarray, "n 3"]:
@@ -276,7 +276,9 @@ def _ring(photo: Photo, centre: Float[ndarray, "2"], radius: float) -> Float[nda
     return srgb_to_lab(part[(away > 0.5) & (away < 0.85) & (y > -0.2 * radius)].astype(np.float64))
 
 
-def _hair(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> tuple[HairSpec | None, Garment | None]:
+def _hair(
+    photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, guesses: list[str]
+) -> tuple[HairSpec | None, Garment | None]:
     """Colour and length of what grows around the face, None where the head cannot be measured; and a hat."""
     if photo.keypoints is None or not photo.seen[:11].any():
         return None, None
@@ -313,10 +315,10 @@ def _hair(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> tuple[H
     if not behind and side.sum() / tall**2 > 0.02 and wide(1.4) > 0.55:
         below = np.median(seen.lab[side], 0)
         if _apart(below, tone) > _OTHER - 0.5:  # of another colour than beside the ears, and higher than a skull
-            hat, tone, amount = Garment(_hat_kind(wide), _named(tone)), below, 0.3
-    named = _named(tone, HAIR)
-    if _apart(tone, srgb_to_lab(np.array(Colour("", HAIR[named.name]).srgb))) > _OTHER:
-        named = _named(tone)  # dyed
+            hat, tone, amount = Garment(_hat_kind(wide), named(tone)), below, 0.3
+    own = named(tone, HAIR)
+    if _apart(tone, srgb_to_lab(np.array(Colour("", HAIR[own.name]).srgb))) > _OTHER:
+        own = named(tone)  # dyed
     near, cloth = _apart(tone, seen.lab), seen.colour_of("chest", least=6)
     alike = seen.mask & (near < _OTHER) & (near < unlike)
     if cloth is not None:  # hair on cloth of its own colour cannot be followed
@@ -337,10 +339,12 @@ def _hair(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> tuple[H
         style = "buzz" if amount < 0.07 else "short"
     if amount > 0.75:
         style = "afro" if amount > 1.0 and wide(1.2) > 1.5 else "curly"
-    if hat is None and not behind and style in ("short", "buzz") and named.name not in HAIR:
+    if hat is None and not behind and style in ("short", "buzz") and own.name not in HAIR:
         # Of people without hair below their ears fewer have it dyed than wear a hat.
-        return HairSpec("short"), Garment(_hat_kind(wide), named)
-    return HairSpec(style, named), hat
+        hat = Garment(_hat_kind(wide), own)
+        guesses.append(f"What might be short hair in {own.name} is taken for a {hat.kind}.")
+        return HairSpec("short"), hat
+    return HairSpec(style, own), hat
 
 
 def _hat_kind(wide: Callable[[float], float]) -> GarmentKind:
@@ -365,11 +369,11 @@ def _above(
         guesses.append("What is worn on the trunk has the colour of skin: a t-shirt is assumed.")
     bare_arm, bare_forearm = _apart(sleeve, skin) < _SKIN_LIKE, _apart(forearm, skin) < _SKIN_LIKE
     if front is not None and sides is not None and _apart(front, sides) > _OTHER and not bare_forearm:
-        return Garment("t-shirt", _named(front)), Garment("jacket", _named(sides)), trunk
+        return Garment("t-shirt", named(front)), Garment("jacket", named(sides)), trunk
     if forearm is None:
         guesses.append("The sleeves are not seen: long.")
     kind = "tank top" if bare_arm and bare_forearm else "t-shirt" if bare_forearm else "sweater"
-    return Garment(kind, _named(trunk)), None, trunk
+    return Garment(kind, named(trunk)), None, trunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -443,23 +447,23 @@ def _below(
         same = _apart(cloth, trunk) < _SAME
         if same and outer is not None:
             below = calf if calf is not None and not bare_calf else None
-            bottom = Garment("trousers", _named(below)) if below is not None else Garment("shorts", colour("navy"))
+            bottom = Garment("trousers", named(below)) if below is not None else Garment("shorts", colour("navy"))
             return bottom, None, replace(outer, kind="coat")
         if same and outer is None and not sleeved:
-            return None, Garment(f"{size} dress", _named(cloth)), outer  # type: ignore[arg-type]
-        return Garment(f"{size} skirt", _named(cloth)), None, outer  # type: ignore[arg-type]
+            return None, Garment(f"{size} dress", named(cloth)), outer  # type: ignore[arg-type]
+        return Garment(f"{size} skirt", named(cloth)), None, outer  # type: ignore[arg-type]
     if bare_calf or bare_knee:
         open_high = legs.closed_to is not None and legs.open_at is not None and legs.open_at < 0.7
         if not open_high and outer is None and not sleeved and _apart(cloth, trunk) < _SAME:
             guesses.append("One colour from the shoulders to bare legs: a dress.")
-            return None, Garment("mini dress" if bare_knee else "knee dress", _named(cloth)), outer
+            return None, Garment("mini dress" if bare_knee else "knee dress", named(cloth)), outer
         if not open_high:
             guesses.append("Whether the bare legs end in shorts or a skirt is not seen: shorts.")
-        return Garment("shorts", _named(cloth)), None, outer
+        return Garment("shorts", named(cloth)), None, outer
     lower = knee if knee is not None else cloth
     level, hue = lower[0], np.degrees(np.arctan2(lower[2], lower[1])) % 360
     denim = 20 < level < 62 and 230 < hue < 300 and 8 < np.hypot(lower[1], lower[2]) < 38
-    return Garment("jeans" if denim else "trousers", _named(lower)), None, outer
+    return Garment("jeans" if denim else "trousers", named(lower)), None, outer
 
 
 def _patterned(
@@ -502,7 +506,7 @@ def _pattern_of(seen: _Map, garment: Garment, skin: Float[ndarray, "3"] | None, 
     else:
         return None
     more, less = (one, other) if share >= 0.5 else (other, one)
-    return replace(garment, colour=_named(more), second=_named(less), pattern=kind, pitch=pitch)
+    return replace(garment, colour=named(more), second=named(less), pattern=kind, pitch=pitch)
 
 
 def _two_kinds(lab: Float[ndarray, "n 3"]) -> tuple[Bool[ndarray, "n"], Float[ndarray, "2 3"]] | None:
@@ -535,8 +539,8 @@ def _shoes(
     if bare if toes is None else _apart(toes, skin) < _SKIN_LIKE:
         return None
     if bare and toes is not None:  # but for the toes
-        return Garment("heels" if presentation == "woman" else "shoes", _named(toes))
+        return Garment("heels" if presentation == "woman" else "shoes", named(toes))
     if _apart(foot, ankle) < _SAME and _apart(ankle, calf) > _OTHER:
-        return Garment("boots", _named(foot))
+        return Garment("boots", named(foot))
     bright = foot[0] > 60 or np.hypot(foot[1], foot[2]) > 35
-    return Garment("sneakers" if bright else "shoes", _named(foot))
+    return Garment("sneakers" if bright else "shoes", named(foot))
