@@ -15,12 +15,13 @@ from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import BodySpec, FigureSpec, Garment, HairSpec
 from bozzetto.prior.shape import Sides
-from bozzetto.recipes.followed import agreement, followed
+from bozzetto.recipes.followed import followed
 from bozzetto.render.cameras import frame
 from bozzetto.render.raster import rasterize
 from bozzetto.render.sides import sides
 from bozzetto.scene.scan import scan
 from bozzetto.subject.fit import Fitted
+from bozzetto.subject.outlines import agreement
 from bozzetto.subject.surface import Answer, square_around
 
 SLIM = FigureSpec(

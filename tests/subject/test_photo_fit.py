@@ -275,5 +275,5 @@ def test_a_network_that_knows_depth_straightens_a_body_that_landmarks_bent():
         away = seen(fitted.joints, fitted.cameras) - seen(joints, _camera(true))
         return float(np.linalg.norm(away, axis=1).mean())
 
-    alone, helped = off(fit_person(misled)), off(fit_person(misled, _Knowing(true, photo)))
+    alone, helped = off(fit_person(misled)), off(fit_person(misled, network=_Knowing(true, photo)))
     assert helped < 0.6 * alone

@@ -4,12 +4,15 @@ import json
 from dataclasses import asdict, replace
 from importlib import resources
 from shutil import copy, rmtree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
 
+from bozzetto.figure.colours import colour
+from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
 from bozzetto.prior.autoencoder import PatchAutoencoder
 from bozzetto.prior.load import load
 from bozzetto.prior.score import load_likeness
@@ -17,7 +20,7 @@ from bozzetto.prior.text import TextEncoder
 from bozzetto.training import control as control_module
 from bozzetto.training import diffusion, run
 from bozzetto.training.command import TrainPrior
-from bozzetto.training.control import Control, control_pictures, new_control, train_control, visible_edits
+from bozzetto.training.control import Control, control_pictures, evenly, new_control, train_control, visible_edits
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard
 from bozzetto.training.diffusion import (
     Base,
@@ -166,6 +169,16 @@ def test_editing_is_shown_the_picture_before(data):
     for seed in range(8):  # one kind alone
         shown = control_pictures(data, np.array([5, 2]), 1, 1.0, 1.0, np.random.default_rng(seed))
         assert sum(bool(shown[1, 3 * kind : 3 * kind + 3].any()) for kind in range(4)) == 1
+
+
+def test_rare_sorts_of_edits_are_drawn_as_often_as_common_ones():
+    spec = FigureSpec(top=Garment("shirt", colour("red")))
+    reds = [replace(spec, top=Garment("shirt", colour(name))) for name in ("blue", "green", "navy")]
+    people = [spec, *reds, replace(spec, hair=HairSpec("afro")), replace(spec, top=Garment("hoodie", colour("red")))]
+    shard = SimpleNamespace(specs=people)
+    records = [{"person": 0}, *({"person": number, "source": 0} for number in range(1, 6))]
+    data = SimpleNamespace(records=records, shards=[(shard, place) for place in range(6)])
+    assert evenly(data, np.arange(1, 6)) == pytest.approx([1 / 9, 1 / 9, 1 / 9, 1 / 3, 1 / 3])
 
 
 def test_times_cover_every_noise_level_evenly():

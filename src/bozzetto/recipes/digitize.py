@@ -179,7 +179,7 @@ class Digitize:
         found = [placed(first, fitted, figure)]
         for one in more.photos:
             try:
-                each = placed(one, fit_person(one.photo, load_shape()), figure)
+                each = placed(one, fit_person(one.photo, network=load_shape()), figure)
             except UserError as refusal:
                 yield Stage(f"{one.name} is not used: {refusal}")
                 continue

@@ -21,15 +21,15 @@ from bozzetto.body.landmarks import regions
 from bozzetto.body.model import load_body
 from bozzetto.body.poses import rotations
 from bozzetto.figure.build import Figure, posed
-from bozzetto.figure.ground_truth import placed, stand
+from bozzetto.figure.ground_truth import placed
 from bozzetto.prior.load import load_shape
 from bozzetto.recipes.reconstructed import around, registered
-from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import scene_from_layers
 from bozzetto.subject.fit import Fitted
+from bozzetto.subject.outlines import agreement
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.surface import Answer, asked
-from bozzetto.types import Avatar, Cameras, Skeleton
+from bozzetto.types import Avatar, Skeleton
 
 _STIFF = {"head": "head", "wrist.L": "hand", "wrist.R": "hand", "foot.L": "foot", "foot.R": "foot"}
 """Joints that carry what moves as a whole, with all that hangs on them."""
@@ -37,8 +37,8 @@ _LIMBS = ("upperarm01.L", "upperarm01.R", "upperleg01.L", "upperleg01.R")
 """Joints that carry a limb: what one moves says nothing of its neighbour."""
 _NEIGHBOURS, _WIDTH = 48, 0.025
 """Places of the surface whose movement is averaged, by a bell of so many metres beyond the nearest."""
-_FARTHEST = 0.08
-"""Metres that anything moves at most."""
+_FARTHEST, _FARTHEST_SKIN = 0.08, 0.02
+"""Metres that cloth and hair move at most, and bare skin: farther out lies hair or cloth that the figure lacks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,17 +157,6 @@ def followed(figure: Figure, fitted: Fitted, answer: Answer) -> tuple[Figure, Fi
     return bent, replace(fitted, posture=posture, body=fitted.body + (stood - body))
 
 
-def agreement(
-    figure: Figure, fitted: Fitted, mask: Float[ndarray, "h w"]
-) -> tuple[float, Float[ndarray, "v 3"], Cameras]:
-    """Of the standing figure's outline with the person's in the photo, over both; the posed body, and the camera."""
-    stance = stand(figure, fitted.posture)
-    camera = fitted.cameras_on(stance.body)
-    scene, person = stance.scene, mask > 0.5
-    seen = rasterize(scene.vertices, scene.faces, camera, scene.coverage).face[0] >= 0
-    return float((seen & person).sum() / max((seen | person).sum(), 1)), stance.body, camera
-
-
 def movement_of(
     avatar: Avatar, layers: list[Float[ndarray, "_ 3"]], body: Float[ndarray, "v 3"], answer: Answer
 ) -> Movement:
@@ -182,14 +171,15 @@ def movement_of(
     surface = around(scene_from_layers(avatar.layers, layers), body)
     start, nearest = surface.vertices.astype(np.float64), surface.nearest
     shift = registered(answer, surface.vertices, surface.faces, surface.firm).astype(np.float64) - start
-    length = np.linalg.norm(shift, axis=1, keepdims=True)
-    shift *= np.minimum(1.0, _FARTHEST / np.maximum(length, 1e-9))
+    worn = cKDTree(np.concatenate(layers)).query(start)[1]
+    bare = np.repeat([layer.name == "skin" for layer in avatar.layers], [len(points) for points in layers])
+    length = np.linalg.norm(shift, axis=1)
+    shift *= np.minimum(1.0, np.where(bare[worn], _FARTHEST_SKIN, _FARTHEST) / np.maximum(length, 1e-9))[:, None]
 
     known = regions(load_body())
     of_joint, names = _parts(avatar.skeleton)
     weights = np.concatenate([layer.skin_weights.double().numpy() for layer in avatar.layers])
     joints = np.concatenate([layer.skin_joints.numpy() for layer in avatar.layers])
-    worn = cKDTree(np.concatenate(layers)).query(start)[1]
     parts = {}
     for index, name in enumerate(names):
         share = (weights[worn] * (of_joint[joints[worn]] == index)).sum(1)

@@ -17,7 +17,7 @@ change them; photos' pixels are projected. No stage of img2img follows.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -114,16 +114,19 @@ class Personalize:
         figure = cache(lambda: figure_of(person.changed.spec))
         intake = {"intake.png": intake_picture([one.photo for one in person.piles.photos], 256)}
         yield Step(0, "photos", person.reading, avatar=lambda: figure().avatar, pictures=intake)
-        figure()
-        yield Step(1, "figure", person.reading, avatar=lambda: figure().avatar, share=0.02, shown=True)
+        first = figure()
+        yield Step(1, "figure", person.reading, avatar=lambda: first.avatar, share=0.02, shown=True)
 
         from bozzetto.body.landmarks import face_contours
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
-        index, built, known = 2, figure(), {}
-        before = built
+        person = first_person(subject, self, outlines=True)
+        index, built, known = 2, figure_of(person.changed.spec), {}
+        before, outlined = built, built.avatar
+        yield Step(index, "build by outlines", person.reading, avatar=lambda: outlined, share=0.03)
+        index += 1
         if person.changed.spec != person.fitted.spec:
             before = figure_of(person.fitted.spec)
         elif self.booth.init == "figure" and self.booth.deliver == "layers":
@@ -362,8 +365,13 @@ class Person:
         )  # fmt: skip
 
 
-def first_person(subject: "bozzetto.types.Subject", recipe: Personalize) -> Person:
+def first_person(subject: "bozzetto.types.Subject", recipe: Personalize, outlines: bool = False) -> Person:
     """The photos read and sorted, the best one fitted, the words read.
+
+    Args:
+        subject: Photos, and words or none.
+        recipe: Which regions the words may change.
+        outlines: Whether the build is what all photos' outlines say, which takes as long again.
 
     Raises:
         UserError: None of the photos can be used, or none of the words is understood.
@@ -375,7 +383,7 @@ def first_person(subject: "bozzetto.types.Subject", recipe: Personalize) -> Pers
 
     if len(subject.prompt) > LONGEST:
         raise UserError(f"The prompt has {len(subject.prompt):,} characters; bozzetto reads at most {LONGEST:,}.")
-    piles, fits = _read(subject.photos)
+    piles, fits = _outlined(subject.photos) if outlines else _read(subject.photos)
     fitted = fits[0]
     assert fitted is not None
     face, body = (getattr(recipe, name) for name in ("face", "body"))
@@ -417,8 +425,19 @@ def _read(
     found = piles.sort_photos(paths)
     if (EMBEDDED / "identity" / "config.json").is_file():
         found = piles.of_one_person(found, _heads_told_apart, SAME_PERSON)
-    network = load_shape()
-    return found, fit_piles(found, lambda photo, build: fit_person(photo, network, build))
+    return found, fit_piles(found, partial(fit_person, network=load_shape()))
+
+
+@lru_cache(maxsize=1)
+def _outlined(
+    paths: "tuple[Path, ...]",
+) -> "tuple[bozzetto.subject.piles.Piles, tuple[bozzetto.subject.fit.Fitted | None, ...]]":
+    from bozzetto.prior.load import load_shape
+    from bozzetto.subject.fit import fit_person
+    from bozzetto.subject.outlines import outlined
+
+    found, fits = _read(paths)
+    return found, outlined(found, fits, partial(fit_person, network=load_shape()))
 
 
 SAME_PERSON = 0.5

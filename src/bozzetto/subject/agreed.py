@@ -75,8 +75,9 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     extras = [each for each in spec.extras if each.kind not in worn]
     extras += [hat] if hat else []
     extras += [replace(seen[0], colour=_middle([each.colour for each in seen]))] if 2 * len(seen) > len(heads) else []
+    bearded = _most([each.face.beard != "none" for each in heads])
     return replace(
-        spec, body=_body(whole), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
+        spec, body=_body(whole, bearded), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
     )  # fmt: skip
 
 
@@ -92,18 +93,19 @@ def _most(said: Sequence[Kind]) -> Kind:
     return max(counts, key=lambda each: counts[each])
 
 
-def _middle(colours: Sequence[Colour]) -> Colour:
-    """The median in CIELAB of the brighter half, since more photos are too dark than too light; of the name that the
+def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
+    """The median in CIELAB of the brightest share, since more photos are too dark than too light; of the name that the
     nearest of them has."""
     lab = np.stack([srgb_to_lab(np.array(each.srgb)) for each in colours])
-    brighter = lab[np.argsort(-lab[:, 0])[: (len(lab) + 1) // 2]]
+    brighter = lab[np.argsort(-lab[:, 0])[: int(np.ceil(brightest * len(lab)))]]
     middle = named(np.median(brighter, 0))
     return replace(middle, name=min(colours, key=lambda each: delta_e_2000(each, middle)).name)
 
 
-def _body(whole: Sequence[FigureSpec]) -> BodySpec:
+def _body(whole: Sequence[FigureSpec], bearded: bool) -> BodySpec:
     """One of the bodies, of the kind that most are, as heavy as they are in the middle."""
-    kind = _most([each.body.presentation for each in whole])
+    kinds = [each.body.presentation for each in whole]
+    kind = "man" if bearded and "man" in kinds else _most(kinds)
     chosen = next(each.body for each in whole if each.body.presentation == kind)
     return replace(chosen, weight=round(float(np.median([each.body.weight for each in whole])), 3))
 
@@ -148,4 +150,4 @@ def _head(read: Sequence[tuple[Sorted, Fitted]], near: FigureSpec) -> tuple[Hair
         return near.hair, hat
     style = LENGTHS[lengths[1] if len(lengths) > 2 else lengths[0]]  # one alone may have taken a collar for hair
     colours = [each.hair.colour for each in specs if each.hair.style != "bald"] or [near.hair.colour]
-    return HairSpec(style, _middle(colours)), hat
+    return HairSpec(style, _middle(colours, 1.0)), hat  # it shines: half of the photos are too light

@@ -107,13 +107,13 @@ class Fitted:
         return replace(self.cameras, world_to_camera=moved)
 
 
-def fit_person(photo: Photo, network: ShapeNetwork | None = None, build: BodySpec | None = None) -> Fitted:
+def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwork | None = None) -> Fitted:
     """The first figure of a photo's person: posture and build by its outline and key points, looks by its pixels.
 
     Args:
         photo: Read.
-        network: Of the surface behind a photo: it knows better than key points how deep limbs lie.
         build: The body, where it is known already.
+        network: Of the surface behind a photo: it knows better than key points how deep limbs lie.
 
     Raises:
         UserError: The photo has no key points to start from.

@@ -94,6 +94,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 """Of the body, by the joints that move them most."""
 _CHEEKS = (50, 101, 118, 205, 280, 330, 347, 425)
 """Of the face mesh: skin that no hair, brow or beard covers."""
+_EARS = (323, 93)
+"""The edges of the face beside the lobes of the ears: beyond them lies an ear, or hair that hangs over it."""
 _CHIN = (199, 200, 175, 138, 367, 169, 394)
 _UPPER_LIP = (164, 165, 391)
 _TOP, _BOTTOM = 10, 152
@@ -118,8 +120,8 @@ def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build
         hair = HairSpec("long straight" if photo.from_behind else "short")
     if face.beard != "none":
         build = replace(build, presentation="man")
-        if hair.style in ("bob", "shoulder"):  # what hangs beside the jaw is the beard
-            hair = replace(hair, style="short")
+        if hair.style in ("bob", "shoulder") and not _over_ears(photo, seen, skin, hair.colour):
+            hair = replace(hair, style="short")  # what hangs beside the jaw is the beard
     top, outer, torso = _above(seen, skin, guesses)
     legs = _legs(photo, seen)
     bottom, dress, outer = _below(seen, skin, torso, legs, outer, guesses)
@@ -194,13 +196,14 @@ def _skin(photo: Photo, seen: _Map) -> Float[ndarray, "3"] | None:
     """CIELAB of the person's skin: the cheeks, else the face, else the hands."""
     if photo.face is not None:
         points = photo.face.points
-        return lit_colour(_discs(seen, points[list(_CHEEKS)], 0.05 * _face_height(points)), 3)
+        return lit_colour(_discs(seen, points[list(_CHEEKS)], 0.05 * face_height(points)), 3)
     if photo.from_behind or not photo.seen[:11].any():
         return seen.colour_of("hands")
     return seen.colour_of("face")
 
 
-def _face_height(points: Float[ndarray, "n 3"]) -> float:
+def face_height(points: Float[ndarray, "n 3"]) -> float:
+    """From chin to hairline of a face mesh, in its unit."""
     return float(np.linalg.norm(points[_TOP, :2] - points[_BOTTOM, :2]))
 
 
@@ -223,7 +226,7 @@ def _face(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, build: Bod
     if photo.face is None:
         return face
     points = photo.face.points
-    tall = _face_height(points)
+    tall = face_height(points)
     if len(points) == 478:
         irises = []
         for centre, *rim in ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477)):
@@ -256,7 +259,7 @@ def _sunglasses(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> G
     if photo.face is None or skin is None:
         return None
     points, below = photo.face.points, []
-    down = (points[_BOTTOM] - points[_TOP]) / _face_height(points)
+    down = (points[_BOTTOM] - points[_TOP]) / face_height(points)
     for outer, inner in ((33, 133), (263, 362)):
         wide = float(np.linalg.norm(points[outer, :2] - points[inner, :2]))
         place = (points[outer] + points[inner]) / 2 + 0.3 * wide * down
@@ -314,11 +317,10 @@ def _hair(
 
     if not behind and side.sum() / tall**2 > 0.02 and wide(1.4) > 0.55:
         below = np.median(seen.lab[side], 0)
-        if _apart(below, tone) > _OTHER - 0.5:  # of another colour than beside the ears, and higher than a skull
+        # Of another colour than beside the ears, and higher than a skull; but not if it is a hair's and theirs is not.
+        if _apart(below, tone) > _OTHER - 0.5 and (_grows(below) or not _grows(tone)):
             hat, tone, amount = Garment(_hat_kind(wide), named(tone)), below, 0.3
-    own = named(tone, HAIR)
-    if _apart(tone, srgb_to_lab(np.array(Colour("", HAIR[own.name]).srgb))) > _OTHER:
-        own = named(tone)  # dyed
+    own = named(tone, HAIR) if _grows(tone) else named(tone)
     near, cloth = _apart(tone, seen.lab), seen.colour_of("chest", least=6)
     alike = seen.mask & (near < _OTHER) & (near < unlike)
     if cloth is not None:  # hair on cloth of its own colour cannot be followed
@@ -345,6 +347,27 @@ def _hair(
         guesses.append(f"What might be short hair in {own.name} is taken for a {hat.kind}.")
         return HairSpec("short"), hat
     return HairSpec(style, own), hat
+
+
+def _grows(tone: Float[ndarray, "3"]) -> bool:
+    """Whether hair has such a colour, undyed."""
+    nearest = Colour("", HAIR[named(tone, HAIR).name])
+    return bool(_apart(tone, srgb_to_lab(np.array(nearest.srgb))) <= _OTHER)
+
+
+def _over_ears(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None, shade: Colour) -> bool:
+    """Whether hair hangs where an ear of a face would be, at the side that is turned to the lens or at either."""
+    if photo.face is None or skin is None:
+        return False
+    points, tall = photo.face.points[:, :2], face_height(photo.face.points)
+    tone = srgb_to_lab(np.array(shade.srgb))
+    edges = points[list(_EARS)]
+    out = (edges[0] - edges[1]) / (np.linalg.norm(edges[0] - edges[1]) + 1e-9)
+    for edge, side in zip(edges, (1, -1), strict=True):
+        lab = _discs(seen, (edge + side * 0.08 * tall * out)[None], 0.04 * tall)
+        if len(lab) and (_apart(tone, lab) < _apart(skin, lab)).mean() > 0.8:
+            return True
+    return False
 
 
 def _hat_kind(wide: Callable[[float], float]) -> GarmentKind:

@@ -17,4 +17,4 @@ def person_from_photo(path: Path, person: int | None = None) -> tuple[Photo, Fit
         UserError: The file is no usable photo of a person, or the extra ``photo`` is missing.
     """
     photo = read_photo(path, person)
-    return photo, fit_person(photo, load_shape())
+    return photo, fit_person(photo, network=load_shape())

@@ -7,8 +7,9 @@ come out is the same person in the same pose and light with one thing changed.
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,8 +50,9 @@ class Control:
     """Share of samples that are shown one kind and nothing else."""
     shown: float = 0.5
     """Share of the others that are shown each kind."""
-    edits: float = 0.15
-    """Share of samples that edit a picture."""
+    edits: float = 0.3
+    """Share of samples that edit a picture, every sort of edit equally often: other colours are easy to learn and in
+    half of the pairs, another hairstyle or hat takes many."""
     batch: int = 48
     learning_rate: float = 5e-4
     warmup_steps: int = 100
@@ -86,6 +88,26 @@ def visible_edits(data: Store, least: float = 1.0) -> Int[ndarray, "n"]:
             if np.abs(before - data.pictures[index]).mean() >= least:
                 found.append(index)
     return np.array(found, np.int64)
+
+
+def evenly(data: Store, edits: Int[ndarray, "n"]) -> Float[ndarray, "n"]:
+    """How likely each edit is drawn so that all sorts (colour, kind, style, extras, look, expression) come up alike."""
+    sorts = []
+    for index in edits:
+        shard, _ = data.shards[index]
+        before = data.records[_source(data, int(index))]["person"]
+        sorts.append(_changed(shard.specs[before], shard.specs[data.records[index]["person"]]))
+    _, which, counts = np.unique(sorts, return_inverse=True, return_counts=True)
+    return 1 / (len(counts) * counts[which])
+
+
+def _changed(before: Any, after: Any) -> str:
+    """The name of the innermost field in which two specs differ."""
+    for field in fields(before):
+        one, other = getattr(before, field.name), getattr(after, field.name)
+        if one != other:
+            return _changed(one, other) if is_dataclass(one) and is_dataclass(other) else field.name
+    return "nothing"
 
 
 def _source(data: Store, index: int) -> int:
@@ -193,13 +215,15 @@ def train_control(
     training = Training(folder, learning, optimizer, samples=seen)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
+    chances = evenly(data, edits)
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         rng = draws(recipe.seed, 17, training.samples)
         edited = int(rng.binomial(recipe.batch, recipe.edits)) if len(edits) else 0
         indices = rng.integers(len(data), size=recipe.batch)
-        indices[:edited] = edits[rng.integers(max(len(edits), 1), size=edited)]
+        if edited:
+            indices[:edited] = rng.choice(edits, edited, p=chances)
         batch = batch_of(data, indices, vae, recipe.other_colours, rng, keep=edited)
         ids = captions_of(batch.records, tokenizer, recipe.without_text, rng)
         if edited:
@@ -213,7 +237,9 @@ def train_control(
         channels = known(batch, recipe.inpainted if recipe.together else 0.0, rng)
         latents = batch.latents.to(device)
         noise = normal_noise(tuple(latents.shape), recipe.seed, 17, training.samples, 1).to(device)
-        steps = times(recipe.batch, levels.steps, rng).to(device)
+        steps = times(recipe.batch, levels.steps, rng)
+        steps[:edited] = levels.steps - 1 - (levels.steps - 1 - steps[:edited]).square() // levels.steps
+        steps = steps.to(device)  # an edit's are mostly high: what is not decided there is copied from the source
         with torch.no_grad():
             words = text(ids.to(device)).last_hidden_state
         with quick(device):
