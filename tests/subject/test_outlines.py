@@ -79,7 +79,7 @@ def test_one_photo_alone_decides_nothing(heavy):
     def fit(photo, build):
         raise AssertionError("nothing is to be fitted again")
 
-    assert outlined(sorts("full body"), fits, fit) == fits
+    assert outlined(sorts("full body"), fits, fit) is fits
     assert outlined(sorts("portrait"), (fits[0], fits[0]), fit) == (fits[0], fits[0])
 
 
@@ -90,8 +90,8 @@ def framed(spec, photo):
     return Fitted(spec, posture_named("a-pose"), camera, stance.body, np.zeros((1, 3)), 0.0, 1.0, ("A guess.",))
 
 
-@pytest.mark.parametrize(("age", "height", "childlike"), [(5.0, 1.1, True), (30.0, 1.65, True), (78.0, 1.65, False)])
-def test_children_and_old_people_are_told_by_their_outlines(monkeypatch, age, height, childlike):
+@pytest.mark.parametrize(("age", "height", "childlike"), [(5.0, 1.1, True), (30.0, 1.65, True), (30.0, 1.65, False)])
+def test_children_are_told_by_their_outlines(monkeypatch, age, height, childlike):
     adult = replace(SPEC, outer=None)
     true = replace(adult, body=replace(SPEC.body, age=age, height=height))
     shots = [Sorted(photo, "a", Square(0, 0, 9), None, 0, 0, "") for photo, _ in photographed(true)]
@@ -102,7 +102,7 @@ def test_children_and_old_people_are_told_by_their_outlines(monkeypatch, age, he
         tried.append(body.age)
         return framed(replace(adult, body=body), photo)
 
-    found = outlined(Piles(tuple(shots), ()), [framed(adult, shot.photo) for shot in shots], fit)
+    found = outlined(Piles(tuple(shots), ()), tuple(framed(adult, shot.photo) for shot in shots), fit)
     assert abs(found[0].spec.body.age - age) <= 4 and found[0].spec.body.height == pytest.approx(height, abs=0.05)
     assert any(each < 18 for each in tried) is childlike
     assert found[1].spec.body.age == found[0].spec.body.age and "outlines" in found[0].guesses[-1]

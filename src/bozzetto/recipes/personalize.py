@@ -122,11 +122,14 @@ class Personalize:
         from bozzetto.recipes.field import character, field_of, joints
         from bozzetto.recipes.painting import paint_first
 
-        person = first_person(subject, self, outlines=True)
-        index, built, known = 2, figure_of(person.changed.spec), {}
-        before, outlined = built, built.avatar
-        yield Step(index, "build by outlines", person.reading, avatar=lambda: outlined, share=0.03)
-        index += 1
+        index, built, known = 2, first, {}
+        quick, person = person, first_person(subject, self, outlines=True)
+        if person.fits is not quick.fits:
+            built = figure_of(person.changed.spec)
+            outlined = built.avatar
+            yield Step(index, "build by outlines", person.reading, avatar=lambda: outlined, share=0.03)
+            index += 1
+        before = built
         if person.changed.spec != person.fitted.spec:
             before = figure_of(person.fitted.spec)
         elif self.booth.init == "figure" and self.booth.deliver == "layers":
@@ -383,7 +386,9 @@ def first_person(subject: "bozzetto.types.Subject", recipe: Personalize, outline
 
     if len(subject.prompt) > LONGEST:
         raise UserError(f"The prompt has {len(subject.prompt):,} characters; bozzetto reads at most {LONGEST:,}.")
-    piles, fits = _outlined(subject.photos) if outlines else _read(subject.photos)
+    piles, fits = _read(subject.photos)
+    if outlines:
+        fits = _outlined(piles, fits)
     fitted = fits[0]
     assert fitted is not None
     face, body = (getattr(recipe, name) for name in ("face", "body"))
@@ -430,14 +435,14 @@ def _read(
 
 @lru_cache(maxsize=1)
 def _outlined(
-    paths: "tuple[Path, ...]",
-) -> "tuple[bozzetto.subject.piles.Piles, tuple[bozzetto.subject.fit.Fitted | None, ...]]":
+    piles: "bozzetto.subject.piles.Piles", fits: "tuple[bozzetto.subject.fit.Fitted | None, ...]"
+) -> "tuple[bozzetto.subject.fit.Fitted | None, ...]":
+    """The same fits where there are too few of whole people."""
     from bozzetto.prior.load import load_shape
     from bozzetto.subject.fit import fit_person
     from bozzetto.subject.outlines import outlined
 
-    found, fits = _read(paths)
-    return found, outlined(found, fits, partial(fit_person, network=load_shape()))
+    return outlined(piles, fits, partial(fit_person, network=load_shape()))
 
 
 SAME_PERSON = 0.5

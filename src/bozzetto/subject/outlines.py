@@ -21,8 +21,6 @@ from bozzetto.subject.photos import Photo
 from bozzetto.subject.piles import Piles
 from bozzetto.types import Cameras
 
-GUESSED, OLD = 30.0, 75.0
-"""Years: of a body whose age nothing tells, and of one that stoops."""
 CHILDREN = ((9.0, 1.35), (5.0, 1.1), (13.0, 1.55))
 """Years and metres."""
 CHILDLIKE = 6.85
@@ -34,7 +32,7 @@ ALIKE: tuple[tuple[BottomKind, ...], ...] = (
 )  # fmt: skip
 """What may be worn below the waist when as much of the legs is bare."""
 COATS: tuple[OuterKind, ...] = ("jacket", "coat")
-GAIN = 0.004
+GAIN = 0.006
 """Of agreement, by which something else must be better than what the photos' colours said."""
 
 
@@ -50,9 +48,9 @@ def agreement(
 
 
 def outlined(
-    piles: Piles, fits: Sequence[Fitted | None], fit: Callable[[Photo, BodySpec | None], Fitted]
+    piles: Piles, fits: tuple[Fitted | None, ...], fit: Callable[[Photo, BodySpec | None], Fitted]
 ) -> tuple[Fitted | None, ...]:
-    """The fits with one body that all have in common, where several photos show the whole person.
+    """The fits with one body that all have in common, where several photos show the whole person; else as they are.
 
     Args:
         piles: Sorted photos.
@@ -66,16 +64,17 @@ def outlined(
         if each is not None and one.body is not None and one.photo.part == "full body"
     ]  # fmt: skip
     if len(whole) < 2:
-        return tuple(fits)
+        return fits
     photos = [piles.photos[number].photo for number in whole]
 
     def together(spec: FigureSpec) -> tuple[FigureSpec, list[tuple[Photo, Fitted]], float]:
         read = [(photo, fit(photo, spec.body)) for photo in photos]
         return spec, read, _agreement(spec, read)
 
-    trials = [
-        together(replace(first.spec, body=body)) for body in (first.spec.body, *_other_ages(first.spec.body, photos))
-    ]
+    bodies = [first.spec.body]
+    if min(map(_heads_tall, photos)) < CHILDLIKE:
+        bodies += [replace(bodies[0], age=age, height=height) for age, height in CHILDREN]
+    trials = [together(replace(first.spec, body=body)) for body in bodies]
     best = max(trials, key=lambda each: each[2])
     spec, read, _ = best if best[2] > trials[0][2] + GAIN else trials[0]
     spec = tried_out(spec, read)
@@ -83,17 +82,9 @@ def outlined(
     for number, (_, each) in zip(whole, read, strict=True):
         found[number] = each
     again = fit(piles.photos[0].photo, spec.body)
-    said = f"Age, weight, and the cut of coats and skirts are those that {len(whole)} photos' outlines agree with best."
+    said = f"Weight and the cut of coats and skirts are those that {len(whole)} photos' outlines agree with best."
     found[0] = replace(again, spec=replace(spec, pose=again.spec.pose), guesses=(*first.guesses, said))
     return tuple(found)
-
-
-def _other_ages(body: BodySpec, photos: Sequence[Photo]) -> list[BodySpec]:
-    """Old people stoop; children have large heads, and are asked for only where a photo shows one."""
-    others = [(OLD, body.height)] if body.age == GUESSED else []
-    if min((_heads_tall(photo) for photo in photos), default=np.inf) < CHILDLIKE:
-        others += CHILDREN
-    return [replace(body, age=age, height=height) for age, height in others]
 
 
 def _heads_tall(photo: Photo) -> float:
