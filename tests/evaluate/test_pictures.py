@@ -8,7 +8,17 @@ import torch
 
 from bozzetto.evaluate import pictures as pictures_module
 from bozzetto.evaluate.judge import Judge
-from bozzetto.evaluate.pictures import Task, interval, kernel_distance, look_at, outline, painted, told
+from bozzetto.evaluate.pictures import (
+    Row,
+    Task,
+    interval,
+    kernel_distance,
+    look_at,
+    of_the_readable,
+    outline,
+    painted,
+    told,
+)
 from bozzetto.figure.colours import colour, nearest_basic, passes_for, srgb_to_lab
 from bozzetto.figure.people import random_spec
 from bozzetto.prior.load import load
@@ -46,6 +56,15 @@ def test_plain_paint_is_right_and_other_paint_is_wrong(judge):
     assert (wrong.seen["top"], wrong.seen["bottom"]) == ("green", "blue")
     assert right.seen["view"] in PROBES["view"]
     assert "top 50 % of 2" in told([right, wrong]) and "bottom 100 % of 2" in told([right, wrong])
+
+
+def test_what_the_judge_misreads_in_the_truth_is_not_asked_of_the_painted():
+    def row(asked, seen):
+        return Row("", {"look": asked}, {"look": seen}, 1.0)
+
+    true = [row("clay", "clay"), row("clay", "toon"), row("toon", "toon"), Row("", {}, {}, 1.0)]
+    painted = [row("clay", "clay"), row("clay", "clay"), row("toon", "clay"), Row("", {}, {}, 1.0)]
+    assert of_the_readable(painted, true) == "look 50 % of 2"
 
 
 def test_the_outline_is_what_the_background_is_not():

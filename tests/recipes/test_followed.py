@@ -137,6 +137,17 @@ def test_heads_and_hands_keep_their_shape(slim, bent):
         assert np.linalg.norm(b - scale * a, axis=1).mean() < 0.004
 
 
+def test_bare_skin_is_not_bent_to_a_skirts_outline():
+    """The photo shows a long skirt, the figure wears shorts: calves do not grow to the skirt's sides."""
+    figure = build_figure(replace(SLIM, bottom=Garment("shorts", colour("navy"))), "low")
+    fitted, camera = fitted_to(figure, stand(figure, "a-pose"))
+    truth = stand(build_figure(replace(SLIM, bottom=Garment("long skirt", colour("navy"))), "low"), "a-pose")
+    bent, _ = followed(figure, fitted, perfect(truth, camera, outline(truth, camera)))
+    before, after = (each.avatar.layer("skin").mesh.vertices.numpy() for each in (figure, bent))
+    legs = (before[:, 1] > 0.15 * before[:, 1].max()) & (before[:, 1] < 0.3 * before[:, 1].max())
+    assert np.linalg.norm(after - before, axis=1)[legs].max() < 0.04
+
+
 def test_who_was_fitted_rightly_stays(slim):
     stance = stand(slim, "a-pose")
     fitted, camera = fitted_to(slim, stance)

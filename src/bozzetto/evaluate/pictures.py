@@ -244,6 +244,17 @@ def told(rows: Sequence[Row]) -> str:
     return ", ".join([*parts, f"outline {np.nanmean([row.overlap for row in rows]):.2f}"])
 
 
+def of_the_readable(rows: Sequence[Row], true: Sequence[Row]) -> str:
+    """The judge's shares of right answers where it is right about the true picture: what is left of its own errors."""
+    parts = []
+    for path in (*PROBES, "hair.style", "view"):
+        sure = [row for row, real in zip(rows, true, strict=True) if real.seen.get(path, "") == real.asked.get(path)]
+        if sure:
+            right = sum(row.seen[path] == row.asked[path] for row in sure)
+            parts.append(f"{path} {100 * right / len(sure):.0f} % of {len(sure)}")
+    return ", ".join(parts)
+
+
 def kernel_distance(
     a: Float[ndarray, "n d"], b: Float[ndarray, "m d"], rng: np.random.Generator, draws: int = 200
 ) -> tuple[float, float, float]:
@@ -280,13 +291,15 @@ def main() -> None:
         print("There is no judge yet (bozzetto train-prior --part judge): colours and outlines only.")
     work = tasks(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
     true = np.stack([task.picture for task in work])
-    print(f"What the measure says of the true pictures: {told(look_at(work, true, judge))}", flush=True)
+    known = look_at(work, true, judge)
+    print(f"What the measure says of the true pictures: {told(known)}", flush=True)
     control, guidance = (
         arguments.control == "normal",
         Guidance(arguments.guidance, arguments.image_guidance, arguments.rescale),
     )
-    _, made = measure(prior, judge, work, arguments.out, control, guidance, arguments.steps, arguments.seed)
+    rows, made = measure(prior, judge, work, arguments.out, control, guidance, arguments.steps, arguments.seed)
     if judge is not None:
+        print(f"Where the judge reads the true picture right: {of_the_readable(rows, known)}", flush=True)
         with torch.no_grad():
             real, fake = (judge.features(torch.from_numpy(each).float()).numpy() for each in (true, made))
         rng = np.random.default_rng(0)

@@ -2,8 +2,9 @@
 
 Two networks learn the person, one from full bodies and one from heads (``personal``), and judge the field in place of
 the untouched one (``booth``). The first figure stands as in the best photo and is dressed as most of them say; with
-words, it wears what they name. The photos' own pixels, without their light, are laid onto it where the figure stands
-well in them, and stay; distillation changes the rest.
+words, it wears what they name. Then its weight, its age where that may be a child's, skirts and coats are tried out
+against the outlines in all photos. The photos' own pixels, without their light, are laid onto it where the figure
+stands well in them, and stay; distillation changes the rest.
 
 Mode II of the paper: no words, or words that change nothing. Mode III: words that do. What serves face and body is a
 choice for each: "photos" (its tuned network, the person's rare word), "text" (the untouched network, words alone) or
