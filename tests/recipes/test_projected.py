@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from bozzetto.body.landmarks import FACE_MESH, face_contours
 from bozzetto.figure.build import build_figure, posture_named
 from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
@@ -15,11 +16,13 @@ from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
 from bozzetto.recipes.projected import (
     Mine,
+    Placed,
     aligned,
     allowed,
     combined,
     evenly_lit,
     matched,
+    on_its_face,
     paint,
     placed,
     rigid,
@@ -28,7 +31,7 @@ from bozzetto.recipes.projected import (
 from bozzetto.render.cameras import frame
 from bozzetto.render.mesh import render_mesh
 from bozzetto.subject.fit import Fitted
-from bozzetto.subject.photos import Keypoints, Photo
+from bozzetto.subject.photos import Face, Keypoints, Photo
 from bozzetto.subject.piles import Sorted, Square
 from bozzetto.texture.bake import Baked
 from bozzetto.texture.fuse import rising
@@ -195,3 +198,43 @@ def test_a_lamp_from_the_side_is_taken_out_of_a_photo(found):
     inside = ndimage.binary_erosion(photo.mask > 0.5, iterations=4)
     before, after = (np.abs(picture - plain)[inside].mean() for picture in (shaded, even))
     assert after < 0.35 * before
+
+
+@pytest.fixture(scope="module")
+def head(figure):
+    """A head whose photo shows all features six pixels too low, and the picture as it should be."""
+    stance = stand(figure, "a-pose")
+    camera = frame(np.stack(np.meshgrid(*stance.head.T), -1).reshape(-1, 3), np.zeros(1), 0.0, 20.0, 240)
+    right = plain_colours(stance.scene, camera)
+    view, lens = camera.world_to_camera[0].double().numpy(), camera.intrinsics[0].double().numpy()
+    contours, points = face_contours(stance.body), np.zeros((478, 3))
+    points[[10, 152], 1] = 60.0, 160.0
+    for name, indices in FACE_MESH.items():
+        seen = (contours[name] @ view[:3, :3].T + view[:3, 3]) @ lens.T
+        points[list(indices), :2] = seen[:, :2] / seen[:, 2:] + [0, 6]
+    keys = Keypoints(np.full((33, 2), 100.0), np.ones(33), np.zeros((33, 3)))
+    photo = Photo(
+        Path("head.png"), np.roll(right, 6, 0), np.ones((240, 240)), keys, Face(points), "portrait", (), "head"
+    )
+    one = Sorted(photo, "head.png", None, Square(0, 0, 240), 0.0, 0.0, "")
+    fitted = Fitted(SPEC, posture_named("a-pose"), camera, stance.body, np.zeros((1, 3)), 0.0, 1.0, ())
+    return Placed(one, fitted, stance, camera, 1.0), right
+
+
+def test_features_are_drawn_to_where_the_figure_has_them(head):
+    each, right = head
+    before, after = each.one.photo, on_its_face(each).one.photo
+    eyes = before.face.points[list(FACE_MESH["left_eye"] + FACE_MESH["right_eye"] + FACE_MESH["lips_outer"]), :2]
+    columns, rows = np.round(eyes - [0, 6]).astype(int).T
+    apart = [np.abs(photo.picture[rows, columns] - right[rows, columns]).mean() for photo in (before, after)]
+    assert apart[1] < 0.4 * apart[0]
+    assert np.array_equal(after.picture[:20], before.picture[:20]), "around the face nothing moves"
+    assert after.mask is before.mask
+
+
+def test_faces_turned_away_stay(head):
+    each, _ = head
+    away = replace(each, one=replace(each.one, head_turn=80.0))
+    assert on_its_face(away) is away
+    none = replace(each, one=replace(each.one, photo=replace(each.one.photo, face=None)))
+    assert on_its_face(none) is none

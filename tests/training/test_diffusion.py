@@ -3,8 +3,8 @@
 import json
 from dataclasses import asdict, replace
 from importlib import resources
+from pathlib import Path
 from shutil import copy, rmtree
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from bozzetto.training.data import CONTOUR_LENGTHS, Shard
 from bozzetto.training.diffusion import (
     Base,
     Known,
+    Store,
     batch_of,
     loss_weights,
     random_mask,
@@ -78,10 +79,12 @@ def shard(tmp_path_factory):
         "contours": rng.uniform(5, 60, (6, sum(CONTOUR_LENGTHS), 2)).astype(np.float32),
     }
     record = {"captions": ["a woman in a red coat"], "view": "front view", "crop": "body", "flat": False}
-    records = [dict(record) for _ in range(6)]
-    records[5] |= {"source": 0, "instructions": ["make the coat blue"]}
+    records = [{**record, "person": 0} for _ in range(6)]
+    records[5] |= {"person": 1, "source": 0, "instructions": ["make the coat blue"]}
+    specs = FigureSpec(), FigureSpec(top=Garment("shirt", colour("red")))
+    people = [{"seed": 0, "spec": asdict(spec), "layers": ["skin"]} for spec in specs]
     path = tmp_path_factory.mktemp("shards") / "train-00000.safetensors"
-    save_file(arrays, path, {"pictures": json.dumps(records), "people": "[]"})
+    save_file(arrays, path, {"pictures": json.dumps(records), "people": json.dumps(people)})
     return Shard(path)
 
 
@@ -175,9 +178,11 @@ def test_rare_sorts_of_edits_are_drawn_as_often_as_common_ones():
     spec = FigureSpec(top=Garment("shirt", colour("red")))
     reds = [replace(spec, top=Garment("shirt", colour(name))) for name in ("blue", "green", "navy")]
     people = [spec, *reds, replace(spec, hair=HairSpec("afro")), replace(spec, top=Garment("hoodie", colour("red")))]
-    shard = SimpleNamespace(specs=people)
+    shard = Shard(Path("none.safetensors"))
+    shard.__dict__["specs"] = people
     records = [{"person": 0}, *({"person": number, "source": 0} for number in range(1, 6))]
-    data = SimpleNamespace(records=records, shards=[(shard, place) for place in range(6)])
+    none = np.zeros((6, 4, 4, 4), np.float16), np.zeros((6, 4, 4, 3), np.uint8), np.zeros((6, 4, 4), np.uint8)
+    data = Store(*none, records, [(shard, place) for place in range(6)])
     assert evenly(data, np.arange(1, 6)) == pytest.approx([1 / 9, 1 / 9, 1 / 9, 1 / 3, 1 / 3])
 
 

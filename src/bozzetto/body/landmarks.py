@@ -33,6 +33,16 @@ CONTOURS = (
 the left side, eyes from the outer corner over the upper lid, brows from the outer end along the upper edge, lips from
 the right corner over the upper lip, irises centre first."""
 
+FACE_MESH = {
+    "left_eye": (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
+    "right_eye": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
+    "left_brow": (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
+    "right_brow": (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
+    "lips_outer": (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
+    "lips_inner": (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+}  # fmt: skip
+"""The points of MediaPipe's face mesh that lie on a contour, in its order."""
+
 IRIS_RADIUS = 0.0055
 """Of the mean person, whose eyeballs measure 16 mm in radius and whose eyes open 8.4 mm; metres."""
 

@@ -33,12 +33,15 @@ from bozzetto.types import Avatar, Skeleton
 
 _STIFF = {"head": "head", "wrist.L": "hand", "wrist.R": "hand", "foot.L": "foot", "foot.R": "foot"}
 """Joints that carry what moves as a whole, with all that hangs on them."""
-_LIMBS = ("upperarm01.L", "upperarm01.R", "upperleg01.L", "upperleg01.R")
+_ARMS = ("upperarm01.L", "upperarm01.R")
+_LIMBS = (*_ARMS, "upperleg01.L", "upperleg01.R")
 """Joints that carry a limb: what one moves says nothing of its neighbour."""
 _NEIGHBOURS, _WIDTH = 48, 0.025
 """Places of the surface whose movement is averaged, by a bell of so many metres beyond the nearest."""
-_FARTHEST, _FARTHEST_SKIN = 0.08, 0.02
-"""Metres that cloth and hair move at most, and bare skin: farther out lies hair or cloth that the figure lacks."""
+_FARTHEST = 0.08
+"""Metres that anything moves at most."""
+_FARTHEST_SKIN = 0.02
+"""The same for bare necks and legs: what lies farther out is hair or a skirt that the figure lacks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +176,7 @@ def movement_of(
     shift = registered(answer, surface.vertices, surface.faces, surface.firm).astype(np.float64) - start
     worn = cKDTree(np.concatenate(layers)).query(start)[1]
     bare = np.repeat([layer.name == "skin" for layer in avatar.layers], [len(points) for points in layers])
-    length = np.linalg.norm(shift, axis=1)
-    shift *= np.minimum(1.0, np.where(bare[worn], _FARTHEST_SKIN, _FARTHEST) / np.maximum(length, 1e-9))[:, None]
+    shift = _at_most(shift, _FARTHEST)
 
     known = regions(load_body())
     of_joint, names = _parts(avatar.skeleton)
@@ -192,8 +194,15 @@ def movement_of(
             solid = here & (share > 0.5) & _solid(name, known, nearest)
             solid = solid if solid.sum() >= 8 else here
             whole = shift[solid].mean(0)
-        parts[name] = _Part(cKDTree(start[here]), shift[here], share[here], whole)
+        own = shift[here]
+        if name not in _ARMS:
+            own = np.where(bare[worn][here, None], _at_most(own, _FARTHEST_SKIN), own)
+        parts[name] = _Part(cKDTree(start[here]), own, share[here], whole)
     return Movement(parts, of_joint)
+
+
+def _at_most(shifts: Float[ndarray, "n 3"], length: float) -> Float[ndarray, "n 3"]:
+    return shifts * np.minimum(1.0, length / np.maximum(np.linalg.norm(shifts, axis=1, keepdims=True), 1e-9))
 
 
 def _solid(name: str, known: Mapping[str, Bool[ndarray, "v"]], nearest: Int[ndarray, "n"]) -> Bool[ndarray, "n"]:

@@ -219,7 +219,7 @@ class Personalize:
         """The figure with the photos' pixels, where they may be used and can be placed."""
         from bozzetto.recipes.human_sgd import HumanSGD
         from bozzetto.recipes.personal import mapped
-        from bozzetto.recipes.projected import evenly_lit, paint, placed
+        from bozzetto.recipes.projected import evenly_lit, on_its_face, paint, placed
         from bozzetto.subject.reworded import told
 
         mine = person.painted(self)
@@ -233,7 +233,7 @@ class Personalize:
                 continue  # too little of the person is seen to place it; it still teaches
             each = placed(one, fitted, figure)
             if each.why_not is None:
-                found.append(evenly_lit(each))
+                found.append(evenly_lit(on_its_face(each)))
             else:
                 yield f"{one.name} only teaches: {each.why_not}", None
         if not found:

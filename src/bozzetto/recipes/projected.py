@@ -15,8 +15,9 @@ from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 from PIL import Image
 from scipy import ndimage
+from scipy.interpolate import RBFInterpolator
 
-from bozzetto.body.landmarks import dominant_joint
+from bozzetto.body.landmarks import FACE_MESH, dominant_joint, face_contours
 from bozzetto.figure.build import Figure
 from bozzetto.figure.ground_truth import Stance, stand
 from bozzetto.prior.denoiser import Prior
@@ -26,6 +27,7 @@ from bozzetto.recipes.walk import LONGEST, Moment, Shot, photograph
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.scene import Scene
 from bozzetto.subject.fit import Fitted
+from bozzetto.subject.looks import face_height
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
@@ -37,6 +39,10 @@ from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
 WELL = (5.0, 0.7)
 """Key points at most so many pixels away where a person is 512 tall, outlines overlapping at least so much: else a
 photo's pixels are not used."""
+FACING = 60.0
+"""Degrees to either side up to which a face's features are drawn to the figure's."""
+RING = 0.95
+"""Heights of the face from its middle at which nothing moves."""
 _COCO_OF = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 """MediaPipe's landmarks that are COCO's key points."""
 
@@ -67,6 +73,8 @@ class Placed:
     """Of the photo's size."""
     overlap: float
     """Of the dressed figure's outline with the person's, over both."""
+    even: bool = False
+    """Whether the light was taken from the photo."""
 
     @property
     def why_not(self) -> str | None:
@@ -100,7 +108,7 @@ def placed(one: Sorted, fitted: Fitted, figure: Figure) -> Placed:
 
 
 def evenly_lit(each: Placed) -> Placed:
-    """The photo as if light came from everywhere alike, by its figure's colours and normals."""
+    """The photo as if light came from everywhere alike, by its figure's normals and colours, above all its skin's."""
     photo, scene = each.one.photo, each.stance.scene
     seen = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
     flat = render_mesh(scene, each.camera, None)
@@ -108,8 +116,48 @@ def evenly_lit(each: Placed) -> Placed:
     part = np.where(seen.hit, scene.layer[np.maximum(seen.face, 0)], -1)
     inside = ndimage.binary_erosion(seen.hit & (photo.mask > 0.5), iterations=3)
     inside &= ndimage.minimum_filter(part, 5) == ndimage.maximum_filter(part, 5)
-    even = without_light(srgb_to_linear(photo.picture.astype(np.float64)), albedo, seen.normal, part, inside)
+    skin = scene.names.index("skin") if "skin" in scene.names else None
+    even = without_light(srgb_to_linear(photo.picture.astype(np.float64)), albedo, seen.normal, part, inside, skin)
     picture = linear_to_srgb(np.clip(even, 0, 1)).astype(np.float32)
+    return replace(each, one=replace(each.one, photo=replace(photo, picture=picture)), even=True)
+
+
+def on_its_face(each: Placed) -> Placed:
+    """The photo with eyes, brows and lips drawn to where the figure has them: several photos then agree on the texture,
+    and lids and lips move what they are painted with. A thin plate (Bookstein 1989) that is still around the face.
+    """
+    photo = each.one.photo
+    if photo.face is None or abs(each.one.head_turn) > FACING:
+        return each
+    view, lens = (m[0].double().numpy() for m in (each.camera.world_to_camera, each.camera.intrinsics))
+    contours = face_contours(each.stance.body)
+    there = np.concatenate([contours[name] for name in FACE_MESH]) @ view[:3, :3].T + view[:3, 3]
+    there = (there @ lens.T)[:, :2] / there[:, 2:]
+    here = np.concatenate([photo.face.points[list(points), :2] for points in FACE_MESH.values()])
+    tall, middle = face_height(photo.face.points), there.mean(0)
+    around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    still = middle + RING * tall * np.stack([np.cos(around), np.sin(around)], 1)
+    shifts = np.concatenate([here - there, np.zeros_like(still)])
+    plate = RBFInterpolator(np.concatenate([there, still]), shifts, kernel="thin_plate_spline", smoothing=0.5 * tall)
+    height, width = photo.mask.shape
+    (left, top), (right, bottom) = (
+        np.clip((middle + sign * RING * tall).astype(int), 0, (width, height)) for sign in (-1, 1)
+    )
+    if right - left < 8 or bottom - top < 8:
+        return each
+    y, x = np.mgrid[top:bottom, left:right]
+    coarse = np.stack(np.meshgrid(np.linspace(left, right, 40), np.linspace(top, bottom, 40)), -1)
+    inside = np.linalg.norm(coarse - middle, axis=-1, keepdims=True) < RING * tall
+    moved = np.where(inside, plate(coarse.reshape(-1, 2)).reshape(coarse.shape), 0.0)
+    at = (y - top) * 39 / (bottom - top), (x - left) * 39 / (right - left)
+    sample = [
+        grid + ndimage.map_coordinates(moved[..., k], at, order=1, mode="nearest") for k, grid in ((1, y), (0, x))
+    ]
+    picture = photo.picture.copy()
+    for k in range(3):
+        picture[top:bottom, left:right, k] = ndimage.map_coordinates(
+            photo.picture[..., k], sample, order=1, mode="nearest"
+        )
     return replace(each, one=replace(each.one, photo=replace(photo, picture=picture)))
 
 
@@ -169,7 +217,9 @@ def paint(
         if not (view.trusted & there.painted(view.seen)).any():
             continue
         baked = solid(project_back(there, [view], size, 2, Blend(feather=4.0)))
-        texture = matched(baked.texture, baked.confidence, own.texture, own.confidence)
+        texture = baked.texture
+        if not each.even:
+            texture = matched(texture, baked.confidence, own.texture, own.confidence)
         extra.append(restaged(each, first, canvas, view.seen.camera, texture, baked.confidence))
         known = np.maximum(known, rising(baked.confidence))
         if pixels_per_metre(view.seen) > 1.3 * finest:

@@ -22,7 +22,11 @@ _LEAST, _MOST = 500, 40_000
 
 
 def light_of(
-    seen: Float[ndarray, "n 3"], albedo: Float[ndarray, "n 3"], normal: Float[ndarray, "n 3"], part: Int[ndarray, "n"]
+    seen: Float[ndarray, "n 3"],
+    albedo: Float[ndarray, "n 3"],
+    normal: Float[ndarray, "n 3"],
+    part: Int[ndarray, "n"],
+    trusted: int | None = None,
 ) -> Float[ndarray, "9 3"]:
     """The light that makes colours look as they are seen: of each of nine harmonics, by channel.
 
@@ -34,11 +38,15 @@ def light_of(
         albedo: What the colours are thought to be, linear.
         normal: Of unit length.
         part: Which pixels are of one material.
+        trusted: The part whose colour is right; without it, or where there is too little of it, all together are.
     """
     basis, (names, place) = harmonics(normal), np.unique(part, return_inverse=True)
     counts = np.bincount(place)
     gain, weight = np.ones((len(names), 3)), np.ones(len(seen))
     light = np.zeros((9, 3))
+    surest, right = counts / counts.sum(), np.zeros(3)
+    if trusted is not None and counts[names == trusted].sum() >= _LEAST // 2:
+        surest = (names == trusted).astype(float)
     for _ in range(_ROUNDS):
         known = albedo * gain[place]
         grey = known.mean(1)
@@ -54,8 +62,9 @@ def light_of(
         weight = 1 / (1 + (off / (2 * np.median(off) + 1e-6)) ** 2)
         ratio = np.log((seen + 0.01) / (albedo * shade + 0.01))
         gain = np.stack([np.median(ratio[place == each], 0) for each in range(len(names))])
-        gain = np.exp(np.clip(gain - (gain * counts[:, None]).sum(0) / counts.sum(), -_GAIN, _GAIN))
-    return light
+        right = surest @ gain
+        gain = np.exp(np.clip(gain - right, -_GAIN, _GAIN))
+    return light * np.exp(right)
 
 
 def harmonics(normal: Float[ndarray, "n 3"]) -> Float[ndarray, "n 9"]:
@@ -70,6 +79,7 @@ def without_light(
     normal: Float[ndarray, "h w 3"],
     part: Int[ndarray, "h w"],
     sure: Bool[ndarray, "h w"],
+    trusted: int | None = None,
 ) -> Float[ndarray, "h w 3"]:
     """The picture divided by its light, linear; as it is where too little is sure.
 
@@ -79,13 +89,14 @@ def without_light(
         normal: Of unit length; zero where nothing is.
         part: Which pixels are of one material.
         sure: Where picture and model show the same place.
+        trusted: See ``light_of``.
     """
     rows = np.flatnonzero(sure)
     if len(rows) < _LEAST:
         return picture
     rows = rows[:: -(-len(rows) // _MOST)]
     seen, known, facing = (each.reshape(-1, 3)[rows].astype(np.float64) for each in (picture, albedo, normal))
-    light = light_of(seen, known, facing, part.ravel()[rows])
+    light = light_of(seen, known, facing, part.ravel()[rows], trusted)
     middle = np.maximum(np.median(harmonics(facing) @ light, 0), 1e-3)
     shade = (harmonics(normal.reshape(-1, 3).astype(np.float64)) @ light).reshape(picture.shape)
     there = np.abs(normal).sum(-1, keepdims=True) > 0

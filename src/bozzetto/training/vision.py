@@ -107,7 +107,7 @@ def train_vision(
     people, strangers = people_of(data), people_of(held)
 
     def matches(
-        towers: nn.Module, source: Store, groups: list[Int[ndarray, "n"]], rng: np.random.Generator
+        towers: nn.Module, source: Store, groups: list[Int[ndarray, "_"]], rng: np.random.Generator
     ) -> Float[Tensor, "b b"]:
         chosen = rng.permutation(len(groups))[: recipe.batch]
         indices = np.array([rng.choice(groups[index]) for index in chosen])
