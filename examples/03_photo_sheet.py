@@ -1,7 +1,11 @@
-"""A run of ``bozzetto digitize`` on one page: the photo and what was seen in it, then the character.
+"""Runs from photos on one page: of ``bozzetto digitize`` the photo, what was seen in it, and the character; of
+``bozzetto personalize`` the photos and the character.
 
 bozzetto digitize PHOTO --out out/person --consent
-python examples/03_photo_sheet.py out/person sheet.jpg
+python examples/03_photo_sheet.py sheet out/person sheet.jpg
+python examples/03_photo_sheet.py photos 5 photos
+bozzetto personalize photos/*.jpg --out out/friend --consent
+python examples/03_photo_sheet.py page photos out/friend page.jpg
 """
 
 import sys
@@ -44,9 +48,36 @@ def sheet(folders: list[Path], out: Path) -> None:
     page.save(out, quality=88)
 
 
+def photos(index: int, folder: Path) -> None:
+    """Eight of somebody no recipe was tuned on, each in another light, pose and place."""
+    from bozzetto.evaluate.personalize import photographed
+
+    photographed(index, folder)
+
+
+def page(folder: Path, run: Path, out: Path) -> None:
+    """Photos above, the character below."""
+    preview = Image.open(run / "preview.png").convert("RGB")
+    shots = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.jpg"))]
+    height = round(WIDTH / sum(each.width / each.height for each in shots))
+    below = preview.resize((WIDTH, round(preview.height * WIDTH / preview.width)), Image.Resampling.LANCZOS)
+    sheet = Image.new("RGB", (WIDTH, height + below.height))
+    left = 0
+    for each in shots:
+        small = each.resize((round(each.width * height / each.height), height), Image.Resampling.LANCZOS)
+        sheet.paste(small, (left, 0))
+        left += small.width
+    sheet.paste(below, (0, height))
+    sheet.save(out, quality=88)
+
+
 if __name__ == "__main__":
     what, *words = sys.argv[1:]
     if what == "photo":
         photo(int(words[0]), Path(words[1]))
+    elif what == "photos":
+        photos(int(words[0]), Path(words[1]))
+    elif what == "page":
+        page(*map(Path, words))
     else:
         sheet([Path(each) for each in words[:-1]], Path(words[-1]))
