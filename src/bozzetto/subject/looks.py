@@ -183,8 +183,8 @@ def _apart(a: Float[ndarray, "*#n 3"] | None, b: Float[ndarray, "*#n 3"] | None)
     return delta_e_2000_lab(a * _SHADE + level, b * _SHADE + level)
 
 
-def _discs(seen: _Map, points: Float[ndarray, "n 3"], radius: float) -> Float[ndarray, "m 3"]:
-    """The pixels around points of the photo."""
+def _discs(seen: _Map, points: Float[ndarray, "n d"], radius: float) -> Float[ndarray, "m 3"]:
+    """The pixels around points of the photo, of which the first two numbers count."""
     rows, columns = np.indices(seen.mask.shape) + 0.5
     near = np.zeros(seen.mask.shape, bool)
     for x, y in points[:, :2] * seen.scale:

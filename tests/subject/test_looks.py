@@ -1,0 +1,41 @@
+"""What single rules of the intake see in painted faces."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bozzetto.figure.colours import colour, hair_colour, srgb_to_lab
+from bozzetto.subject import looks
+from bozzetto.subject.looks import _EARS, _Map, _over_ears
+from bozzetto.subject.photos import Face, Photo
+
+SKIN, HAIR = np.array(colour("peach").srgb), hair_colour("black")
+
+
+def face(left, right):
+    """A face 40 pixels wide and 60 high in the middle of skin, with a colour from where its ears would be outwards."""
+    picture = np.ones((100, 100, 3)) * SKIN
+    if left is not None:
+        picture[:, 71:] = left.srgb
+    if right is not None:
+        picture[:, :29] = right.srgb
+    points = np.zeros((478, 3))
+    points[[looks._TOP, looks._BOTTOM], :2] = (50, 20), (50, 80)
+    points[list(_EARS), :2] = (70, 55), (30, 55)
+    mask = np.ones((100, 100))
+    photo = Photo(Path("a.jpg"), picture, mask, None, Face(points), "portrait", (), "a")
+    return photo, _Map(srgb_to_lab(picture), mask > 0, {}, 1.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "over"), [(HAIR, HAIR, True), (HAIR, None, True), (None, HAIR, True), (None, None, False)]
+)
+def test_hair_over_one_ear_is_enough_and_bare_ears_are_none(left, right, over):
+    photo, seen = face(left, right)
+    assert _over_ears(photo, seen, srgb_to_lab(SKIN), HAIR) is over
+
+
+def test_without_a_face_or_skin_nothing_hangs_over_ears():
+    photo, seen = face(HAIR, HAIR)
+    assert not _over_ears(photo, seen, None, HAIR)
