@@ -303,10 +303,11 @@ def seen_in(each: Placed, canvas: Canvas, may: Bool[ndarray, "h w"]) -> View:
 
 def allowed(each: Placed, before: Figure, mine: Mine) -> Bool[ndarray, "h w"]:
     """Pixels of the photo that may be used: those where the figure wears what the photo shows."""
-    shape = each.one.photo.mask.shape
+    photo, scene = each.one.photo, each.stance.scene
+    shape, chin = photo.mask.shape, float(each.stance.head[0, 1])
     if mine.everything:
-        return np.ones(shape, bool)
-    scene = each.stance.scene
+        shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(scene, before.avatar.layers))
+        return ~elsewhere(shot, scene, chin)
     now = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
     old = stand(before, each.fitted.posture).scene
     then = look(Surface(old.vertices, old.faces, old.coverage), each.camera)
@@ -318,9 +319,8 @@ def allowed(each: Placed, before: Figure, mine: Mine) -> Bool[ndarray, "h w"]:
     inside = ((now.place >= low - 0.01) & (now.place <= high + 0.01)).all(-1)
     hair = np.char.startswith(names.astype(str), "hair")
     part = np.where(hair, mine.hair, np.where(inside, mine.face, mine.rest))
-    photo = each.one.photo
     shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(old, before.avatar.layers))
-    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but)) & ~elsewhere(shot, old, low[1])
+    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but)) & ~elsewhere(shot, old, chin)
 
 
 def on_pose(canvas: Canvas, stance: Stance) -> Canvas:
