@@ -12,6 +12,7 @@ from bozzetto.figure.build import build_figure, posture_named
 from bozzetto.figure.colours import colour
 from bozzetto.figure.ground_truth import stand
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
+from bozzetto.recipes import projected
 from bozzetto.recipes.human_sgd import HumanSGD
 from bozzetto.recipes.person import plain_colours
 from bozzetto.recipes.projected import (
@@ -126,6 +127,30 @@ def test_pixels_are_allowed_where_the_figure_wears_what_the_photo_shows(figure, 
     assert rows.min() > person.min() + 10, "no head"
     shins = slice(int(0.75 * person.max()), int(0.88 * person.max()))
     assert may[shins].sum() < 0.1 * (found[0].one.photo.mask[shins] > 0.5).sum() and low > 1
+
+
+def test_a_collar_that_the_photo_has_on_the_neck_is_not_painted_there(figure, found):
+    """The person's collar is higher than the figure's."""
+    each = found[0]
+    scene, photo = each.stance.scene, each.one.photo
+    seen = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
+    top = seen.hit & (scene.layer[seen.face] == list(scene.names).index("top"))
+    skin = seen.hit & (scene.layer[seen.face] == list(scene.names).index("skin"))
+    rows, columns = np.indices(top.shape)
+    collar = rows[top & (abs(columns - columns[top].mean()) < 5)].min()
+    band = skin & (rows >= collar - 2) & (rows < collar + 2)
+    picture = np.where(band[..., None], photo.picture[top].mean(0), photo.picture).astype(np.float32)
+    may = allowed(replace(each, one=replace(each.one, photo=replace(photo, picture=picture))), figure, Mine())
+    assert band.sum() > 10 and may[band].mean() < 0.3 and may[~band].mean() > 0.99
+
+
+def test_light_that_was_taken_out_is_not_matched(figure, found, monkeypatch):
+    calls = []
+    monkeypatch.setattr(projected, "matched", lambda *given: calls.append(given) or given[0])
+    painted(figure, [replace(each, even=True) for each in found], Mine())
+    assert not calls
+    painted(figure, found, Mine())
+    assert calls
 
 
 def test_a_photo_fitted_with_another_build_is_zoomed_to_ours(figure, photos):

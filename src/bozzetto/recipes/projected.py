@@ -33,7 +33,7 @@ from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
 from bozzetto.texture.delight import without_light
 from bozzetto.texture.fuse import project_back, rising
-from bozzetto.texture.views import Surface, View, look, pixels_per_metre, recut
+from bozzetto.texture.views import Surface, View, look, pixels_per_metre, project, recut
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
 
 WELL = (5.0, 0.7)
@@ -129,10 +129,8 @@ def on_its_face(each: Placed) -> Placed:
     photo = each.one.photo
     if photo.face is None or abs(each.one.head_turn) > FACING:
         return each
-    view, lens = (m[0].double().numpy() for m in (each.camera.world_to_camera, each.camera.intrinsics))
     contours = face_contours(each.stance.body)
-    there = np.concatenate([contours[name] for name in FACE_MESH]) @ view[:3, :3].T + view[:3, 3]
-    there = (there @ lens.T)[:, :2] / there[:, 2:]
+    there, _ = project(np.concatenate([contours[name] for name in FACE_MESH]), each.camera)
     here = np.concatenate([photo.face.points[list(points), :2] for points in FACE_MESH.values()])
     tall, middle = face_height(photo.face.points), there.mean(0)
     around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
@@ -302,25 +300,25 @@ def seen_in(each: Placed, canvas: Canvas, may: Bool[ndarray, "h w"]) -> View:
 
 
 def allowed(each: Placed, before: Figure, mine: Mine) -> Bool[ndarray, "h w"]:
-    """Pixels of the photo that may be used: those where the figure wears what the photo shows."""
+    """Pixels of the photo that may be used: those where the figure wears what the photo shows, and not what it has a
+    little farther on."""
     photo, scene = each.one.photo, each.stance.scene
-    shape, chin = photo.mask.shape, float(each.stance.head[0, 1])
-    if mine.everything:
-        shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(scene, before.avatar.layers))
-        return ~elsewhere(shot, scene, chin)
-    now = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
+    low, high = each.stance.head
     old = stand(before, each.fitted.posture).scene
+    shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(old, before.avatar.layers))
+    own = ~elsewhere(shot, old, float(low[1]))
+    if mine.everything:
+        return own
+    now = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
     then = look(Surface(old.vertices, old.faces, old.coverage), each.camera)
     both = now.hit & then.hit
-    names, were = np.full(shape, "", object), np.full(shape, "", object)
+    names, were = np.full(own.shape, "", object), np.full(own.shape, "", object)
     names[both] = np.array(scene.names, object)[scene.layer[now.face[both]]]
     were[both] = np.array(old.names, object)[old.layer[then.face[both]]]
-    low, high = each.stance.head
     inside = ((now.place >= low - 0.01) & (now.place <= high + 0.01)).all(-1)
     hair = np.char.startswith(names.astype(str), "hair")
     part = np.where(hair, mine.hair, np.where(inside, mine.face, mine.rest))
-    shot = Shot(photo.picture, photo.mask, each.camera, canvas_of_scene(old, before.avatar.layers))
-    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but)) & ~elsewhere(shot, old, chin)
+    return both & (names == were) & part & ~np.isin(names.astype(str), sorted(mine.but)) & own
 
 
 def on_pose(canvas: Canvas, stance: Stance) -> Canvas:

@@ -83,7 +83,8 @@ def outlined(
         found[number] = each
     again = fit(piles.photos[0].photo, spec.body)
     said = f"Weight and the cut of coats and skirts are those that {len(whole)} photos' outlines agree with best."
-    found[0] = replace(again, spec=replace(spec, pose=again.spec.pose), guesses=(*first.guesses, said))
+    guesses = (*again.guesses, *first.guesses[-1:], said)  # what was guessed of the build before need not be so
+    found[0] = replace(again, spec=replace(spec, pose=again.spec.pose), guesses=guesses)
     return tuple(found)
 
 
