@@ -1,5 +1,8 @@
 """Who is who: batches, a loss that falls, and a folder that comes back as a role of the prior."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +10,9 @@ from safetensors.torch import load_file
 
 from bozzetto.evaluate.judge import Judge
 from bozzetto.prior.identity import IdentityEncoder
-from bozzetto.training import data
-from bozzetto.training.back import TOKEN, backs_of_heads
+from bozzetto.prior.load import EMBEDDED, load
+from bozzetto.training import back, data, run
+from bozzetto.training.back import SETTINGS, TOKEN, backs_of_heads
 from bozzetto.training.command import TrainPrior
 from bozzetto.training.data import shards
 from bozzetto.training.export import export_model, write_card
@@ -73,6 +77,21 @@ def test_parts_go_on_from_the_exported_weights(folder, tmp_path):
         assert "Going on from the exported weights, which have seen 5,000 pictures." in told
         kept = load_file(next((export / part).glob("*.safetensors")))
         assert not any(tensor.any() for tensor in kept.values()), part
+
+
+def test_the_word_for_backs_is_learned_and_found_by_whoever_loads_the_folder(folder, tmp_path, monkeypatch):
+    (folder / "held-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
+    monkeypatch.setattr(run, "SETTINGS", replace(SETTINGS, steps=2))
+    monkeypatch.setattr(back, "SETTINGS", replace(SETTINGS, steps=2))
+    export = tmp_path / "export"
+    shutil.copytree(EMBEDDED, export, ignore=shutil.ignore_patterns("tokens"))
+
+    def knows():
+        return any(word.startswith(TOKEN[:-1]) for word in load(str(export)).text.tokenizers[0].get_vocab())
+
+    assert not knows()
+    train_prior(TrainPrior("back", "1h", data=folder, work=tmp_path / "work", export=export, threads=1), print)
+    assert knows()
 
 
 def test_backs_of_heads_are_said_by_the_token(folder):

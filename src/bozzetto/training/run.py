@@ -216,6 +216,7 @@ def _back(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None
             return
     quality = {"held_error_word": round(back_error(prior, held, TOKEN), 4), "held_error_said": round(ordinary, 4)}
     say(str(quality))
+    (options.export / "tokens").mkdir(exist_ok=True)
     with atomic_path(options.export / "tokens" / "back.safetensors") as path:
         shutil.copyfile(folder / RESULT, path)
     hours = round((time.monotonic() - start) / 3600, 3)
