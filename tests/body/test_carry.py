@@ -24,7 +24,7 @@ POSTURES = ("t-pose", "standing", "arms up", "sitting", "crouching", "running", 
 @pytest.fixture(scope="module")
 def person() -> Donor:
     body = load_body()
-    shaped = shape_person(body, BodySpec("woman", 30, 1.7, 0.62), FaceSpec())
+    shaped = shape_person(body, BodySpec("woman", 30, 1.7, 0.75), FaceSpec())
     return donor(body, shaped.vertices, bind_t_pose(body.joint_names, body.joint_parents, shaped.joints))
 
 

@@ -73,6 +73,29 @@ def test_a_heavier_body_is_wider_and_a_child_has_a_bigger_head():
     assert head(6, 1.16) > 1.08 * head(30, 1.66)
 
 
+def test_shoulders_and_hips_are_as_broad_as_asked():
+    def breadths(**asked):
+        person = shape_person(BODY, BodySpec(**asked), FaceSpec())
+        across = np.ptp(joint(person.joints, "upperarm01.L") - joint(person.joints, "upperarm01.R"))
+        points = person.vertices[:STOP]
+        hips = points[(np.abs(points[:, 1] - 0.9) < 0.03) & (np.abs(points[:, 0]) < 0.3)]
+        return across, np.ptp(hips[:, 0])
+
+    shoulders, hips = breadths()
+    assert breadths(shoulders=0.0)[0] < shoulders - 0.04 and breadths(shoulders=1.0)[0] > shoulders + 0.04
+    assert breadths(hips=0.0)[1] < hips - 0.02 and breadths(hips=1.0)[1] > hips + 0.02
+    assert abs(breadths(shoulders=1.0)[1] - hips) < 0.01
+
+
+def test_nobody_in_particular_is_the_average_of_all():
+    def shape(seed):
+        return shape_person(BODY, BodySpec(identity=seed), FaceSpec()).vertices
+
+    others = np.stack([shape(seed) for seed in range(1, 41)])
+    away = [np.linalg.norm(each - others.mean(0), axis=1).mean() for each in (shape(0), *others)]
+    assert away[0] < 0.5 * np.median(away[1:])
+
+
 def test_a_child_has_large_eyes_a_short_jaw_and_a_small_nose():
     def face(age, height, identity):
         spec = BodySpec("man", age, height, identity=identity)

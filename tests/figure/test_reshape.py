@@ -76,7 +76,15 @@ def test_what_is_no_measure_is_refused(name, text):
 
 
 def test_only_what_was_asked_changes_in_the_spec():
-    changes = {"height": 1.8, "age": 60.0, "weight": 0.7, "muscle": 0.6, "proportions": 0.2}
+    changes = {
+        "height": 1.8,
+        "age": 60.0,
+        "weight": 0.7,
+        "muscle": 0.6,
+        "proportions": 0.2,
+        "shoulders": 0.8,
+        "hips": 0.3,
+    }
     for name, value in changes.items():
         new, asked, follows = reshaped(DRESSED, {name: value})
         assert new == replace(DRESSED, body=replace(DRESSED.body, **{name: value}))

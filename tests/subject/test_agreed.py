@@ -11,7 +11,7 @@ from bozzetto.figure.colours import colour, delta_e_2000
 from bozzetto.figure.spec import BodySpec, Colour, FaceSpec, FigureSpec, Garment, HairSpec
 from bozzetto.render.cameras import frame
 from bozzetto.subject.agreed import agreed, fit_piles
-from bozzetto.subject.fit import Fitted
+from bozzetto.subject.fit import Fitted, shoulders_of
 from bozzetto.subject.photos import Face, Photo
 from bozzetto.subject.piles import Piles, Sorted, Square
 from bozzetto.types import UserError
@@ -44,9 +44,15 @@ def test_one_photo_that_errs_is_outvoted():
         bottom=Garment("long skirt", colour("navy")), outer=Garment("jacket", colour("red")),
     )  # fmt: skip
     found = agreed(read(other, PLAIN, PLAIN))
-    assert found.body == PLAIN.body and found.outer is None
+    assert replace(found.body, shoulders=0.5) == PLAIN.body and found.outer is None
     assert (found.top.kind, found.top.pattern, found.bottom.kind) == ("t-shirt", "plain", "trousers")
     assert agreed(read(other, PLAIN)).top == other.top, "of two that do not agree the best photo is right"
+
+
+def test_shoulders_are_those_of_all_photos():
+    photos = [(one, replace(each, shoulders=told)) for (one, each), told in
+              zip(read(PLAIN, PLAIN, PLAIN), [(-0.2, 1.0), (0.2, 30.0), (0.1, 30.0)], strict=True)]  # fmt: skip
+    assert agreed(photos).body.shoulders == shoulders_of([(0.2, 30.0), (0.1, 30.0), (-0.2, 1.0)]) > shoulders_of([])
 
 
 def test_a_dress_is_no_top_and_skirt():
@@ -114,7 +120,10 @@ def test_the_best_photo_is_fitted_with_the_body_they_agree_on():
     )
     photos.append(shot("3.jpg"))
     first, *_ = fit_piles(Piles(tuple(photos), ()), fit)
-    assert first.spec.body.presentation == "woman" and asked[-1] == ("0.jpg", PLAIN.body)
+    assert first.spec.body.presentation == "woman" and asked[-1] == (
+        "0.jpg",
+        replace(PLAIN.body, shoulders=shoulders_of([])),
+    )
     (alone,) = fit_piles(Piles((shot("0.jpg"),), ()), fit)
     assert alone.guesses == ("A guess.",)
     with pytest.raises(UserError):

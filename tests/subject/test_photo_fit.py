@@ -21,7 +21,7 @@ from bozzetto.render.cameras import orbit
 from bozzetto.render.light import ambient
 from bozzetto.render.raster import rasterize
 from bozzetto.render.sides import sides
-from bozzetto.subject.fit import fit_person, posed_body
+from bozzetto.subject.fit import fit_person, posed_body, shoulders_of
 from bozzetto.subject.looks import lit_colour, see_looks
 from bozzetto.subject.photos import Keypoints, Photo
 from bozzetto.subject.surface import square_around
@@ -92,6 +92,28 @@ def test_the_body_comes_to_stand_over_the_person(waving):
     outline = rasterize(fitted.body, model.parts["body"].faces, fitted.cameras).face[0] >= 0
     both, either = (outline & (photo.mask > 0.5)).sum(), (outline | (photo.mask > 0.5)).sum()
     assert abs(both / either - fitted.silhouette_iou) < 1e-6, "the figure of merit is what it says"
+
+
+def test_shoulders_are_as_broad_as_key_points_say():
+    told = {}
+    for breadth in (0.2, 0.8):
+        photo = _photo(BodySpec("man", 30.0, 1.78, shoulders=breadth), poses()["a-pose"])
+        fitted = fit_person(photo)
+        told[breadth] = fitted.shoulders
+        assert fitted.spec.body.shoulders == shoulders_of([fitted.shoulders])
+        again = fit_person(photo, replace(fitted.spec.body, shoulders=0.5))
+        assert again.spec.body.shoulders == 0.5, "a body that is known stays"
+        assert again.shoulders[0] == pytest.approx(fitted.shoulders[0], abs=0.1)
+    (narrow, sure), (broad, _) = told[0.2], told[0.8]
+    assert broad - narrow > 0.3 and sure > 10
+
+
+def test_photos_that_are_sure_of_the_shoulders_decide_them():
+    unsure = shoulders_of([])
+    assert shoulders_of([(0.4, 0.0)]) == unsure
+    assert unsure < shoulders_of([(0.1, 20.0)]) < shoulders_of([(0.1, 20.0), (0.1, 20.0)])
+    assert shoulders_of([(0.1, 60.0), (-0.1, 5.0)]) > unsure
+    assert 0 <= shoulders_of([(-9.0, 90.0)]) <= shoulders_of([(9.0, 90.0)]) <= 1
 
 
 def test_joints_are_found_in_space(waving):

@@ -82,6 +82,15 @@ def test_negation(prompt: str, forbid: list[str]):
         assert not score(read_words(prompt, seed).spec, {}, {"extras": forbid}).wrong
 
 
+def test_shoulders_and_hips_are_heard():
+    body = read_words("a woman with broad shoulders and narrow hips").spec.body
+    assert body.shoulders > 0.7 and body.hips < 0.3
+    man = read_words("a broad-shouldered man").spec.body
+    assert man.shoulders > 0.7 and man.hips == 0.5
+    other = read_words("a man with hair to his shoulders, hands on hips").spec
+    assert (other.body.shoulders, other.body.hips) == (0.5, 0.5) and other.hair.style == "shoulder"
+
+
 def test_negation_ends_at_but():
     assert score(read_words("without glasses but with a scarf").spec, {"extras": [{"kind": "scarf"}]}, {}).share == 1
 

@@ -14,6 +14,8 @@ _YEARS = (0.0, 1.0, 5.0, 11.5, 16.0, 25.0, 90.0)
 _AGES = (-1 / 3, 0.0, 0.17, 1 / 3, 0.5, 2 / 3, 1.0)
 _GENDER = {"man": 0.0, "androgynous": 0.5, "woman": 1.0}
 
+_SHOULDERS = {"measure-shoulder-dist": 0.25, "torso-scale-horiz": 0.12, "torso-vshape": 0.15}
+_HIPS = {"hip-scale-horiz": 0.18}
 _AXES: tuple[dict[str, float], ...] = (
     # The nose: broad, prominent, turned up, hooked, full at the tip.
     {"nose-scale-horiz": 0.28, "nose-width1": 0.16, "nose-width2": 0.2, "nose-width3": 0.25, "nose-flaring": 0.14,
@@ -51,9 +53,9 @@ _AXES: tuple[dict[str, float], ...] = (
     # Ears.
     {"ear-scale": 0.3, "ear-lobe": 0.3},
     {"ear-wing": 0.2, "ear-rot": 0.25},
-    # The body: shoulders, hips, neck, belly, length of legs.
-    {"measure-shoulder-dist": 0.25, "torso-scale-horiz": 0.12, "torso-vshape": 0.15},
-    {"hip-scale-horiz": 0.18},
+    # The body: shoulders, hips, neck, belly.
+    _SHOULDERS,
+    _HIPS,
     {"neck-scale-depth": 0.18, "neck-scale-horiz": 0.18},
     {"stomach-tone": 0.3},
 )  # fmt: skip
@@ -173,6 +175,7 @@ def _offsets(body: Body, local: dict[str, float]) -> tuple[Float[ndarray, "v 3"]
 def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float]:
     """Strengths of the local changes of identity, presentation, age, face shape and lips, by the model's names."""
     rng = np.random.default_rng(spec.identity)
+    own = float(spec.identity != 0)
     grown = float(np.interp(spec.age, (4, 12, 18), (0.45, 0.65, 1.1)))
     strengths: dict[str, float] = {}
 
@@ -181,14 +184,16 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
             strengths[name] = strengths.get(name, 0.0) + amount * strength
 
     for axis in _AXES:
-        add(axis, grown * float(np.clip(rng.normal(), -1.8, 1.8)))
+        add(axis, own * grown * float(np.clip(rng.normal(), -1.8, 1.8)))
     for axis in _AXES:
         for name, spread in axis.items():
-            add({name: 0.35 * spread}, grown * float(np.clip(rng.normal(), -1.8, 1.8)))
+            add({name: 0.35 * spread}, own * grown * float(np.clip(rng.normal(), -1.8, 1.8)))
     add(
         {"woman": _WOMAN, "man": _MAN, "androgynous": {}}[spec.presentation],
         float(np.interp(spec.age, (8, 18), (0.3, 1))),
     )
+    for axis, said in ((_SHOULDERS, spec.shoulders), (_HIPS, spec.hips)):
+        add(axis, grown * float(np.interp(said, (0, 1), (-2.5, 2.5))))
     add({"mouth-angles": 0.22}, 1.0)  # The model's mouth at rest looks displeased.
     add(_CHILD, float(np.interp(spec.age, (4, 9, 13, 17), (1.0, 1.0, 0.6, 0.0))))
     add(_OLD, float(np.interp(spec.age, (45, 60, 80), (0.0, 0.35, 1.0))))
@@ -205,7 +210,7 @@ def local_changes(body: Body, spec: BodySpec, face: FaceSpec) -> dict[str, float
         paired = f"l-{name}-incr" in body.local or _has_ends(body, f"l-{name}")
         for each in [f"{side}-{name}" for side in "lr"] if paired else [name]:
             positive, negative = _ends(body, each)
-            uneven = strength + (0.05 * float(rng.normal()) if paired else 0.0)
+            uneven = strength + (0.05 * own * float(rng.normal()) if paired else 0.0)
             changes[positive if uneven > 0 else negative] = float(np.clip(abs(uneven), 0, 1))
     return changes
 

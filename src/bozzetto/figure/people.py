@@ -85,6 +85,8 @@ class Wishes:
     weight: tuple[float, float] | None = None
     muscle: tuple[float, float] | None = None
     proportions: tuple[float, float] | None = None
+    shoulders: tuple[float, float] | None = None
+    hips: tuple[float, float] | None = None
     skin: Colour | None = None
     eyes: Colour | None = None
     shape: str | None = None
@@ -322,6 +324,8 @@ def _body(wishes: Wishes, draws: Draws) -> BodySpec:
         weight=round(weight, 3),
         muscle=round(muscle, 3),
         proportions=round(proportions, 3),
+        shoulders=round(draws.between("shoulders", wishes.shoulders), 3) if wishes.shoulders else 0.5,
+        hips=round(draws.between("hips", wishes.hips), 3) if wishes.hips else 0.5,
         identity=draws.of("identity").randrange(2**31),
     )
 

@@ -40,6 +40,8 @@ MEASURES: Mapping[str, Measure] = {
     "weight": Measure("Weight", 0.0, 1.0, 0.01),
     "muscle": Measure("Muscle", 0.0, 1.0, 0.01),
     "proportions": Measure("Proportions", 0.0, 1.0, 0.01),
+    "shoulders": Measure("Shoulders", 0.0, 1.0, 0.01),
+    "hips": Measure("Hips", 0.0, 1.0, 0.01),
 }
 """By the names of ``BodySpec``'s fields."""
 
@@ -49,6 +51,8 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "weight": {"": 1.0, "%": 0.01, "kg": 1.0, "lb": 0.45359237},
     "muscle": {"": 1.0, "%": 0.01},
     "proportions": {"": 1.0, "%": 0.01},
+    "shoulders": {"": 1.0, "%": 0.01},
+    "hips": {"": 1.0, "%": 0.01},
 }
 
 

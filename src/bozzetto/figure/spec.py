@@ -80,7 +80,11 @@ class BodySpec:
     proportions: float = 0.5
     """0 uncommon, 1 idealised."""
     identity: int = 0
-    """Seed of the small differences in face and body that no word names."""
+    """Seed of the small differences in face and body that no word names; 0 for none, the average of all."""
+    shoulders: float = 0.5
+    """0 narrow, 0.5 as ``identity`` has them, 1 broad."""
+    hips: float = 0.5
+    """The same."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ class Reshape:
     """0 slack, 0.5 average, 1 an athlete."""
     proportions: Annotated[str | None, arg(metavar="0.7|+0.1")] = None
     """0 uncommon, 1 idealised."""
+    shoulders: Annotated[str | None, arg(metavar="0.7|+0.1")] = None
+    """0 narrow, 1 broad."""
+    hips: Annotated[str | None, arg(metavar="0.7|+0.1")] = None
+    """0 narrow, 1 broad."""
     out: Path | None = None
     """Folder for the result. Without it: beside the first, with a number behind its name."""
     files: OmitArgPrefixes[Files] = Files()
@@ -48,7 +52,7 @@ class Reshape:
         if not changes:
             raise UserError(
                 f"Say what to change: bozzetto reshape {self.folder} --height 1.80, or --age, --weight, --muscle, "
-                "--proportions."
+                "--proportions, --shoulders, --hips."
             )
         out = self.out or free_folder(self.folder)
         if out.resolve() == self.folder.resolve():
@@ -60,8 +64,10 @@ class Reshape:
 
     def command(self, out: Path) -> str:
         """What to type to make this run again."""
+        from bozzetto.figure.reshape import MEASURES
+
         words = ["bozzetto", "reshape", str(self.folder)]
-        for name in ("height", "age", "weight", "muscle", "proportions"):
+        for name in MEASURES:
             words += [f"--{name}={value}"] if (value := getattr(self, name)) is not None else []
         return shlex.join([*words, "--out", str(out), *self.files.words()])
 

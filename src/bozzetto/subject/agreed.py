@@ -14,7 +14,7 @@ import numpy as np
 from bozzetto.figure.colours import delta_e_2000, srgb_to_lab
 from bozzetto.figure.people import EYEWEAR, HEADWEAR
 from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
-from bozzetto.subject.fit import Fitted
+from bozzetto.subject.fit import Fitted, shoulders_of
 from bozzetto.subject.looks import named
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.piles import Piles, Sorted
@@ -75,9 +75,10 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     extras = [each for each in spec.extras if each.kind not in worn]
     extras += [hat] if hat else []
     extras += [replace(seen[0], colour=_middle([each.colour for each in seen]))] if 2 * len(seen) > len(heads) else []
+    shoulders = shoulders_of([each.shoulders for _, each in read])
     bearded = _most([each.face.beard != "none" for each in heads])
     return replace(
-        spec, body=_body(whole, bearded), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
+        spec, body=_body(whole, bearded, shoulders), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
     )  # fmt: skip
 
 
@@ -102,12 +103,13 @@ def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
     return replace(middle, name=min(colours, key=lambda each: delta_e_2000(each, middle)).name)
 
 
-def _body(whole: Sequence[FigureSpec], bearded: bool) -> BodySpec:
+def _body(whole: Sequence[FigureSpec], bearded: bool, shoulders: float) -> BodySpec:
     """One of the bodies, of the kind that most are, as heavy as they are in the middle."""
     kinds = [each.body.presentation for each in whole]
     kind = "man" if bearded and "man" in kinds else _most(kinds)
     chosen = next(each.body for each in whole if each.body.presentation == kind)
-    return replace(chosen, weight=round(float(np.median([each.body.weight for each in whole])), 3))
+    weight = round(float(np.median([each.body.weight for each in whole])), 3)
+    return replace(chosen, weight=weight, shoulders=shoulders)
 
 
 def _clothes(whole: Sequence[FigureSpec]) -> dict[str, Garment | None]:

@@ -88,6 +88,8 @@ def weigh(said: Mapping[str, list[Any]], without: set[str]) -> Wishes:
         weight=last("weight"),
         muscle=last("muscle"),
         proportions=last("proportions"),
+        shoulders=last("shoulders"),
+        hips=last("hips"),
         skin=Colour(f"{skin.name.removesuffix(' skin')} skin", skin.hex) if skin else None,
         eyes=shade(eye_colour, "eyes"),
         shape=last("shape"),

@@ -92,6 +92,9 @@ class Fitted:
     """Of the bare body's outline and the mask: clothes and hair keep it below one."""
     guesses: tuple[str, ...]
     """Sentences for the user: what no photo shows, or this one did not."""
+    shoulders: tuple[float, float] = (0.0, 0.0)
+    """How broad the key points would have them, from the average on in the unit of ``BodySpec.shoulders``, and how
+    sure they are: a precision."""
 
     def cameras_on(self, body: Float[ndarray, "v 3"]) -> Cameras:
         """``cameras`` for the same posture standing elsewhere: a built figure stands on its soles.
@@ -131,6 +134,7 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
         if limb and not photo.seen[list(_LIMB_POINTS[limb])].all():
             spread[index] = 6.0 if not photo.seen[_LIMB_POINTS[limb][0]] else spread[index] / 2
     found, _ = _aligned(_puppet(_ADULT), evidence, base, middle, middle, spread, False, 12)
+    known = build is not None
     build = build or _build(photo, evidence, base, found, middle, spread)
     for _ in range(2):
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
@@ -138,6 +142,12 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
         for _ in range(_DEEP_ROUNDS):  # each sees a body that is nearer to the truth
             evidence = _deepened(network, photo, evidence, build, found, base)
             found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
+    shoulders = 0.0, 0.0
+    if photo.part == "full body" and photo.seen[[11, 12]].all():
+        shoulders = _shoulders(evidence, build, found, base, middle, spread)
+    if not known:
+        build = replace(build, shoulders=shoulders_of([shoulders]))
+        found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     looks = see_looks(photo, *_standing(build, FaceSpec(), found, base, photo)[:2], build)
     spec = looks.spec
     if spec.body != build:  # a beard or grey hair told more
@@ -157,8 +167,15 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
     return Fitted(
         replace(spec, pose=named), _posture(found[: len(_WORDS)], base), cameras, body, joints,
         float(np.median(errors)), float((outline & inside).sum() / max((outline | inside).sum(), 1)),
-        (*guesses, *looks.guesses),
+        (*guesses, *looks.guesses), shoulders,
     )  # fmt: skip
+
+
+def shoulders_of(told: Sequence[tuple[float, float]]) -> float:
+    """``BodySpec.shoulders`` of a person, by what key points of several photos say: see ``Fitted.shoulders``."""
+    amounts, sure = np.array(told).reshape(-1, 2).T
+    broader = (amounts @ sure) / (sure.sum() + 1 / _SHOULDER_SPREAD**2)
+    return round(float(np.clip(_SHOULDERS_SEEN + _SHOULDERS_FLATTENED * broader, 0, 1)), 3)
 
 
 _ADULT = BodySpec("androgynous", 30.0, 1.71)
@@ -171,7 +188,12 @@ _DEEPEST = 0.3
 """Metres of depth by which an end of a bone may be wrong; more is the network's mistake."""
 _DEEP_TRUST = 30.0
 """Of a bone's direction as the network's surface has it; the landmarks' own guess has at most one."""
-_WOMEN_COST = 2.3
+_SHOULDER_SPREAD = 0.2
+"""Of people's ``BodySpec.shoulders``."""
+_SHOULDERS_SEEN, _SHOULDERS_FLATTENED = 0.61, 2.0
+"""The landmarks' own bias: what they have as the average is broader, and people differ more than they do. Of 20
+people with 3 or 4 photos each."""
+_WOMEN_COST = 0.5
 """The landmarks' own bias: how much better they meet a man's body than a woman's when it is neither."""
 
 
@@ -549,6 +571,88 @@ def _library() -> dict[str, tuple[list[Arm] | list[Leg], Float[ndarray, "n 2 3"]
     return out
 
 
+_STEPS = np.array([1.0] * (len(_WORDS) + 3) + [0.005, 0.005, 0.003])
+"""By which each unknown is moved to see what it does."""
+
+
+@dataclass(eq=False)
+class _Residuals:
+    """How far a puppet is from meeting the evidence, as numbers whose squares are to be small.
+
+    Args are those of ``_aligned``. The places of the skin that the mask's pixels are held against are the nearest of
+    the last jacobian.
+    """
+
+    puppet: _Puppet
+    evidence: _Evidence
+    base: Posture
+    middle: Float[ndarray, "n"]
+    spread: Float[ndarray, "n"]
+    outline: bool
+    nearest: Int[ndarray, "m"] | None = None
+
+    def __call__(self, rows: Float[ndarray, "b n"]) -> Float[ndarray, "b r"]:
+        puppet, evidence, unit = self.puppet, self.evidence, self.evidence.scale
+        words = len(_WORDS)
+        points, joints = puppet.pose([_posture(row[:words], self.base) for row in rows])
+        lens = rows[:, words:]
+        view = _view(lens)
+        seen = np.einsum("bxc,bpc->bpx", view, points - puppet.rest[0])
+        seen += np.stack([lens[:, 3], lens[:, 4], np.full(len(rows), _DISTANCE)], 1)[:, None]
+        zoom = np.exp(lens[:, 5])[:, None, None] * _DISTANCE
+        pixels = zoom * seen[..., :2] / seen[..., 2:] + evidence.centre
+        keys, samples = pixels[:, :_KEYS], pixels[:, _KEYS:]
+        apart = (keys - evidence.pixels) / (0.02 * unit)
+        parts = [_robust(apart) * np.sqrt(evidence.trust)[:, None]]
+        places = [puppet.names.index(name) for bone in _BONES for name in bone[:2]]
+        ends = joints[:, places].reshape(len(rows), -1, 2, 3)
+        bones = np.einsum("bxc,bnc->bnx", view, ends[:, :, 1] - ends[:, :, 0])
+        bones /= np.linalg.norm(bones, axis=2, keepdims=True) + 1e-9
+        parts.append((bones - evidence.directions) * np.sqrt(evidence.direction_trust)[:, None] / 0.6)
+        parts.append(((rows - self.middle) / self.spread)[..., None])
+        if self.outline:
+            x, y = np.moveaxis(samples * evidence.shrink + evidence.border - 0.5, -1, 0)
+            out = map_coordinates(evidence.outside, [y, x], order=1, mode="nearest")
+            parts.append(_robust(out / (0.02 * unit))[..., None] * np.sqrt(60 / samples.shape[1]))
+            if self.nearest is None:
+                self.nearest = np.asarray(cKDTree(samples[0]).query(evidence.filled)[1])
+            gap = np.linalg.norm(samples[:, self.nearest] - evidence.filled, axis=2) / unit
+            far = np.maximum(gap - 0.06, 0) / 0.05
+            parts.append(_robust(far)[..., None] * np.sqrt(60 / len(evidence.filled)))
+        return np.concatenate([part.reshape(len(rows), -1) for part in parts], 1)
+
+    def jacobian(self, at: Float[ndarray, "n"], sign: Float[ndarray, "n"]) -> Float[ndarray, "r n"]:
+        """By steps to the side of each sign."""
+        self.nearest = None
+        moved = self(np.concatenate([at[None], at + np.diag(_STEPS * sign)]))
+        return ((moved[1:] - moved[0]) / (_STEPS * sign)[:, None]).T
+
+
+def _shoulders(
+    evidence: _Evidence,
+    build: BodySpec,
+    found: Float[ndarray, "n"],
+    base: Posture,
+    middle: Float[ndarray, "n"],
+    spread: Float[ndarray, "n"],
+) -> tuple[float, float]:
+    """``Fitted.shoulders``: what is best to first order, posture and camera free to follow (variable projection, Golub
+    and Pereyra 1973)."""
+
+    def misfit(breadth: float) -> _Residuals:
+        puppet = _puppet(replace(build, shoulders=breadth))
+        return _Residuals(puppet, evidence, base, middle, spread, True, residuals.nearest)
+
+    residuals = _Residuals(_puppet(build), evidence, base, middle, spread, True)
+    free, _ = np.linalg.qr(residuals.jacobian(found, np.ones(len(found))))
+    left = residuals(found[None])[0]
+    low, high = (misfit(breadth)(found[None])[0] for breadth in (0.4, 0.6))
+    broader = (high - low) / 0.2
+    broader -= free @ (free.T @ broader)
+    sure = float(broader @ broader)
+    return build.shoulders - 0.5 - float(broader @ left) / max(sure, 1e-9), sure
+
+
 def _aligned(
     puppet: _Puppet,
     evidence: "_Evidence",
@@ -570,46 +674,11 @@ def _aligned(
         rounds: Steps of least squares.
     """
     words = len(_WORDS)
-    places = [puppet.names.index(name) for bone in _BONES for name in bone[:2]]
-    root = puppet.rest[0]
-    unit = evidence.scale
-    nearest: list[ndarray] = []
-
-    def residuals(rows: Float[ndarray, "b n"]) -> Float[ndarray, "b r"]:
-        points, joints = puppet.pose([_posture(row[:words], base) for row in rows])
-        lens = rows[:, words:]
-        view = _view(lens)
-        seen = np.einsum("bxc,bpc->bpx", view, points - root)
-        seen += np.stack([lens[:, 3], lens[:, 4], np.full(len(rows), _DISTANCE)], 1)[:, None]
-        zoom = np.exp(lens[:, 5])[:, None, None] * _DISTANCE
-        pixels = zoom * seen[..., :2] / seen[..., 2:] + evidence.centre
-        keys, samples = pixels[:, :_KEYS], pixels[:, _KEYS:]
-        apart = (keys - evidence.pixels) / (0.02 * unit)
-        parts = [_robust(apart) * np.sqrt(evidence.trust)[:, None]]
-        ends = joints[:, places].reshape(len(rows), -1, 2, 3)
-        bones = np.einsum("bxc,bnc->bnx", view, ends[:, :, 1] - ends[:, :, 0])
-        bones /= np.linalg.norm(bones, axis=2, keepdims=True) + 1e-9
-        parts.append((bones - evidence.directions) * np.sqrt(evidence.direction_trust)[:, None] / 0.6)
-        parts.append(((rows - middle) / spread)[..., None])
-        if outline:
-            x, y = np.moveaxis(samples * evidence.shrink + evidence.border - 0.5, -1, 0)
-            out = map_coordinates(evidence.outside, [y, x], order=1, mode="nearest")
-            parts.append(_robust(out / (0.02 * unit))[..., None] * np.sqrt(60 / samples.shape[1]))
-            if not nearest:
-                nearest.append(cKDTree(samples[0]).query(evidence.filled)[1])
-            gap = np.linalg.norm(samples[:, nearest[0]] - evidence.filled, axis=2) / unit
-            far = np.maximum(gap - 0.06, 0) / 0.05
-            parts.append(_robust(far)[..., None] * np.sqrt(60 / len(evidence.filled)))
-        return np.concatenate([part.reshape(len(rows), -1) for part in parts], 1)
-
-    steps = np.array([1.0] * (words + 3) + [0.005, 0.005, 0.003])
+    residuals = _Residuals(puppet, evidence, base, middle, spread, outline)
 
     def jacobian(at: Float[ndarray, "n"]) -> Float[ndarray, "r n"]:
-        nearest.clear()
         # Away from the nearer limit, where a word would not move.
-        sign = np.where(at + steps > high, -1.0, 1.0)
-        moved = residuals(np.concatenate([at[None], at + np.diag(steps * sign)]))
-        return ((moved[1:] - moved[0]) / (steps * sign)[:, None]).T
+        return residuals.jacobian(at, np.where(at + _STEPS > high, -1.0, 1.0))
 
     allowed = np.array([limits(f"{limb}.{name}") for limb, name, _ in _WORDS])
     turn, free = np.array([90.0, 35.0, 40.0]), np.full(3, np.inf)

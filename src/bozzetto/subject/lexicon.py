@@ -80,10 +80,13 @@ PARTS: dict[str, str] = {
     "cheeks": "cheek, cheeks, cheeked",
     "freckles": "freckle, freckles, freckled, freckly",
     "build": "build, physique, frame, figure type, stature, height, bodied, weight",
+    "shoulders": "shoulders, shouldered",
+    "hips": "hips, hipped",
 }
 ADJECTIVAL = frozenset(
     """
     haired eyed skinned complexioned faced jawed browed lipped bearded headed cheeked bodied freckled freckly
+    shouldered hipped
     """.split()
 )
 """Parts that stand before the person ("blue-eyed"), so what does not fit them may belong to the person."""
@@ -237,7 +240,12 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
     "muscular, muscly, buff, ripped, jacked, well muscled, bodybuilder, heavily muscled, powerfully built": {
         "person": (("muscle", (0.84, 0.97)),), "build": (("muscle", (0.84, 0.97)),),
     },
-    "athletic, fit, toned, sporty, strong, well built, broad shouldered, athletically built, powerful, broad": {
+    "broad, wide": {
+        "person": (("muscle", (0.70, 0.84)), ("shoulders", (0.75, 0.95))), "shoulders": (("shoulders", (0.75, 0.95)),),
+        "hips": (("hips", (0.75, 0.95)),),
+    },
+    "narrow": {"shoulders": (("shoulders", (0.05, 0.25)),), "hips": (("hips", (0.05, 0.25)),)},
+    "athletic, fit, toned, sporty, strong, well built, athletically built, powerful": {
         "person": (("muscle", (0.70, 0.84)),), "build": (("muscle", (0.70, 0.84)),), "face": (("shape", "square"),),
         "brows": (("brows", "full"),),
     },

@@ -9,7 +9,7 @@ from bozzetto.subject.understand import understand
 
 FACE = ("skin", "eyes", "shape", "brows", "lips", "lipstick", "eyeshadow", "blush", "freckles", "beard")
 """What wishes and ``FaceSpec`` have in common; the expression is nobody's identity, and always the words'."""
-BUILD = ("height", "stature", "mass", "weight", "muscle", "proportions")
+BUILD = ("height", "stature", "mass", "weight", "muscle", "proportions", "shoulders", "hips")
 _WORN = ("top", "outer", "bottom", "dress", "shoes")
 
 
@@ -66,7 +66,8 @@ def reword(spec: FigureSpec, prompt: str, face: bool, body: bool) -> Reworded:
         refused.append("The photos decide build and clothes; --body both lets words in.")
         build = worn = False
     if build:
-        shape = {name: getattr(asked.body, name) for name in ("muscle", "proportions") if getattr(wishes, name)}
+        alike = ("muscle", "proportions", "shoulders", "hips")
+        shape = {name: getattr(asked.body, name) for name in alike if getattr(wishes, name)}
         if wishes.height is not None or wishes.stature is not None:
             shape["height"] = asked.body.height
         if wishes.mass is not None or wishes.weight is not None:

@@ -158,6 +158,9 @@ def _describe(wishes: Wishes, without: set[str]) -> list[str]:
     for label, value in (("weight", wishes.weight), ("muscle", wishes.muscle), ("proportions", wishes.proportions)):
         if value:
             lines.append(f"{label}: {'high' if sum(value) > 1.1 else 'low' if sum(value) < 0.8 else 'average'}")
+    for label, value in (("shoulders", wishes.shoulders), ("hips", wishes.hips)):
+        if value:
+            lines.append(f"{label}: {'broad' if sum(value) > 1 else 'narrow'}")
     if wishes.mass:
         lines.append(f"weight: {wishes.mass:.0f} kg")
     for label, value in (("freckles", wishes.freckles), ("blush", wishes.blush)):
