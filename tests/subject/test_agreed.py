@@ -49,6 +49,22 @@ def test_one_photo_that_errs_is_outvoted():
     assert agreed(read(other, PLAIN)).top == other.top, "of two that do not agree the best photo is right"
 
 
+def test_what_all_photos_say_of_a_man_or_woman_counts_together():
+    man = replace(PLAIN, body=BodySpec("man", 30.0, 1.78))
+    neither = replace(PLAIN, body=BodySpec("androgynous", 64.0, 1.71))
+
+    def body(*told):
+        return agreed([(one, replace(each, manly=manly)) for (one, each), (_, manly) in
+                       zip(read(*(spec for spec, _ in told)), told, strict=True)]).body  # fmt: skip
+
+    assert body((man, 1.5), (man, 1.2), (PLAIN, -9.0)).presentation == "woman", "one is surer than two"
+    assert body((man, 1.5), (PLAIN, -1.0), (man, 4.0)).height == 1.78
+    grown = body((neither, 0.8), (neither, 0.9), (neither, 0.8))
+    assert (grown.presentation, grown.height, grown.age) == ("man", 1.78, 64.0), "together they are surer than each"
+    assert body((neither, 0.4), (neither, 0.3)).presentation == "androgynous"
+    assert body((PLAIN, 0.4)).presentation == "androgynous"
+
+
 def test_shoulders_are_those_of_all_photos():
     photos = [(one, replace(each, shoulders=told)) for (one, each), told in
               zip(read(PLAIN, PLAIN, PLAIN), [(-0.2, 1.0), (0.2, 30.0), (0.1, 30.0)], strict=True)]  # fmt: skip

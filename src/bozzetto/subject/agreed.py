@@ -14,7 +14,7 @@ import numpy as np
 from bozzetto.figure.colours import delta_e_2000, srgb_to_lab
 from bozzetto.figure.people import EYEWEAR, HEADWEAR
 from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
-from bozzetto.subject.fit import Fitted, shoulders_of
+from bozzetto.subject.fit import Fitted, adult, presentation_of, shoulders_of
 from bozzetto.subject.looks import named
 from bozzetto.subject.photos import Photo
 from bozzetto.subject.piles import Piles, Sorted
@@ -24,6 +24,8 @@ Kind = TypeVar("Kind", bound=Hashable)
 SLOTS = ("top", "outer", "bottom", "dress", "shoes")
 LENGTHS = ("bald", "buzz", "short", "bob", "shoulder", "long straight")
 """Haircuts of the intake by how far they hang down; others have no length."""
+GROWN = 18.0
+"""Years from which on women and men differ in height."""
 SAME = 22.0
 """CIEDE2000 below which what one photo calls hair is what another calls a hat."""
 FACING = 60.0
@@ -63,7 +65,8 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
         read: Photos with what each shows; the first is the best, and decides where others do not agree.
     """
     spec = read[0][1].spec
-    whole = [each.spec for one, each in read if one.body is not None] or [spec]
+    whole = [each for one, each in read if one.body is not None] or [read[0][1]]
+    dressed = [each.spec for each in whole]
     near = max(read, key=lambda each: _sharpness(each[0]))[1].spec
     hair, hat = _head(read, near)
     faces = [each.spec.face.skin for one, each in read if one.photo.face is not None]
@@ -78,7 +81,7 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     shoulders = shoulders_of([each.shoulders for _, each in read])
     bearded = _most([each.face.beard != "none" for each in heads])
     return replace(
-        spec, body=_body(whole, bearded, shoulders), face=face, hair=hair, extras=tuple(extras), **_clothes(whole)
+        spec, body=_body(whole, bearded, shoulders), face=face, hair=hair, extras=tuple(extras), **_clothes(dressed)
     )  # fmt: skip
 
 
@@ -103,13 +106,16 @@ def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
     return replace(middle, name=min(colours, key=lambda each: delta_e_2000(each, middle)).name)
 
 
-def _body(whole: Sequence[FigureSpec], bearded: bool, shoulders: float) -> BodySpec:
-    """One of the bodies, of the kind that most are, as heavy as they are in the middle."""
-    kinds = [each.body.presentation for each in whole]
-    kind = "man" if bearded and "man" in kinds else _most(kinds)
-    chosen = next(each.body for each in whole if each.body.presentation == kind)
-    weight = round(float(np.median([each.body.weight for each in whole])), 3)
-    return replace(chosen, weight=weight, shoulders=shoulders)
+def _body(whole: Sequence[Fitted], bearded: bool, shoulders: float) -> BodySpec:
+    """One of the bodies, of the kind that all say together, as heavy as they are in the middle."""
+    kinds = [each.spec.body.presentation for each in whole]
+    manly = [each.manly for each in whole if each.manly is not None]
+    kind = "man" if bearded and "man" in kinds else presentation_of(manly) if manly else _most(kinds)
+    alike = [each.spec.body for each in whole if each.spec.body.presentation == kind]
+    weight = round(float(np.median([each.spec.body.weight for each in whole])), 3)
+    first = whole[0].spec.body
+    other = replace(first, presentation=kind) if first.age < GROWN else replace(adult(kind), age=first.age)
+    return replace(alike[0] if alike else other, weight=weight, shoulders=shoulders)
 
 
 def _clothes(whole: Sequence[FigureSpec]) -> dict[str, Garment | None]:
