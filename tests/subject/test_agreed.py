@@ -65,10 +65,14 @@ def test_what_all_photos_say_of_a_man_or_woman_counts_together():
     assert body((PLAIN, 0.4)).presentation == "androgynous"
 
 
-def test_shoulders_are_those_of_all_photos():
-    photos = [(one, replace(each, shoulders=told)) for (one, each), told in
-              zip(read(PLAIN, PLAIN, PLAIN), [(-0.2, 1.0), (0.2, 30.0), (0.1, 30.0)], strict=True)]  # fmt: skip
-    assert agreed(photos).body.shoulders == shoulders_of([(0.2, 30.0), (0.1, 30.0), (-0.2, 1.0)]) > shoulders_of([])
+def test_shoulders_are_those_of_all_photos_of_that_kind():
+    man = replace(PLAIN, body=BodySpec("man", 30.0, 1.78))
+    told = [(PLAIN, (0.2, 30.0)), (PLAIN, (0.1, 30.0)), (PLAIN, (-0.2, 1.0)), (man, (-0.4, 30.0))]
+    photos = [(one, replace(each, shoulders=shoulders)) for (one, each), (_, shoulders) in
+              zip(read(*(spec for spec, _ in told)), told, strict=True)]  # fmt: skip
+    found = agreed(photos).body
+    assert found.presentation == "woman"
+    assert found.shoulders == shoulders_of([(0.2, 30.0), (0.1, 30.0), (-0.2, 1.0)]) > shoulders_of([])
 
 
 def test_a_dress_is_no_top_and_skirt():

@@ -13,7 +13,7 @@ import numpy as np
 
 from bozzetto.figure.colours import delta_e_2000, srgb_to_lab
 from bozzetto.figure.people import EYEWEAR, HEADWEAR
-from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec
+from bozzetto.figure.spec import BodySpec, Colour, FigureSpec, Garment, HairSpec, Presentation
 from bozzetto.subject.fit import Fitted, adult, presentation_of, shoulders_of
 from bozzetto.subject.looks import named
 from bozzetto.subject.photos import Photo
@@ -78,10 +78,9 @@ def agreed(read: Sequence[tuple[Sorted, Fitted]]) -> FigureSpec:
     extras = [each for each in spec.extras if each.kind not in worn]
     extras += [hat] if hat else []
     extras += [replace(seen[0], colour=_middle([each.colour for each in seen]))] if 2 * len(seen) > len(heads) else []
-    shoulders = shoulders_of([each.shoulders for _, each in read])
     bearded = _most([each.face.beard != "none" for each in heads])
     return replace(
-        spec, body=_body(whole, bearded, shoulders), face=face, hair=hair, extras=tuple(extras), **_clothes(dressed)
+        spec, body=_body(whole, bearded), face=face, hair=hair, extras=tuple(extras), **_clothes(dressed)
     )  # fmt: skip
 
 
@@ -106,16 +105,20 @@ def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
     return replace(middle, name=min(colours, key=lambda each: delta_e_2000(each, middle)).name)
 
 
-def _body(whole: Sequence[Fitted], bearded: bool, shoulders: float) -> BodySpec:
-    """One of the bodies, of the kind that all say together, as heavy as they are in the middle."""
+def _body(whole: Sequence[Fitted], bearded: bool) -> BodySpec:
+    """One of the bodies, of the kind that all say together, as heavy as they are in the middle; shoulders are told by
+    those of that kind, since others' are too broad or too narrow for their own."""
     kinds = [each.spec.body.presentation for each in whole]
     manly = [each.manly for each in whole if each.manly is not None]
     kind = "man" if bearded and "man" in kinds else presentation_of(manly) if manly else _most(kinds)
-    alike = [each.spec.body for each in whole if each.spec.body.presentation == kind]
+    alike = [each for each in whole if each.spec.body.presentation == kind]
+    first = alike[0].spec.body if alike else _other(whole[0].spec.body, kind)
     weight = round(float(np.median([each.spec.body.weight for each in whole])), 3)
-    first = whole[0].spec.body
-    other = replace(first, presentation=kind) if first.age < GROWN else replace(adult(kind), age=first.age)
-    return replace(alike[0] if alike else other, weight=weight, shoulders=shoulders)
+    return replace(first, weight=weight, shoulders=shoulders_of([each.shoulders for each in alike]))
+
+
+def _other(body: BodySpec, kind: Presentation) -> BodySpec:
+    return replace(body, presentation=kind) if body.age < GROWN else replace(adult(kind), age=body.age)
 
 
 def _clothes(whole: Sequence[FigureSpec]) -> dict[str, Garment | None]:
