@@ -108,9 +108,9 @@ def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
 def _body(whole: Sequence[Fitted], bearded: bool) -> BodySpec:
     """One of the bodies, of the kind that all say together, as heavy as they are in the middle; shoulders are told by
     those of that kind, since others' are too broad or too narrow for their own."""
-    kinds = [each.spec.body.presentation for each in whole]
+    kinds: list[Presentation] = [each.spec.body.presentation for each in whole]
     manly = [each.manly for each in whole if each.manly is not None]
-    kind = "man" if bearded and "man" in kinds else presentation_of(manly) if manly else _most(kinds)
+    kind: Presentation = "man" if bearded and "man" in kinds else presentation_of(manly) if manly else _most(kinds)
     alike = [each for each in whole if each.spec.body.presentation == kind]
     first = alike[0].spec.body if alike else _other(whole[0].spec.body, kind)
     weight = round(float(np.median([each.spec.body.weight for each in whole])), 3)
