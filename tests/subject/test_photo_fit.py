@@ -102,8 +102,7 @@ def test_shoulders_are_as_broad_as_key_points_say():
         told[breadth] = fitted.shoulders
         assert fitted.spec.body.shoulders == shoulders_of([fitted.shoulders])
         again = fit_person(photo, replace(fitted.spec.body, shoulders=0.5))
-        assert again.spec.body.shoulders == 0.5, "a body that is known stays"
-        assert again.shoulders[0] == pytest.approx(fitted.shoulders[0], abs=0.1)
+        assert again.spec.body.shoulders == 0.5 and not any(again.shoulders), "a body that is known stays"
     (narrow, sure), (broad, _) = told[0.2], told[0.8]
     assert broad - narrow > 0.3 and sure > 10
 

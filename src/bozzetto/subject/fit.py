@@ -94,7 +94,7 @@ class Fitted:
     """Sentences for the user: what no photo shows, or this one did not."""
     shoulders: tuple[float, float] = (0.0, 0.0)
     """How broad the key points would have them, from the average on in the unit of ``BodySpec.shoulders``, and how
-    sure they are: a precision."""
+    sure they are: a precision. Zeros where that was not asked or is not seen."""
     manly: float | None = None
     """How much better a man's body meets the photo than a woman's; None where that was not asked or is not seen."""
 
@@ -146,9 +146,9 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
             evidence = _deepened(network, photo, evidence, build, found, base)
             found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     shoulders = 0.0, 0.0
-    if photo.part == "full body" and photo.seen[[11, 12]].all():
-        shoulders = _shoulders(evidence, build, found, base, middle, spread)
     if not known:
+        if photo.part == "full body" and photo.seen[[11, 12]].all():
+            shoulders = _shoulders(evidence, build, found, base, middle, spread)
         build = replace(build, shoulders=shoulders_of([shoulders]))
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     looks = see_looks(photo, *_standing(build, FaceSpec(), found, base, photo)[:2], build)
@@ -666,7 +666,7 @@ def _shoulders(
     broader = (high - low) / 0.2
     broader -= free @ (free.T @ broader)
     sure = float(broader @ broader)
-    return build.shoulders - 0.5 - float(broader @ left) / max(sure, 1e-9), sure
+    return -float(broader @ left) / max(sure, 1e-9), sure
 
 
 def _aligned(
