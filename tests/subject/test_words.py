@@ -87,6 +87,10 @@ def test_shoulders_and_hips_are_heard():
     assert body.shoulders > 0.7 and body.hips < 0.3
     man = read_words("a broad-shouldered man").spec.body
     assert man.shoulders > 0.7 and man.hips == 0.5
+    built = read_words("a man of broad build").spec.body
+    assert built.shoulders > 0.7 and built.muscle > 0.65
+    for words in ("a girl smiling wide, arms spread wide", "a woman in a wide, flowing dress"):
+        assert read_words(words).spec.body.shoulders == 0.5, words
     other = read_words("a man with hair to his shoulders, hands on hips").spec
     assert (other.body.shoulders, other.body.hips) == (0.5, 0.5) and other.hair.style == "shoulder"
 

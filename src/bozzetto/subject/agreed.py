@@ -1,4 +1,5 @@
-"""What several photos of one person say together: each is read by itself, and every part goes by what most of them say.
+"""What several photos of one person say together: each is read by itself. Clothes, hair and age go by what most of them
+say, man or woman and shoulders by all evidence at once.
 
 One photo mistakes a hat for hair, hair that hangs behind the shoulders for short hair, shade for a darker cloth. Others
 show it from another side, in other light.
@@ -54,7 +55,9 @@ def fit_piles(piles: Piles, fit: Callable[[Photo, BodySpec | None], Fitted]) -> 
     spec = agreed(read)
     if spec.body != first.spec.body:
         first = fit(piles.photos[0].photo, spec.body)
-    said = f"Build, clothes, hair and what is on the head are as most of {len(read)} photos have them."
+    said = (
+        f"Clothes, hair and what is on the head are as most of {len(read)} photos have them, the build as all together."
+    )
     return replace(first, spec=replace(spec, pose=first.spec.pose), guesses=(*first.guesses, said)), *others
 
 
@@ -108,11 +111,13 @@ def _middle(colours: Sequence[Colour], brightest: float = 0.5) -> Colour:
 def _body(whole: Sequence[Fitted], bearded: bool) -> BodySpec:
     """One of the bodies, of the kind that all say together, as heavy as they are in the middle; shoulders are told by
     those of that kind, since others' are too broad or too narrow for their own."""
-    kinds: list[Presentation] = [each.spec.body.presentation for each in whole]
-    manly = [each.manly for each in whole if each.manly is not None]
+    young = _most([each.spec.body.age < GROWN for each in whole])
+    near = [each for each in whole if (each.spec.body.age < GROWN) == young]
+    kinds: list[Presentation] = [each.spec.body.presentation for each in near]
+    manly = [each.manly for each in near if each.manly is not None]
     kind: Presentation = "man" if bearded and "man" in kinds else presentation_of(manly) if manly else _most(kinds)
-    alike = [each for each in whole if each.spec.body.presentation == kind]
-    first = alike[0].spec.body if alike else _other(whole[0].spec.body, kind)
+    alike = [each for each in near if each.spec.body.presentation == kind]
+    first = alike[0].spec.body if alike else _other(near[0].spec.body, kind)
     weight = round(float(np.median([each.spec.body.weight for each in whole])), 3)
     return replace(first, weight=weight, shoulders=shoulders_of([each.shoulders for each in alike]))
 

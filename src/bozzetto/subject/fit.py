@@ -93,8 +93,8 @@ class Fitted:
     guesses: tuple[str, ...]
     """Sentences for the user: what no photo shows, or this one did not."""
     shoulders: tuple[float, float] = (0.0, 0.0)
-    """How broad the key points would have them, from the average on in the unit of ``BodySpec.shoulders``, and how
-    sure they are: a precision. Zeros where that was not asked or is not seen."""
+    """How broad key points and outline would have them, from the average of that kind of body on in the unit of
+    ``BodySpec.shoulders``, and how sure they are: a precision. Zeros where that was not asked or is not seen."""
     manly: float | None = None
     """How much better a man's body meets the photo than a woman's; None where that was not asked or is not seen."""
 
@@ -153,6 +153,8 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     looks = see_looks(photo, *_standing(build, FaceSpec(), found, base, photo)[:2], build)
     spec = looks.spec
+    if not known and spec.body.presentation != build.presentation:  # they were measured against another kind's
+        shoulders, spec = (0.0, 0.0), replace(spec, body=replace(spec.body, shoulders=BodySpec.shoulders))
     if spec.body != build:  # a beard or grey hair told more
         found, _ = _aligned(_puppet(spec.body), evidence, base, found, middle, spread, True, 8)
     body, cameras, joints = _standing(spec.body, spec.face, found, base, photo)
@@ -165,7 +167,7 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
         f"The body is taken for {taken[spec.body.presentation]}, {spec.body.age:.0f} years old and "
         f"{spec.body.height:.2f} m tall: a guess."
     ]
-    if not photo.seen[[11, 12, 23, 24]].all():
+    if not known and not photo.seen[[11, 12, 23, 24]].all():
         guesses.append("The build is not seen: average.")
     return Fitted(
         replace(spec, pose=named), _posture(found[: len(_WORDS)], base), cameras, body, joints,
@@ -177,6 +179,8 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
 def shoulders_of(told: Sequence[tuple[float, float]]) -> float:
     """``BodySpec.shoulders`` of a person, by what key points of several photos say: see ``Fitted.shoulders``."""
     amounts, sure = np.array(told).reshape(-1, 2).T
+    if not sure.any():
+        return BodySpec.shoulders
     broader = (amounts @ sure) / (sure.sum() + 1 / _SHOULDER_SPREAD**2)
     return round(float(np.clip(_SHOULDERS_SEEN + _SHOULDERS_FLATTENED * broader, 0, 1)), 3)
 
@@ -194,8 +198,8 @@ _DEEP_TRUST = 30.0
 _SHOULDER_SPREAD = 0.2
 """Of people's ``BodySpec.shoulders``."""
 _SHOULDERS_SEEN, _SHOULDERS_FLATTENED = 0.61, 2.0
-"""The landmarks' own bias: what they have as the average is broader, and people differ more than they do. Of 20
-people with 3 or 4 photos each."""
+"""The landmarks' own bias: they have people narrower than they are, and more alike. Of 20 people with 3 or 4 photos
+each."""
 _WOMEN_COST, _UNSURE = 0.35, 0.6
 """The landmarks' own bias: how much better they meet a man's body than a woman's when it is neither; and what one
 photo may be wrong by. Of 18 women and men with 3 or 4 photos each, the mean of these tells 17, the most frequent answer
@@ -219,12 +223,12 @@ def _build(
     if not photo.seen[[11, 12, 23, 24]].all():
         return _ADULT, None
     costs = {kind: cost(BodySpec(kind, _ADULT.age, height)) for kind, height in _HEIGHTS.items()}
-    manly = costs["woman"] - costs["man"]
+    manly: float | None = costs["woman"] - costs["man"]
     build = adult(presentation_of([manly]))
     if photo.part == "full body":
         child = cost(_CHILDREN[0])
         if child < min(costs.values()) - 1.0:
-            build = _CHILDREN[1] if cost(_CHILDREN[1]) < child - 1.0 else _CHILDREN[0]
+            build, manly = (_CHILDREN[1] if cost(_CHILDREN[1]) < child - 1.0 else _CHILDREN[0]), None
     # A parabola through three weights, with a prior: loose clothes look like weight.
     trial = (0.3, 0.5, 0.7)
     values = [cost(replace(build, weight=weight)) + ((weight - 0.5) / 0.2) ** 2 for weight in trial]

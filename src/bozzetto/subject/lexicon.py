@@ -240,10 +240,11 @@ MODIFIERS: dict[str, dict[str, tuple[Effect, ...]]] = {
     "muscular, muscly, buff, ripped, jacked, well muscled, bodybuilder, heavily muscled, powerfully built": {
         "person": (("muscle", (0.84, 0.97)),), "build": (("muscle", (0.84, 0.97)),),
     },
-    "broad, wide": {
-        "person": (("muscle", (0.70, 0.84)), ("shoulders", (0.75, 0.95))), "shoulders": (("shoulders", (0.75, 0.95)),),
-        "hips": (("hips", (0.75, 0.95)),),
+    "broad": {
+        "person": (("muscle", (0.70, 0.84)), ("shoulders", (0.75, 0.95))),
+        "build": (("muscle", (0.70, 0.84)), ("shoulders", (0.75, 0.95))),
     },
+    "broad, wide": {"shoulders": (("shoulders", (0.75, 0.95)),), "hips": (("hips", (0.75, 0.95)),)},
     "narrow": {"shoulders": (("shoulders", (0.05, 0.25)),), "hips": (("hips", (0.05, 0.25)),)},
     "athletic, fit, toned, sporty, strong, well built, athletically built, powerful": {
         "person": (("muscle", (0.70, 0.84)),), "build": (("muscle", (0.70, 0.84)),), "face": (("shape", "square"),),

@@ -73,7 +73,7 @@ def outlined(
 
     bodies = [first.spec.body]
     if min(map(_heads_tall, photos)) < CHILDLIKE:
-        bodies += [replace(bodies[0], age=age, height=height) for age, height in CHILDREN]
+        bodies += [replace(bodies[0], age=age, height=height, shoulders=BodySpec.shoulders) for age, height in CHILDREN]
     trials = [together(replace(first.spec, body=body)) for body in bodies]
     best = max(trials, key=lambda each: each[2])
     spec, read, _ = best if best[2] > trials[0][2] + GAIN else trials[0]
