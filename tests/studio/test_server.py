@@ -15,6 +15,7 @@ import pytest
 from bozzetto import cli
 from bozzetto.export import read_glb, write_glb
 from bozzetto.figure.build import build_figure
+from bozzetto.figure.reshape import MEASURES
 from bozzetto.figure.spec import WHITE, BodySpec, FigureSpec, Garment, from_json, to_json
 from bozzetto.runs import Request, open_run, read_record, sha256
 from bozzetto.studio.server import Sitting, read_body, serve, studio
@@ -73,7 +74,7 @@ def test_the_page_and_the_character_are_served(run, address):
     text = ask(address + "/").decode()
     settings = json.loads(text.split('id="settings">')[1].split("</script>")[0])
     assert settings["live"] and len(settings["poses"]) >= 240
-    assert settings["shape"]["height"]["value"] == 1.7 and len(settings["shape"]) == 5
+    assert settings["shape"]["height"]["value"] == 1.7 and set(settings["shape"]) == set(MEASURES)
     assert ask(address + "/avatar.glb") == (run / "avatar.glb").read_bytes()
 
 
