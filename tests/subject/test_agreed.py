@@ -49,13 +49,15 @@ def test_one_photo_that_errs_is_outvoted():
     assert agreed(read(other, PLAIN)).top == other.top, "of two that do not agree the best photo is right"
 
 
+def body(*told):
+    """Of photos that say so much of a man each."""
+    photos = zip(read(*(spec for spec, _ in told)), told, strict=True)
+    return agreed([(one, replace(each, manly=manly)) for (one, each), (_, manly) in photos]).body
+
+
 def test_what_all_photos_say_of_a_man_or_woman_counts_together():
     man = replace(PLAIN, body=BodySpec("man", 30.0, 1.78))
     neither = replace(PLAIN, body=BodySpec("androgynous", 64.0, 1.71))
-
-    def body(*told):
-        return agreed([(one, replace(each, manly=manly)) for (one, each), (_, manly) in
-                       zip(read(*(spec for spec, _ in told)), told, strict=True)]).body  # fmt: skip
 
     assert body((man, 1.5), (man, 1.2), (PLAIN, -9.0)).presentation == "woman", "one is surer than two"
     assert body((man, 1.5), (PLAIN, -1.0), (man, 4.0)).height == 1.78
@@ -68,10 +70,6 @@ def test_what_all_photos_say_of_a_man_or_woman_counts_together():
 def test_one_photo_does_not_make_a_child_grown():
     child = replace(PLAIN, body=BodySpec("androgynous", 9.0, 1.35))
     unsure = replace(PLAIN, body=BodySpec("androgynous", 30.0, 1.71))
-
-    def body(*told):
-        return agreed([(one, replace(each, manly=manly)) for (one, each), (_, manly) in
-                       zip(read(*(spec for spec, _ in told)), told, strict=True)]).body  # fmt: skip
 
     assert body((child, None), (child, None), (PLAIN, -9.0)) == child.body
     grown = body((child, None), (unsure, 0.9), (unsure, 0.9))
@@ -153,10 +151,7 @@ def test_the_best_photo_is_fitted_with_the_body_they_agree_on():
     )
     photos.append(shot("3.jpg"))
     first, *_ = fit_piles(Piles(tuple(photos), ()), fit)
-    assert first.spec.body.presentation == "woman" and asked[-1] == (
-        "0.jpg",
-        replace(PLAIN.body, shoulders=shoulders_of([])),
-    )
+    assert first.spec.body.presentation == "woman" and asked[-1] == ("0.jpg", PLAIN.body)
     (alone,) = fit_piles(Piles((shot("0.jpg"),), ()), fit)
     assert alone.guesses == ("A guess.",)
     with pytest.raises(UserError):

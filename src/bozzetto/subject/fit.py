@@ -148,7 +148,8 @@ def fit_person(photo: Photo, build: BodySpec | None = None, network: ShapeNetwor
     shoulders = 0.0, 0.0
     if not known:
         if photo.part == "full body" and photo.seen[[11, 12]].all():
-            shoulders = _shoulders(evidence, build, found, base, middle, spread)
+            residuals = _Residuals(_puppet(build), evidence, base, middle, spread, True)
+            shoulders = _shoulders(build, residuals, found)
         build = replace(build, shoulders=shoulders_of([shoulders]))
         found, _ = _aligned(_puppet(build), evidence, base, found, middle, spread, True, 8)
     looks = see_looks(photo, *_standing(build, FaceSpec(), found, base, photo)[:2], build)
@@ -641,32 +642,37 @@ class _Residuals:
             parts.append(_robust(far)[..., None] * np.sqrt(60 / len(evidence.filled)))
         return np.concatenate([part.reshape(len(rows), -1) for part in parts], 1)
 
-    def jacobian(self, at: Float[ndarray, "n"], sign: Float[ndarray, "n"]) -> Float[ndarray, "r n"]:
-        """By steps to the side of each sign."""
+    def bounds(self) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"]]:
+        """The least and the most that each unknown may be."""
+        allowed = np.array([limits(f"{limb}.{name}") for limb, name, _ in _WORDS])
+        turn, free = np.array([90.0, 35.0, 40.0]), np.full(3, np.inf)
+        start = self.middle[len(_WORDS) : len(_WORDS) + 3]
+        return (
+            np.concatenate([allowed[:, 0], start - turn, -free]), np.concatenate([allowed[:, 1], start + turn, free])
+        )  # fmt: skip
+
+    def jacobian(self, at: Float[ndarray, "n"]) -> Float[ndarray, "r n"]:
+        """By steps away from the nearer limit, where a word would not move."""
         self.nearest = None
+        sign = np.where(at + _STEPS > self.bounds()[1], -1.0, 1.0)
         moved = self(np.concatenate([at[None], at + np.diag(_STEPS * sign)]))
         return ((moved[1:] - moved[0]) / (_STEPS * sign)[:, None]).T
 
 
-def _shoulders(
-    evidence: _Evidence,
-    build: BodySpec,
-    found: Float[ndarray, "n"],
-    base: Posture,
-    middle: Float[ndarray, "n"],
-    spread: Float[ndarray, "n"],
-) -> tuple[float, float]:
+def _shoulders(build: BodySpec, residuals: _Residuals, found: Float[ndarray, "n"]) -> tuple[float, float]:
     """``Fitted.shoulders``: what is best to first order, posture and camera free to follow (variable projection, Golub
-    and Pereyra 1973)."""
+    and Pereyra 1973).
 
-    def misfit(breadth: float) -> _Residuals:
-        puppet = _puppet(replace(build, shoulders=breadth))
-        return _Residuals(puppet, evidence, base, middle, spread, True, residuals.nearest)
-
-    residuals = _Residuals(_puppet(build), evidence, base, middle, spread, True)
-    free, _ = np.linalg.qr(residuals.jacobian(found, np.ones(len(found))))
+    Args:
+        build: With average shoulders.
+        residuals: Its own.
+        found: Where they are least.
+    """
+    free, _ = np.linalg.qr(residuals.jacobian(found))
     left = residuals(found[None])[0]
-    low, high = (misfit(breadth)(found[None])[0] for breadth in (0.4, 0.6))
+    low, high = (
+        replace(residuals, puppet=_puppet(replace(build, shoulders=breadth)))(found[None])[0] for breadth in (0.4, 0.6)
+    )
     broader = (high - low) / 0.2
     broader -= free @ (free.T @ broader)
     sure = float(broader @ broader)
@@ -693,20 +699,11 @@ def _aligned(
         outline: Whether the mask counts.
         rounds: Steps of least squares.
     """
-    words = len(_WORDS)
     residuals = _Residuals(puppet, evidence, base, middle, spread, outline)
-
-    def jacobian(at: Float[ndarray, "n"]) -> Float[ndarray, "r n"]:
-        # Away from the nearer limit, where a word would not move.
-        return residuals.jacobian(at, np.where(at + _STEPS > high, -1.0, 1.0))
-
-    allowed = np.array([limits(f"{limb}.{name}") for limb, name, _ in _WORDS])
-    turn, free = np.array([90.0, 35.0, 40.0]), np.full(3, np.inf)
-    low = np.concatenate([allowed[:, 0], middle[words : words + 3] - turn, -free])
-    high = np.concatenate([allowed[:, 1], middle[words : words + 3] + turn, free])
+    low, high = residuals.bounds()
     inside = np.clip(start, low + 1e-3, high - 1e-3)
     found = least_squares(
-        lambda at: residuals(at[None])[0], inside, jacobian, (low, high), x_scale=np.minimum(spread, 30.0),
+        lambda at: residuals(at[None])[0], inside, residuals.jacobian, (low, high), x_scale=np.minimum(spread, 30.0),
         max_nfev=rounds, ftol=1e-3, xtol=1e-4,
     )  # fmt: skip
     return found.x, 2 * float(found.cost)
