@@ -17,6 +17,7 @@ from bozzetto.evaluate.pictures import (
     of_the_readable,
     outline,
     painted,
+    through,
     told,
 )
 from bozzetto.figure.colours import colour, nearest_basic, passes_for, srgb_to_lab
@@ -125,3 +126,12 @@ def test_finished_batches_are_read_back_but_not_those_of_other_weights(tmp_path,
     prior.weights = {**prior.weights, "unet": other}
     list(painted(prior, ["a man", "a woman"], None, tmp_path, guidance=Guidance(4.0), steps=2, seed=0))
     assert len(asked) == 2
+
+
+def test_the_autoencoder_is_the_ceiling():
+    prior = load("embedded")
+    picture = np.full((1, prior.native_size, prior.native_size, 3), 0.5, np.float32)
+    picture[:, 16:48, 24:40] = [0.7, 0.2, 0.2]
+    found = through(prior, picture)
+    assert found.shape == picture.shape
+    assert 0 < np.abs(found - picture).mean() < 0.03

@@ -507,14 +507,14 @@ class Painter:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, prior, prompts, negative, steps, guidance, conditions, inpainting, generator):
-        self.asked.append((list(prompts), conditions, inpainting))
+    def __call__(self, prior, prompts, negative, steps, guidance, conditions, inpainting, start, generator):
+        self.asked.append((list(prompts), conditions, inpainting, start))
         inner = 1 - F.max_pool2d(1 - inpainting.mask.movedim(-1, 1), 3, 1, 1).movedim(1, -1)
         return torch.tensor([0.8, 0.1, 0.1]) * inner + inpainting.image * (1 - inner)
 
 
 class Able(Stub):
-    roles = ("base", "inpaint", "control/pose", "control/landmarks")
+    roles = ("base", "inpaint", "control/pose", "control/landmarks", "control/normal")
     native_size, device = 48, "cpu"
 
 
@@ -549,6 +549,27 @@ def test_a_field_takes_what_painted_pictures_agree_on(painter, monkeypatch):
     bodies, heads = painter.asked
     assert all("full body" in words for words in bodies[0]) and all("head portrait" in words for words in heads[0])
     assert set(bodies[1].pictures) == {"pose"} and set(heads[1].pictures) == {"landmarks"}
+    assert bodies[3] is None and heads[3] is None, "from noise alone"
+
+
+def test_a_field_is_painted_over_from_its_own_pictures_and_once(painter, monkeypatch):
+    monkeypatch.setattr(painting, "OVER_FITTING", 100)
+    priors = {"body": Able(), "head": Able()}
+    lines = {"oval": np.array([[0.05, 1.5, 0.2]])}
+    made = Booth(small(polished=4), box(0.2), BODY, HEAD, priors, "a red box", joints_of_a_box(), lines)
+    camera = orbit(np.zeros(1), np.zeros(1), 4.0, BODY.mean(0), 30.0, 48, 48)
+    painting.paint_over(made)
+    with torch.no_grad():
+        red, green, _ = made.scene.render(camera, 0.0).rgb[0, 24, 24].tolist()
+    assert red > green + 0.2, "it takes what they agree on"
+    for _, conditions, _, start in painter.asked:
+        assert set(conditions.pictures) == {"normal"} and start.t == painting.OVER
+    other = Booth(small(), box(0.2), BODY, HEAD, {"body": Stub(), "head": Stub()}, "a red box")
+    assert not other.polished
+    other.restore(made.state())
+    assert other.polished
+    with pytest.raises(ValueError, match="polished must be 0 or more"):
+        AvatarBooth(polished=-1)
 
 
 def test_heads_are_painted_from_where_a_face_is_seen(painter):
@@ -556,7 +577,8 @@ def test_heads_are_painted_from_where_a_face_is_seen(painter):
     for seed in range(8):
         settings = small(init="body", painted=5, render=16, seed=seed)
         priors = {"body": Able(), "head": Able()}
-        pictures = painting.painted(Booth(settings, box(), BODY, HEAD, priors, "a box", joints_of_a_box(), lines))
+        made = Booth(settings, box(), BODY, HEAD, priors, "a box", joints_of_a_box(), lines)
+        pictures = painting.painted(made, settings.painted)
         assert len(pictures) == 5
         assert painter.asked[-1][1].pictures["landmarks"].amax() > 0 and "back view" not in painter.asked[-1][0][0]
 
@@ -601,5 +623,5 @@ def test_pictures_are_painted_for_bare_bodies_and_once(painter):
     other = booth(small())
     other.restore(made.state())
     assert other.painted
-    with pytest.raises(ValueError, match="painted must be 0 or more"):
+    with pytest.raises(ValueError, match="painted and polished must be 0 or more"):
         AvatarBooth(painted=-1)

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,26 @@ def test_from_a_bare_body_pictures_are_painted_first_and_once(recipe, monkeypatc
     assert stages[-2:] == ["start", "painting"]
     again = [step.stage for step in bare.resume(Subject("", (Path("me.png"),)), states)]
     assert again[-4:] == ["start", "distillation", "distillation", "character"]
+
+
+def test_it_is_painted_over_last_and_once(recipe, monkeypatch):
+    monkeypatch.setattr(painting, "OVER_FITTING", 2)
+    polished = replace(recipe, booth=replace(recipe.booth, polished=2), tuned=False)
+    steps = list(polished.fit(Subject("", (Path("me.png"),))))
+    assert [step.stage for step in steps[-3:]] == ["distillation", "polishing", "character"]
+    again = [step.stage for step in polished.resume(Subject("", (Path("me.png"),)), steps[-2].state())]
+    assert again[-2:] == ["start", "character"]
+
+
+def test_outlines_are_asked_unless_told_otherwise(recipe, intake, monkeypatch):
+    _, fits = intake
+    heavier = replace(fits[0], spec=replace(fits[0].spec, body=replace(fits[0].spec.body, weight=0.9)))
+    monkeypatch.setattr(personalize, "_outlined", lambda found, those: (heavier,))
+    subject = Subject("", (Path("me.png"),))
+    said = [step.stage for step in islice(replace(recipe, tuned=False).fit(subject), 3)]
+    assert said == ["photos", "figure", "build by outlines"]
+    said = [step.stage for step in islice(replace(recipe, tuned=False, outlines=False).fit(subject), 3)]
+    assert said[:2] == ["photos", "figure"] and said[2] != "build by outlines"
 
 
 @pytest.mark.parametrize(

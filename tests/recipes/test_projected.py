@@ -219,10 +219,30 @@ def test_a_lamp_from_the_side_is_taken_out_of_a_photo(found):
         np.float32
     )
     photo = replace(each.one.photo, picture=shaded)
-    even = evenly_lit(replace(each, one=replace(each.one, photo=photo))).one.photo.picture
+    (lit,) = evenly_lit([replace(each, one=replace(each.one, photo=photo))])
+    even = lit.one.photo.picture
     inside = ndimage.binary_erosion(photo.mask > 0.5, iterations=4)
     before, after = (np.abs(picture - plain)[inside].mean() for picture in (shaded, even))
     assert after < 0.35 * before
+
+
+def test_clothes_have_one_colour_in_all_photos_whatever_hands_say(found):
+    """The same person twice, darker and bluer the second time, with hands that are red."""
+    each = found[0]
+    plain = plain_colours(each.stance.scene, each.camera).astype(np.float64)
+    scene, (low, _) = each.stance.scene, each.stance.head
+    seen = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
+    skin = seen.hit & (scene.layer[np.maximum(seen.face, 0)] == scene.names.index("skin"))
+    dark = srgb_to_linear(plain) * [0.5, 0.55, 0.7]
+    dark[skin & (seen.place[..., 1] < low[1])] = [0.4, 0.02, 0.02]
+    both = [
+        replace(each, one=replace(each.one, photo=replace(each.one.photo, picture=picture.astype(np.float32))))
+        for picture in (plain, linear_to_srgb(dark))
+    ]
+    one, other = (lit.one.photo.picture for lit in evenly_lit(both))
+    worn = ndimage.binary_erosion((each.one.photo.mask > 0.5) & ~skin, iterations=3)
+    assert np.abs(one - plain)[worn].mean() < 0.02
+    assert np.abs(other - plain)[worn].mean() < 0.02
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ ROWS: Mapping[str, AvatarBooth] = {
     "figure, layers": AvatarBooth(),
     "figure, field": AvatarBooth(deliver="field"),
     "body": AvatarBooth(init="body"),
+    "body, polished": AvatarBooth(init="body", polished=24),
 }
 
 

@@ -2,9 +2,10 @@
 
 People no prior has seen are photographed, bodies and heads, each time in another light, pose and place. What
 ``bozzetto personalize`` makes of the files alone is compared with the true person, standing alike in even light, from
-all around and around the head; beside it stand the figure that the intake makes of them, and that figure with the
-photos' pixels before any network had a say. A height that no photo shows is taken from the truth. Every row is kept in
-DIR as it is made, and the same command goes on where it was stopped.
+all around and around the head; beside it stand the figure that the intake makes of them, that figure with the photos'
+pixels ("draft with pixels"), and the same on the build that the outlines of all photos say, before any network had a
+say. Where words change the person, so they do the truth. A height that no photo shows is taken from the truth. Every
+row is kept in DIR as it is made, and the same command goes on where it was stopped.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,12 +31,14 @@ from bozzetto.files import atomic_path
 from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load
 from bozzetto.recipes.avatarbooth import AvatarBooth
+from bozzetto.recipes.draft import figure_of
 from bozzetto.recipes.personalize import Personalize
 from bozzetto.render.cameras import frame, orbit
 from bozzetto.render.light import ambient, random_light
 from bozzetto.render.mesh import render_mesh
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.scene import Scene, scene_from_layers
+from bozzetto.subject.reworded import reword
 from bozzetto.texture.canvas import codes
 from bozzetto.texture.views import Surface, look
 from bozzetto.types import Avatar, Cameras, Subject
@@ -49,11 +53,12 @@ Shown: TypeAlias = tuple[Float32[ndarray, "v s s 3"], Float32[ndarray, "v s s"]]
 """Pictures and their coverage."""
 _PIXELS = {"body": 640, "head": 448}
 _SIZE = 192
-STAGES = {"figure": "draft", "pixels": "draft with the photos' pixels", "character": "{name}"}
-"""Rows that one run gives, by the stage of the step."""
+BASELINE = "draft with pixels"
 
 ROWS: Mapping[str, tuple[Personalize, str]] = {
+    BASELINE: (Personalize(outlines=False, tuned=False), ""),
     "mode II": (Personalize(), ""),
+    f"{BASELINE}, mode III": (Personalize(outlines=False, tuned=False), "in a red dress"),
     "mode III": (Personalize(), "in a red dress"),
     "mode III, body by words alone": (Personalize(body="text"), "in a red dress"),
     "one network": (Personalize(dual=False), ""),
@@ -61,6 +66,16 @@ ROWS: Mapping[str, tuple[Personalize, str]] = {
     "untouched networks": (Personalize(tuned=False), ""),
     "one resolution": (Personalize(booth=AvatarBooth(steps=100, growing=False)), ""),
 }
+
+
+def rows_of(name: str) -> dict[str, str]:
+    """What one run gives, by the stage of its step: the baselines beside the modes, one row otherwise."""
+    if name.startswith(BASELINE):
+        return {"pixels": name}
+    after = {"mode II": "", "mode III": ", mode III"}.get(name)
+    if after is None:
+        return {"character": name}
+    return {"figure": f"draft{after}", "pixels": f"build by outlines, with pixels{after}", "character": name}
 
 
 @dataclass(frozen=True)
@@ -137,9 +152,12 @@ class Truth:
 TURNS = np.arange(8) * 45.0
 
 
-def truth(index: int) -> Truth:
-    """The person of ``photographed``."""
-    stance: Stance = stand(random(seed_of(index), "full").figure, "a-pose")
+def truth(index: int, prompt: str = "") -> Truth:
+    """The person of ``photographed``, as words for the body change it."""
+    figure = random(seed_of(index), "full").figure
+    if prompt:
+        figure = figure_of(reword(figure.spec, prompt, face=False, body=True).spec)
+    stance: Stance = stand(figure, "a-pose")
     scene = standing(stance.figure.avatar)
     body = frame(scene.vertices, TURNS, 3.0, 28.0, _SIZE)
     corners = np.stack(np.meshgrid(*stance.head.T), -1).reshape(-1, 3)
@@ -225,7 +243,8 @@ def compare(names: Sequence[str], subjects: Sequence[int], out: Path, changes: M
     prior, rows = load("embedded"), []
     judge = load_judge() if (WEIGHTS / "model.safetensors").is_file() else None
     for index in subjects:
-        paths, known = photographed(index, out / f"photos-{seed_of(index)}"), None
+        paths = photographed(index, out / f"photos-{seed_of(index)}")
+        known = cache(partial(truth, index))
         for name in names:
             recipe, prompt = ROWS[name]
             own = {key: value for key, value in changes.items() if key != "steps"}
@@ -234,18 +253,21 @@ def compare(names: Sequence[str], subjects: Sequence[int], out: Path, changes: M
                 recipe = replace(recipe, booth=replace(recipe.booth, steps=changes["steps"]))
             done = out / f"{_file(name)}-{seed_of(index)}.json"
             if not done.is_file():
-                known = known or truth(index)
-                start, spent, made = time.process_time(), 0.0, []
+                wanted, made = rows_of(name), list[Row]()
+                against = known(prompt)
+                start, spent = time.process_time(), 0.0
                 for step in recipe.fit(Subject(prompt, paths)):
-                    if step.stage not in STAGES or (prompt and step.stage != "character"):
+                    if step.stage not in wanted:
                         continue
                     pause = time.process_time()
-                    called = STAGES[step.stage].format(name=name)
-                    made.append(measured(called, step.avatar(), known, prior, judge, pause - start - spent, out))
+                    called, took = wanted[step.stage], pause - start - spent
+                    made.append(measured(called, step.avatar(), against, prior, judge, took, out))
                     print(made[-1], flush=True)
                     spent += time.process_time() - pause
-                with atomic_path(done) as partial:
-                    partial.write_text(json.dumps([asdict(row) for row in made], indent=1))
+                    if len(made) == len(wanted):
+                        break
+                with atomic_path(done) as unfinished:
+                    unfinished.write_text(json.dumps([asdict(row) for row in made], indent=1))
             rows += [Row(**row) for row in json.loads(done.read_text())]
     print(table(rows))
 
@@ -273,7 +295,7 @@ def _file(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rows", nargs="+", default=["mode II"], choices=list(ROWS), metavar="ROW")
+    parser.add_argument("--rows", nargs="+", default=[BASELINE, "mode II"], choices=list(ROWS), metavar="ROW")
     parser.add_argument("--subjects", nargs="+", type=int, default=[5, 8, 9, 11])
     parser.add_argument("--short", action="store_true", help="a quarter of the steps")
     parser.add_argument("--relief", action="store_true", help="only how far noses stand out")

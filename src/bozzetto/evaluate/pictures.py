@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from numpy import ndarray
 from safetensors.torch import load_file, save_file
 from scipy import ndimage
@@ -230,6 +230,14 @@ def painted(
         yield load_file(path)["pictures"].numpy()
 
 
+def through(prior: Prior, pictures: Float32[ndarray, "n s s 3"]) -> Float32[ndarray, "n s s 3"]:
+    """What the prior's autoencoder leaves of pictures: nothing it paints can be nearer to them."""
+    with torch.no_grad():
+        batches = torch.from_numpy(pictures).to(prior.device).split(BATCH)
+        made = [prior.decode(prior.encode(batch)).float().cpu() for batch in batches]
+    return torch.cat(made).numpy()
+
+
 def told(rows: Sequence[Row]) -> str:
     """Shares of right answers with their 95 % intervals, and the mean overlap of outlines."""
     parts = []
@@ -293,6 +301,8 @@ def main() -> None:
     true = np.stack([task.picture for task in work])
     known = look_at(work, true, judge)
     print(f"What the measure says of the true pictures: {told(known)}", flush=True)
+    copied = look_at(work, through(prior, true), judge)
+    print(f"And of the same once encoded and decoded: {told(copied)}", flush=True)
     control, guidance = (
         arguments.control == "normal",
         Guidance(arguments.guidance, arguments.image_guidance, arguments.rescale),

@@ -55,6 +55,9 @@ class AvatarBooth:
     single predictions nothing to hold on to."""
     steps: int = 300
     """Of the optimiser."""
+    polished: int = 0
+    """Pictures of the field that the prior paints over after the last step (image to image), for it to take what they
+    agree on; 0 for none: with the embedded prior that made nothing crisper."""
     views: int = 2
     """Pictures a step."""
     head_share: float = 0.25
@@ -94,10 +97,10 @@ class AvatarBooth:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
-        if min(self.steps, self.views - 1, self.render - 8, self.pictures_first) < 0:
+        if min(self.steps, self.views - 1, self.render - 8, self.pictures_first, self.polished) < 0:
             raise ValueError(
-                f"steps and painted must be 0 or more, views 1 or more and render 8 or more; not {self.steps}, "
-                f"{self.painted}, {self.views} and {self.render}."
+                f"steps, painted and polished must be 0 or more, views 1 or more and render 8 or more; not "
+                f"{self.steps}, {self.painted}, {self.polished}, {self.views} and {self.render}."
             )
         low, high, end = self.levels
         if not (0 <= low <= high <= 1 and low <= end <= 1):
@@ -152,7 +155,7 @@ class AvatarBooth:
         from bozzetto.body.landmarks import face_contours
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
-        from bozzetto.recipes.painting import paint_first
+        from bozzetto.recipes.painting import paint_first, paint_over
 
         field = field_of(figure(), self.init, own_face=self.pictures_first > 0)
         stance, priors = field.stance, load_priors(self)
@@ -173,7 +176,10 @@ class AvatarBooth:
             loss = booth.step(index)
             share = (index + 1) / self.steps
             yield Step(4 + index, "distillation", reading, avatar=made, loss=loss, share=share, state=booth.state)
-        yield Step(4 + self.steps, "character", reading, avatar=cache(made), share=1.0, state=booth.state)
+        if self.polished and not booth.polished:
+            paint_over(booth)
+            yield Step(4 + self.steps, "polishing", reading, avatar=made, share=1.0, state=booth.state)
+        yield Step(5 + self.steps, "character", reading, avatar=cache(made), share=1.0, state=booth.state)
 
 
 PAPER = AvatarBooth(

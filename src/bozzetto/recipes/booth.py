@@ -267,7 +267,7 @@ class Booth:
         self.joints, self.contours, self.prompt = joints, contours, prompt
         said = {crop: prompt if isinstance(prompt, str) else prompt[crop] for crop in priors}
         self.words = {crop: embedded(each, said[crop], crop, settings.templates) for crop, each in priors.items()}
-        self.done, self.painted = 0, False
+        self.done, self.painted, self.polished = 0, False, False
         groups = [*scene.shape.groups(settings.learning_rate / 3), *scene.colour.groups(settings.learning_rate)]
         self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
         self._rates = [group["lr"] for group in self.optimiser.param_groups]
@@ -298,7 +298,7 @@ class Booth:
         out = {f"scene/{name}": value for name, value in self.scene.state_dict().items()}
         for row, each in self.optimiser.state_dict()["state"].items():
             out |= {f"adam/{row}/{name}": value for name, value in each.items()}
-        out |= {"done": torch.tensor(self.done), "painted": torch.tensor(self.painted)}
+        out |= {name: torch.tensor(getattr(self, name)) for name in ("done", "painted", "polished")}
         return {name: value.detach().clone() for name, value in out.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -311,6 +311,7 @@ class Booth:
                 rows.setdefault(int(row), {})[name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": rows})
         self.done, self.painted = int(state["done"]), bool(state["painted"])
+        self.polished = bool(state.get("polished", False))
 
 
 def learning_share(index: int, steps: int) -> float:

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from bozzetto.figure.colours import apart_from_border
 from bozzetto.prior.denoiser import Conditions, Inpainting
-from bozzetto.prior.sample import Guidance, imagine
+from bozzetto.prior.sample import Guidance, Start, imagine
 from bozzetto.recipes.booth import (
     FACING,
     NEGATIVE,
     Booth,
+    camera_normals,
     enlarged,
     face_lines,
     look,
@@ -42,6 +43,8 @@ BATCH = 6
 """Pictures at once."""
 FITTING = 500
 """Steps of the field, before the recipe's own."""
+OVER, OVER_FITTING = 0.4, 300
+"""The share of noise that the field's own pictures are drowned in, and the field's steps, after the recipe's own."""
 GREY = 0.62
 """What stands behind: few people wear it."""
 _ROOM = 0.1
@@ -52,14 +55,26 @@ _APART = 20.0
 
 def paint_first(booth: Booth) -> None:
     """Fits the booth's field to what its priors paint."""
-    fit_sketches(booth.scene, painted(booth), FITTING, booth.settings.seed)
+    fit_sketches(booth.scene, painted(booth, booth.settings.pictures_first), FITTING, booth.settings.seed)
     booth.painted = True
 
 
-def painted(booth: Booth) -> Pictures:
-    """Three quarters whole bodies around the skeleton, a quarter heads around the lines of the face.
+def paint_over(booth: Booth) -> None:
+    """Fits the booth's field to what its priors make of its own pictures, image to image."""
+    fit_sketches(booth.scene, painted(booth, booth.settings.polished, OVER), OVER_FITTING, booth.settings.seed)
+    booth.polished = True
 
-    Whatever is painted, the field as it is lies inside.
+
+def painted(booth: Booth, count: int, noise: float = 1.0) -> Pictures:
+    """Three quarters whole bodies, a quarter heads.
+
+    From noise alone they are painted around the skeleton and the lines of the face; else over the field's own pictures,
+    whose normals hold the shape. Whatever is painted, the field as it is lies inside.
+
+    Args:
+        booth: Field and priors.
+        count: Of pictures.
+        noise: How much of the field's pictures is drowned before they are painted over, in (0, 1]; 1 for all.
 
     Raises:
         ValueError: The booth does not know the person's joints and face.
@@ -68,8 +83,8 @@ def painted(booth: Booth) -> Pictures:
         raise ValueError("Pictures are painted around the person's joints and face.")
     settings, prompt = booth.settings, booth.prompt
     rng = np.random.default_rng([settings.seed, 2303])
-    heads = settings.pictures_first // 4
-    counts: dict[Crop, int] = {"body": settings.pictures_first - heads, "head": heads}
+    heads = count // 4
+    counts: dict[Crop, int] = {"body": count - heads, "head": heads}
     found = []
     for crop, count in counts.items():
         if not count:
@@ -84,7 +99,12 @@ def painted(booth: Booth) -> Pictures:
         with torch.no_grad():
             each = [seen(booth.scene, shots.cameras[view : view + 1], behind[view : view + 1]) for view in range(count)]
         alpha = torch.cat([sight.alpha for sight in each])
-        if crop == "body":
+        if noise < 1:
+            control = "normal"
+            views = [shots.cameras[view : view + 1] for view in range(count)]
+            normals = [camera_normals(sight, view, left=True) for sight, view in zip(each, views, strict=True)]
+            shown = enlarged(torch.cat(normals), prior.native_size)
+        elif crop == "body":
             control, shown = "pose", skeletons(booth.joints, shots, prior.native_size)
         else:
             control, shown = "landmarks", face_lines(booth.contours, shots, prior.native_size)
@@ -98,6 +118,10 @@ def painted(booth: Booth) -> Pictures:
             some = slice(first, first + BATCH)
             held = Conditions({control: shown[some].to(prior.device)})
             room = Inpainting(mask[some].to(prior.device), known[some].to(prior.device))
+            own = None
+            if noise < 1:
+                before = enlarged(torch.cat([sight.rgb for sight in each[some]]), prior.native_size)
+                own = Start(prior.encode(before.clamp(0, 1).to(prior.device)), noise)
             made = imagine(
                 prior,
                 [each + (", flat light" if plain else "") for each in words[some]],
@@ -106,6 +130,7 @@ def painted(booth: Booth) -> Pictures:
                 Guidance(settings.guidance),
                 conditions=held if f"control/{control}" in prior.roles else None,
                 inpainting=room if "inpaint" in prior.roles else None,
+                start=own,
                 generator=generator,
             )
             pictures.append(enlarged(made.clamp(0, 1).float().cpu(), settings.render))

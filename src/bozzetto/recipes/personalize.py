@@ -13,7 +13,8 @@ release's own hybrid is body "text".
 
 Departs from the paper: the steps are few and the rate is high, since the embedded prior is small, unless given;
 prompts hold a description of what is worn beside the rare word, so that clothes are tied to their names and words can
-change them; photos' pixels are projected. No stage of img2img follows.
+change them; photos' pixels are projected. A last stage of img2img is left out unless asked for (``booth.polished``):
+with the embedded prior it made nothing crisper.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,6 +82,8 @@ class Personalize:
     """Views of the head that are drawn for the second tuning."""
     alike: float = 0.5
     """Cosine of identities below which a drawn view is left out, where there is an identity encoder."""
+    outlines: bool = True
+    """Try the build out against the outlines in all photos; else it stays as the first figure's."""
     projected: int = 6
     """Photos whose own pixels are used, at most."""
     booth: OmitArgPrefixes[AvatarBooth] = AvatarBooth(steps=100)
@@ -121,10 +124,10 @@ class Personalize:
         from bozzetto.body.landmarks import face_contours
         from bozzetto.recipes.booth import Booth, load_priors, weight_files
         from bozzetto.recipes.field import character, field_of, joints
-        from bozzetto.recipes.painting import paint_first
+        from bozzetto.recipes.painting import paint_first, paint_over
 
         index, built, known = 2, first, {}
-        quick, person = person, first_person(subject, self, outlines=True)
+        quick, person = person, first_person(subject, self, outlines=self.outlines)
         if person.fits is not quick.fits:
             built = figure_of(person.changed.spec)
             outlined = built.avatar
@@ -179,7 +182,10 @@ class Personalize:
             share = _TUNED + (1 - _TUNED) * (number + 1) / self.booth.steps
             yield Step(index + 2 + number, "distillation", person.reading, made, loss, share, state=booth.state)
         index += 2 + self.booth.steps
-        yield Step(index, "character", person.reading, avatar=cache(made), share=1.0, state=booth.state)
+        if self.booth.polished and not booth.polished:
+            paint_over(booth)
+            yield Step(index, "polishing", person.reading, avatar=made, share=1.0, state=booth.state)
+        yield Step(index + 1, "character", person.reading, avatar=cache(made), share=1.0, state=booth.state)
 
     def source(self, region: Literal["face", "body"], words: bool) -> Source:
         """What serves a region.
@@ -233,13 +239,13 @@ class Personalize:
                 continue  # too little of the person is seen to place it; it still teaches
             each = placed(one, fitted, figure)
             if each.why_not is None:
-                found.append(evenly_lit(on_its_face(each)))
+                found.append(on_its_face(each))
             else:
                 yield f"{one.name} only teaches: {each.why_not}", None
         if not found:
             return
         painted = yield from mapped(
-            paint(figure, before, found, told(person.fitted.spec), mine, HumanSGD(fusion_steps=8)),
+            paint(figure, before, evenly_lit(found), told(person.fitted.spec), mine, HumanSGD(fusion_steps=8)),
             lambda said: (said[0], None),
         )
         yield "pixels", painted

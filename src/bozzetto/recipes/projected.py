@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 from PIL import Image
 from scipy import ndimage
@@ -31,7 +31,7 @@ from bozzetto.subject.looks import face_height
 from bozzetto.subject.piles import Sorted
 from bozzetto.texture.bake import Baked, Blend
 from bozzetto.texture.canvas import Canvas, canvas_of_scene, is_painted, standing_still
-from bozzetto.texture.delight import without_light
+from bozzetto.texture.delight import agreed, light_in, without_light
 from bozzetto.texture.fuse import project_back, rising
 from bozzetto.texture.views import Surface, View, look, pixels_per_metre, project, recut
 from bozzetto.types import Avatar, Cameras, linear_to_srgb, srgb_to_linear
@@ -43,6 +43,8 @@ FACING = 60.0
 """Degrees to either side up to which a face's features are drawn to the figure's."""
 RING = 0.95
 """Heights of the face from its middle at which nothing moves."""
+_FACE = 10_000
+"""Of what a pixel shows: no layer's number."""
 _COCO_OF = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 """MediaPipe's landmarks that are COCO's key points."""
 
@@ -107,19 +109,38 @@ def placed(one: Sorted, fitted: Fitted, figure: Figure) -> Placed:
     return Placed(one, fitted, stance, camera, float((seen.hit & mask).sum() / max((seen.hit | mask).sum(), 1)))
 
 
-def evenly_lit(each: Placed) -> Placed:
-    """The photo as if light came from everywhere alike, by its figure's normals and colours, above all its skin's."""
-    photo, scene = each.one.photo, each.stance.scene
+def evenly_lit(photos: Sequence[Placed]) -> list[Placed]:
+    """The photos as if light came from everywhere alike, by their figure's normals and colours.
+
+    Each thing worn has one colour in all of them. The face's own is trusted; hands are seldom where the figure has
+    them.
+    """
+    pictures = [srgb_to_linear(each.one.photo.picture.astype(np.float64)) for each in photos]
+    facts = [_facts(each) for each in photos]
+    lights = [light_in(picture, *fact) for picture, fact in zip(pictures, facts, strict=True)]
+    known = iter(agreed([light for light in lights if light is not None], _FACE))
+    made = []
+    for each, picture, (_, normal, _, sure), light in zip(photos, pictures, facts, lights, strict=True):
+        even = picture if light is None else without_light(picture, normal, sure, next(known))
+        photo = replace(each.one.photo, picture=linear_to_srgb(np.clip(even, 0, 1)).astype(np.float32))
+        made.append(replace(each, one=replace(each.one, photo=photo), even=True))
+    return made
+
+
+def _facts(
+    each: Placed,
+) -> tuple[Float[ndarray, "h w 3"], Float[ndarray, "h w 3"], Int[ndarray, "h w"], Bool[ndarray, "h w"]]:
+    """Of a photo's pixels, by its figure: colours, normals, layers (_FACE: the skin of a head), and which are sure."""
+    scene, (low, high) = each.stance.scene, each.stance.head
     seen = look(Surface(scene.vertices, scene.faces, scene.coverage), each.camera)
     flat = render_mesh(scene, each.camera, None)
     albedo = flat.rgb[0].numpy() / np.maximum(flat.alpha[0].numpy(), 1e-6)
     part = np.where(seen.hit, scene.layer[np.maximum(seen.face, 0)], -1)
-    inside = ndimage.binary_erosion(seen.hit & (photo.mask > 0.5), iterations=3)
+    skin = scene.names.index("skin") if "skin" in scene.names else -1
+    part[(part == skin) & ((seen.place > low) & (seen.place < high)).all(-1)] = _FACE
+    inside = ndimage.binary_erosion(seen.hit & (each.one.photo.mask > 0.5), iterations=3)
     inside &= ndimage.minimum_filter(part, 5) == ndimage.maximum_filter(part, 5)
-    skin = scene.names.index("skin") if "skin" in scene.names else None
-    even = without_light(srgb_to_linear(photo.picture.astype(np.float64)), albedo, seen.normal, part, inside, skin)
-    picture = linear_to_srgb(np.clip(even, 0, 1)).astype(np.float32)
-    return replace(each, one=replace(each.one, photo=replace(photo, picture=picture)), even=True)
+    return albedo, seen.normal, part, inside
 
 
 def on_its_face(each: Placed) -> Placed:
