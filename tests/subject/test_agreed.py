@@ -120,6 +120,16 @@ def test_hair_is_as_long_as_two_photos_see_it():
     assert agreed(read(*styles)).hair.style == "bob"
 
 
+def test_pigtails_are_those_that_two_photos_see():
+    tied = replace(PLAIN, hair=HairSpec("pigtails", colour("black")))
+    assert agreed(read(PLAIN, tied, PLAIN, tied)).hair.style == "pigtails"
+    assert agreed(read(tied)).hair.style == "pigtails"
+    curly = replace(PLAIN, hair=HairSpec("curly", colour("black")))
+    assert agreed(read(tied, PLAIN, PLAIN)).hair.style == "short", "one alone may have misread"
+    assert agreed(read(tied, curly, curly)).hair.style == "curly"
+    assert agreed(read(*(tied, tied), *(PLAIN,) * 10)).hair.style == "short", "two of twelve are few"
+
+
 def test_the_nearest_head_says_what_is_on_it():
     near = replace(PLAIN, extras=(Garment("beanie", colour("teal")),), hair=HairSpec("bob", colour("black")))
     both = [

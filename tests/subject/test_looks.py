@@ -7,8 +7,8 @@ import pytest
 
 from bozzetto.figure.colours import colour, hair_colour, srgb_to_lab
 from bozzetto.subject import looks
-from bozzetto.subject.looks import _EARS, _Map, _over_ears
-from bozzetto.subject.photos import Face, Photo
+from bozzetto.subject.looks import _EARS, _hair, _Map, _over_ears
+from bozzetto.subject.photos import Face, Keypoints, Photo
 
 SKIN, HAIR = np.array(colour("peach").srgb), hair_colour("black")
 
@@ -39,3 +39,26 @@ def test_hair_over_one_ear_is_enough_and_bare_ears_are_none(left, right, over):
 def test_without_a_face_or_skin_nothing_hangs_over_ears():
     photo, seen = face(HAIR, HAIR)
     assert not _over_ears(photo, seen, None, HAIR)
+
+
+def with_hands(shade):
+    """A head of black hair, and something upright at either side of it."""
+    rows, columns = np.indices((200, 200))
+    picture, mask = np.ones((200, 200, 3)) * 0.9, (np.abs(columns - 100) < 25) & (rows > 40)
+    picture[mask] = SKIN
+    picture[mask & (rows < 72)] = HAIR.srgb
+    beside = (np.abs(np.abs(columns - 100) - 45) < 6) & (rows > 70)
+    picture[beside] = shade
+    points = np.zeros((478, 3))
+    points[[looks._TOP, looks._BOTTOM], :2] = (100, 70), (100, 130)
+    keys = Keypoints(np.tile([100.0, 100.0], (33, 1)), np.ones(33), np.zeros((33, 3)))
+    mask = (mask | beside).astype(float)
+    photo = Photo(Path("a.jpg"), picture, mask, keys, Face(points), "portrait", (), "a")
+    return photo, _Map(srgb_to_lab(picture), mask > 0, {part: mask < 0 for part in looks._PARTS}, 1.0, 100.0)
+
+
+@pytest.mark.parametrize(("shade", "style"), [(HAIR.srgb, "pigtails"), (SKIN, "short")])
+def test_raised_hands_are_no_pigtails(shade, style):
+    photo, seen = with_hands(shade)
+    hair, hat = _hair(photo, seen, srgb_to_lab(SKIN), [])
+    assert hair is not None and hair.style == style and hat is None

@@ -113,8 +113,8 @@ def photographed(index: int, folder: Path, shots: Sequence[tuple[Crop, float, st
             turn + float(rng.uniform(-5, 5)), float(rng.uniform(0, 8)), size, crop, random_light(rng), (0.0, 0.0, 0.0)
         )
         picture = jpeg(displayed(view.output, clutter(size, rng)), rng)
-        with atomic_path(path) as partial:
-            Image.fromarray(codes(picture)).save(partial, format="JPEG", quality=92)
+        with atomic_path(path) as unfinished:
+            Image.fromarray(codes(picture)).save(unfinished, format="JPEG", quality=92)
     return paths
 
 
@@ -186,8 +186,8 @@ def measured(
             same = float((prior.identity(heads[0]) * prior.identity(heads[1])).sum(1).mean())
     alike = None if judge is None else float(judge.likeness(heads[0], heads[1]).mean())
     tiles = [codes(each[crop][0][view]) for each in (known.shown, shown) for crop in CROPS for view in (0, 1, 3, 4)]
-    with atomic_path(out / f"{_file(name)}-{known.seed}.png") as partial:
-        contact_sheet(tiles, 8).save(partial)
+    with atomic_path(out / f"{_file(name)}-{known.seed}.png") as unfinished:
+        contact_sheet(tiles, 8).save(unfinished)
     unseen = errors["body"][away] if away.any() else errors["body"]
     return Row(
         name, known.seed, decibels(float(errors["body"].mean())), decibels(float(unseen.mean())),
@@ -229,8 +229,8 @@ def compare_reliefs(subjects: Sequence[int], out: Path, changes: Mapping[str, in
                     step.stage: relief(step.avatar())
                     for step in recipe.fit(Subject("", paths)) if step.stage in ("start", "character")
                 }  # fmt: skip
-                with atomic_path(done) as partial:
-                    partial.write_text(json.dumps(found, indent=1))
+                with atomic_path(done) as unfinished:
+                    unfinished.write_text(json.dumps(found, indent=1))
             found = json.loads(done.read_text())
             print(
                 f"{seed_of(index)}, {name} the constraint: nose {1000 * found['character']:.1f} mm before the cheeks, "

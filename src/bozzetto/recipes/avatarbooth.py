@@ -56,8 +56,8 @@ class AvatarBooth:
     steps: int = 300
     """Of the optimiser."""
     polished: int = 0
-    """Pictures of the field that the prior paints over after the last step (image to image), for it to take what they
-    agree on; 0 for none: with the embedded prior that made nothing crisper."""
+    """Pictures of the result that the prior paints over at the end (image to image), to which the result is fitted once
+    more; 0 leaves that out: the embedded prior makes nothing crisper."""
     views: int = 2
     """Pictures a step."""
     head_share: float = 0.25

@@ -101,8 +101,8 @@ def painted(booth: Booth, count: int, noise: float = 1.0) -> Pictures:
         alpha = torch.cat([sight.alpha for sight in each])
         if noise < 1:
             control = "normal"
-            views = [shots.cameras[view : view + 1] for view in range(count)]
-            normals = [camera_normals(sight, view, left=True) for sight, view in zip(each, views, strict=True)]
+            cameras = [shots.cameras[view : view + 1] for view in range(count)]
+            normals = [camera_normals(sight, camera, left=True) for sight, camera in zip(each, cameras, strict=True)]
             shown = enlarged(torch.cat(normals), prior.native_size)
         elif crop == "body":
             control, shown = "pose", skeletons(booth.joints, shots, prior.native_size)

@@ -83,7 +83,7 @@ class Personalize:
     alike: float = 0.5
     """Cosine of identities below which a drawn view is left out, where there is an identity encoder."""
     outlines: bool = True
-    """Try the build out against the outlines in all photos; else it stays as the first figure's."""
+    """Take the build from the outlines in all photos, which takes as long again; else from the best photo alone."""
     projected: int = 6
     """Photos whose own pixels are used, at most."""
     booth: OmitArgPrefixes[AvatarBooth] = AvatarBooth(steps=100)
@@ -136,13 +136,6 @@ class Personalize:
         before = built
         if person.changed.spec != person.fitted.spec:
             before = figure_of(person.fitted.spec)
-        elif self.booth.init == "figure" and self.booth.deliver == "layers":
-            from bozzetto.recipes.followed import follow
-
-            built, fitted, said = follow(built, person.fitted, person.piles.photos[0].photo)
-            person, before, bent = replace(person, fitted=fitted), built, built.avatar
-            yield Step(index, said, person.reading, avatar=lambda: bent, share=0.03)
-            index += 1
         dressed = built
         if self.booth.init == "figure" and self.projected:
             for stage, done in self._pixels(person, built, before):
@@ -234,10 +227,9 @@ class Personalize:
         found = []
         for one, own in list(zip(person.piles.photos, person.fits, strict=True))[: self.projected]:
             yield f"placing {one.name}", None
-            fitted = person.fitted if one is person.piles.photos[0] else own
-            if fitted is None:
+            if own is None:
                 continue  # too little of the person is seen to place it; it still teaches
-            each = placed(one, fitted, figure)
+            each = placed(one, own, figure)
             if each.why_not is None:
                 found.append(on_its_face(each))
             else:

@@ -123,7 +123,7 @@ def evenly_lit(photos: Sequence[Placed]) -> list[Placed]:
     for each, picture, (_, normal, _, sure), light in zip(photos, pictures, facts, lights, strict=True):
         even = picture if light is None else without_light(picture, normal, sure, next(known))
         photo = replace(each.one.photo, picture=linear_to_srgb(np.clip(even, 0, 1)).astype(np.float32))
-        made.append(replace(each, one=replace(each.one, photo=photo), even=True))
+        made.append(replace(each, one=replace(each.one, photo=photo), even=light is not None))
     return made
 
 

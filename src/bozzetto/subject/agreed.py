@@ -161,6 +161,11 @@ def _head(read: Sequence[tuple[Sorted, Fitted]], near: FigureSpec) -> tuple[Hair
         facing = sum(abs(one.head_turn) < FACING for one, _ in read)
         if near in hatted or 2 * (len(hatted) + misread) > facing:
             hat, specs = Garment(_most([each.kind for each in hats]), shade), hatted
+    tied = [each.hair.colour for each in specs if each.hair.style == "pigtails"]
+    if len(tied) == len(specs) or (len(tied) > 1 and 4 * len(tied) >= len(specs)):
+        return HairSpec("pigtails", _middle(tied, 1.0)), hat
+    specs = [each for each in specs if each.hair.style != "pigtails"]  # one alone may have misread
+    near = near if near in specs else specs[0]
     lengths = sorted((LENGTHS.index(each.hair.style) for each in specs if each.hair.style in LENGTHS), reverse=True)
     if not lengths or (hat is None and near.hair.style not in LENGTHS):
         return near.hair, hat

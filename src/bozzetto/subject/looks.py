@@ -31,6 +31,7 @@ from bozzetto.figure.spec import (
     Presentation,
 )
 from bozzetto.render.raster import rasterize
+from bozzetto.subject.locks import Head, pigtails
 from bozzetto.subject.photos import Photo
 from bozzetto.types import Cameras
 
@@ -285,20 +286,11 @@ def _hair(
     """Colour and length of what grows around the face, None where the head cannot be measured; and a hat."""
     if photo.keypoints is None or not photo.seen[:11].any():
         return None, None
-    if photo.face is not None:
-        top, bottom = photo.face.points[[_TOP, _BOTTOM], :2] * seen.scale
-    else:  # the ears and the shoulders say where a head is
-        keys = photo.keypoints.pixels * seen.scale
-        ears, shoulders = keys[7:9].mean(0), keys[11:13].mean(0)
-        top, bottom = ears + 0.45 * (ears - shoulders), ears - 0.4 * (ears - shoulders)
-    tall = float(np.linalg.norm(top - bottom))
+    head = Head.of(photo.face, photo.keypoints)
+    tall = head.tall * seen.scale
     if tall < 10:
         return None, None
-    up = (top - bottom) / tall
-    rows, columns = np.indices(seen.mask.shape) + 0.5
-    x = ((columns - bottom[0]) * -up[1] + (rows - bottom[1]) * up[0]) / tall
-    y = ((columns - bottom[0]) * up[0] + (rows - bottom[1]) * up[1]) / tall
-    """The chin is 0, the upper end of the forehead 1."""
+    x, y = head.measured(seen.mask.shape, seen.scale)
     unlike = _apart(skin, seen.lab) if skin is not None else np.full(seen.mask.shape, 99.0)
     behind = photo.from_behind
     crown = seen.mask & (y > (0.3 if behind else 1.0)) & (y < 1.8) & (np.abs(x) < 1.0)
@@ -346,6 +338,13 @@ def _hair(
         hat = Garment(_hat_kind(wide), own)
         guesses.append(f"What might be short hair in {own.name} is taken for a {hat.kind}.")
         return HairSpec("short"), hat
+    hanging = pigtails(seen.mask, head, seen.scale)
+    if hanging is not None and style in ("short", "bob", "shoulder", "long straight"):
+        shade = lit_colour(seen.lab[hanging])
+        if hat is not None and _apart(shade, skin) > _SAME:
+            return HairSpec("pigtails", named(shade, HAIR if _grows(shade) else None)), hat
+        if hat is None and _apart(shade, tone) < min(_SAME, _apart(shade, skin)):  # else these are hands
+            return HairSpec("pigtails", own), hat
     return HairSpec(style, own), hat
 
 

@@ -15,6 +15,7 @@ from numpy import ndarray
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion, uniform_filter1d
 
+from bozzetto.subject.locks import Head, with_locks
 from bozzetto.subject.matte import box_of, refine
 from bozzetto.subject.picture_file import open_picture
 from bozzetto.types import UserError
@@ -146,7 +147,12 @@ def read_photo(path: Path, person: int | None = None) -> Photo:
             f"What looks like a person in {path.name} has no recognisable body. Use a photo with head, shoulders and, "
             "best of all, everything down to the feet."
         )
-    mask = refine(file.pixels, seen.mask) if file.cutout is None else file.cutout * (seen.mask > 0.02)
+    picture = file.pixels.astype(np.float32) / np.float32(255)
+    if file.cutout is None:
+        mask = refine(file.pixels, seen.mask)
+        mask = mask if face is None else with_locks(picture, mask, Head.of(face, seen.keypoints))
+    else:
+        mask = file.cutout * (seen.mask > 0.02)
     box = box_of(mask)
     if box is None:
         raise UserError(f"The person in {path.name} cannot be told from the background. Use another photo.")
@@ -156,7 +162,6 @@ def read_photo(path: Path, person: int | None = None) -> Photo:
             f"The person in {path.name} is {tall} pixels tall; {MIN_PERSON} are the least and 500 are good. Use a "
             "photo taken from nearer, or the original instead of a thumbnail."
         )
-    picture = file.pixels.astype(np.float32) / np.float32(255)
     photo = Photo(path, picture, mask, seen.keypoints, face, "full body", tuple(notes), file.sha256)
     photo = replace(photo, part=_part(photo))
     return replace(photo, notes=(*notes, *_remarks(photo, chosen.score)))

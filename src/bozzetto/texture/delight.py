@@ -35,7 +35,7 @@ class Light:
     """What makes the colours of a picture's parts look as they are seen."""
 
     harmonics: Float[ndarray, "9 3"]
-    """Of each of nine harmonics, by channel; as strong as all parts together say."""
+    """Of each of nine harmonics, by channel."""
     off: Mapping[int, Float[ndarray, "3"]]
     """By part: the natural logarithm of what is seen over what the part's colour would look like in this light."""
     weight: Mapping[int, float]
@@ -53,10 +53,9 @@ def light_of(
     normal: Float[ndarray, "n 3"],
     part: Int[ndarray, "n"],
 ) -> Light:
-    """The light that makes colours look as they are seen.
+    """The light that makes colours look as they are seen, as strong as all parts together say.
 
-    The colours may be wrong by a factor for each part: only what changes within parts tells where light comes from, and
-    all parts together how strong it is.
+    The colours may be wrong by a factor for each part: only what changes within parts tells where light comes from.
 
     Args:
         seen: Linear.
@@ -76,7 +75,7 @@ def light_of(
         held = np.diag(np.r_[0.0, np.full(8, _RIDGE * squares[0, 0] + 1e-9)])
         shape = np.linalg.solve(squares + held, rows.T @ seen.mean(1))
         even = np.maximum(basis @ shape, 1e-3)[:, None] * known
-        tint = (weight[:, None] * even * seen).sum(0) / (weight[:, None] * even**2).sum(0)
+        tint = (weight[:, None] * even * seen).sum(0) / ((weight[:, None] * even**2).sum(0) + 1e-12)
         light = shape[:, None] * tint
         shade = np.maximum(basis @ light, 1e-3)
         far = np.abs(seen - known * shade).mean(1)
@@ -121,7 +120,7 @@ def agreed(lights: Sequence[Light], trusted: int | None = None) -> list[Light]:
         found = np.linalg.lstsq(matrix * root, said * root, rcond=None)[0]
         apart = np.abs(said - matrix @ found)[: len(pairs)].max(1)
         weight = np.where(sure, own, own / (1 + (apart / _APART) ** 2))
-    return [light.brighter(by) for light, by in zip(lights, found, strict=False)]
+    return [light.brighter(by) for light, by in zip(lights, found[: len(lights)], strict=True)]
 
 
 def harmonics(normal: Float[ndarray, "n 3"]) -> Float[ndarray, "n 9"]:
