@@ -341,7 +341,7 @@ def _hair(
     hanging = pigtails(seen.mask, head, seen.scale)
     if hanging is not None and style in ("short", "bob", "shoulder", "long straight"):
         shade = lit_colour(seen.lab[hanging])
-        if hat is not None and _apart(shade, skin) > _SAME:
+        if hat is not None and shade is not None and _apart(shade, skin) > _SAME:
             return HairSpec("pigtails", named(shade, HAIR if _grows(shade) else None)), hat
         if hat is None and _apart(shade, tone) < min(_SAME, _apart(shade, skin)):  # else these are hands
             return HairSpec("pigtails", own), hat
