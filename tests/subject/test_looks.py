@@ -7,6 +7,7 @@ import pytest
 
 from bozzetto.figure.colours import colour, hair_colour, srgb_to_lab
 from bozzetto.subject import looks
+from bozzetto.subject.locks import CHIN, TOP
 from bozzetto.subject.looks import _EARS, _hair, _Map, _over_ears
 from bozzetto.subject.photos import Face, Keypoints, Photo
 
@@ -21,7 +22,7 @@ def face(left, right):
     if right is not None:
         picture[:, :29] = right.srgb
     points = np.zeros((478, 3))
-    points[[looks._TOP, looks._BOTTOM], :2] = (50, 20), (50, 80)
+    points[[TOP, CHIN], :2] = (50, 20), (50, 80)
     points[list(_EARS), :2] = (70, 55), (30, 55)
     mask = np.ones((100, 100))
     photo = Photo(Path("a.jpg"), picture, mask, None, Face(points), "portrait", (), "a")
@@ -50,7 +51,7 @@ def with_hands(shade):
     beside = (np.abs(np.abs(columns - 100) - 45) < 6) & (rows > 70)
     picture[beside] = shade
     points = np.zeros((478, 3))
-    points[[looks._TOP, looks._BOTTOM], :2] = (100, 70), (100, 130)
+    points[[TOP, CHIN], :2] = (100, 70), (100, 130)
     keys = Keypoints(np.tile([100.0, 100.0], (33, 1)), np.ones(33), np.zeros((33, 3)))
     mask = (mask | beside).astype(float)
     photo = Photo(Path("a.jpg"), picture, mask, keys, Face(points), "portrait", (), "a")

@@ -147,10 +147,10 @@ def seed_of(index: int) -> int:
     return seed
 
 
-def displayed(output: RenderOutput, behind: Float[ndarray, "h w 3"] | float) -> Float[ndarray, "h w 3"]:
-    """One picture drawn on black, before something else; sRGB."""
-    alpha = output.alpha[0].numpy()
-    colour = tone_mapped(output.rgb[0].numpy() / np.maximum(alpha, 1e-6), "film").astype(np.float32) / 255
+def displayed(output: RenderOutput, behind: Float[ndarray, "h w 3"] | float, row: int = 0) -> Float[ndarray, "h w 3"]:
+    """The picture of one camera drawn on black, before something else; sRGB."""
+    alpha = output.alpha[row].numpy()
+    colour = tone_mapped(output.rgb[row].numpy() / np.maximum(alpha, 1e-6), "film").astype(np.float32) / 255
     return colour * alpha + (1 - alpha) * behind
 
 

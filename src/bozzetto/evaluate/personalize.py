@@ -129,12 +129,7 @@ def standing(avatar: Avatar, height: float | None = None) -> Scene:
 def pictures(scene: Scene, cameras: Cameras) -> Shown:
     """On white in even light, sRGB; and the coverage."""
     output = render_mesh(scene, cameras, ambient(), 2, (0.0, 0.0, 0.0))
-    rows = range(len(cameras))
-    shown = [
-        displayed(
-            replace(output, rgb=output.rgb[row : row + 1], alpha=output.alpha[row : row + 1]), 1.0
-        ) for row in rows
-    ]  # fmt: skip
+    shown = [displayed(output, 1.0, row) for row in range(len(cameras))]
     return np.stack(shown).astype(np.float32), output.alpha.numpy()[..., 0]
 
 
@@ -266,6 +261,9 @@ def compare(names: Sequence[str], subjects: Sequence[int], out: Path, changes: M
                     spent += time.process_time() - pause
                     if len(made) == len(wanted):
                         break
+                missing = [row for row in wanted.values() if row not in {each.name for each in made}]
+                if missing:
+                    print(f"{seed_of(index)}: no photo could be placed, so there is no row {', '.join(missing)}")
                 with atomic_path(done) as unfinished:
                     unfinished.write_text(json.dumps([asdict(row) for row in made], indent=1))
             rows += [Row(**row) for row in json.loads(done.read_text())]

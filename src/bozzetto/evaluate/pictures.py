@@ -231,7 +231,7 @@ def painted(
 
 
 def through(prior: Prior, pictures: Float32[ndarray, "n s s 3"]) -> Float32[ndarray, "n s s 3"]:
-    """What the prior's autoencoder leaves of pictures: nothing it paints can be nearer to them."""
+    """What the prior's autoencoder leaves of pictures; what it paints has passed through the same decoder."""
     with torch.no_grad():
         batches = torch.from_numpy(pictures).to(prior.device).split(BATCH)
         made = [prior.decode(prior.encode(batch)).float().cpu() for batch in batches]

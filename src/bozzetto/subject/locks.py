@@ -19,8 +19,8 @@ from bozzetto.figure.colours import srgb_to_lab
 if TYPE_CHECKING:
     from bozzetto.subject.photos import Face, Keypoints
 
-_TOP, _CHIN = 10, 152
-"""Of the face mesh."""
+TOP, CHIN = 10, 152
+"""Of the face mesh: the upper end of the forehead, and the chin."""
 _WORKING = 64
 """Pixels of a face's height."""
 _LIKE = 7.0
@@ -43,11 +43,12 @@ class Head:
     chin: Float[ndarray, "2"]
 
     @classmethod
-    def of(cls, face: "Face | None", keypoints: "Keypoints") -> "Head":
-        """As its face lies, else as ears and shoulders say."""
+    def of(cls, face: "Face | None", keypoints: "Keypoints | None") -> "Head":
+        """As its face lies, else as ears and shoulders say; one of the two must be known."""
         if face is not None:
-            top, chin = face.points[[_TOP, _CHIN], :2].astype(float)
+            top, chin = face.points[[TOP, CHIN], :2].astype(float)
             return cls(top, chin)
+        assert keypoints is not None
         ears, shoulders = keypoints.pixels[7:9].mean(0), keypoints.pixels[11:13].mean(0)
         return cls(ears + 0.45 * (ears - shoulders), ears - 0.4 * (ears - shoulders))
 
@@ -146,19 +147,15 @@ def pigtails(mask: Bool[ndarray, "h w"], head: Head, scale: float = 1.0) -> Bool
         head: In pixels of the scale one.
         scale: Of the mask.
     """
-    sides = [_beside(mask, head, scale, side) for side in (-1, 1)]
-    long = min(each.any(1).sum() for each in sides)
-    return sides[0] | sides[1] if long >= _LONG * head.tall * scale else None
-
-
-def _beside(mask: Bool[ndarray, "h w"], head: Head, scale: float, side: int) -> Bool[ndarray, "h w"]:
-    """What is apart from face and neck, row by row, at the left (-1) or right of the picture, above the shoulders."""
     x, y = head.measured(mask.shape, scale)
-    found, band = np.zeros_like(mask), mask & (np.abs(y - 0.25) < 0.45)
+    band = mask & (np.abs(y - 0.25) < 0.45)
+    found, rows = np.zeros_like(mask), {-1: 0, 1: 0}
     for row in np.flatnonzero(band.any(1)):
         pieces, count = ndimage.label(band[row])
         for number in range(1, count + 1):
-            at = side * x[row][pieces == number]
+            piece = pieces == number
+            at, side = np.abs(x[row][piece]), 1 if x[row][piece].mean() > 0 else -1
             if at.min() > 0.3 and at.mean() < 1.4 and np.ptp(at) > 0.04:
-                found[row] |= pieces == number
-    return found
+                found[row] |= piece
+                rows[side] += 1
+    return found if min(rows.values()) >= _LONG * head.tall * scale else None

@@ -31,7 +31,7 @@ from bozzetto.figure.spec import (
     Presentation,
 )
 from bozzetto.render.raster import rasterize
-from bozzetto.subject.locks import Head, pigtails
+from bozzetto.subject.locks import CHIN, TOP, Head, pigtails
 from bozzetto.subject.photos import Photo
 from bozzetto.types import Cameras
 
@@ -99,7 +99,6 @@ _EARS = (323, 93)
 """The edges of the face beside the lobes of the ears: beyond them lies an ear, or hair that hangs over it."""
 _CHIN = (199, 200, 175, 138, 367, 169, 394)
 _UPPER_LIP = (164, 165, 391)
-_TOP, _BOTTOM = 10, 152
 
 
 def see_looks(photo: Photo, body: Float[ndarray, "v 3"], cameras: Cameras, build: BodySpec) -> Looks:
@@ -205,7 +204,7 @@ def _skin(photo: Photo, seen: _Map) -> Float[ndarray, "3"] | None:
 
 def face_height(points: Float[ndarray, "n 3"]) -> float:
     """From chin to hairline of a face mesh, in its unit."""
-    return float(np.linalg.norm(points[_TOP, :2] - points[_BOTTOM, :2]))
+    return float(np.linalg.norm(points[TOP, :2] - points[CHIN, :2]))
 
 
 def named(lab: Float[ndarray, "3"], table: Mapping[str, str] | None = None) -> Colour:
@@ -260,7 +259,7 @@ def _sunglasses(photo: Photo, seen: _Map, skin: Float[ndarray, "3"] | None) -> G
     if photo.face is None or skin is None:
         return None
     points, below = photo.face.points, []
-    down = (points[_BOTTOM] - points[_TOP]) / face_height(points)
+    down = (points[CHIN] - points[TOP]) / face_height(points)
     for outer, inner in ((33, 133), (263, 362)):
         wide = float(np.linalg.norm(points[outer, :2] - points[inner, :2]))
         place = (points[outer] + points[inner]) / 2 + 0.3 * wide * down

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from bozzetto.subject.locks import Head
 from bozzetto.subject.photos import Photo, read_photo
 from bozzetto.types import UserError
 
@@ -20,8 +21,8 @@ MOST = 20
 """Photos of a person."""
 LEAST_HEAD = 64
 """Pixels of the side of a head's picture."""
-_TOP, _BOTTOM, _LEFT, _RIGHT = 10, 152, 454, 234
-"""Of the face mesh: forehead, chin, the two ends of the jaw."""
+_LEFT, _RIGHT = 454, 234
+"""Of the face mesh: the two ends of the jaw."""
 
 
 @dataclass(frozen=True)
@@ -228,17 +229,12 @@ def _worth(one: Sorted) -> tuple[int, bool, bool, float]:
 
 def head_square(photo: Photo) -> Square | None:
     """Around the head with its hair, as portraits are framed; None where no head is seen."""
-    if photo.face is not None:
-        top, bottom = photo.face.points[[_TOP, _BOTTOM], :2]
-    elif photo.keypoints is not None and photo.seen[:13].sum() >= 4 and photo.seen[:11].any():
-        points = photo.keypoints.pixels
-        ears, shoulders = points[7:9].mean(0), points[11:13].mean(0)
-        top, bottom = ears + 0.45 * (ears - shoulders), ears - 0.4 * (ears - shoulders)
-    else:
+    unseen = photo.keypoints is None or photo.seen[:13].sum() < 4 or not photo.seen[:11].any()
+    if photo.face is None and unseen:
         return None
-    tall = float(np.linalg.norm(top - bottom))
-    x, y = (top + bottom) / 2 + 0.1 * (top - bottom)
-    return Square(float(x) - 1.1 * tall, float(y) - 1.1 * tall, 2.2 * tall)
+    head = Head.of(photo.face, photo.keypoints)
+    x, y = (head.top + head.chin) / 2 + 0.1 * (head.top - head.chin)
+    return Square(float(x) - 1.1 * head.tall, float(y) - 1.1 * head.tall, 2.2 * head.tall)
 
 
 def trunk_turn(photo: Photo) -> float:
