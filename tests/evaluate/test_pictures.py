@@ -14,6 +14,7 @@ from bozzetto.evaluate.pictures import (
     interval,
     kernel_distance,
     look_at,
+    mostly,
     of_the_readable,
     outline,
     painted,
@@ -72,6 +73,19 @@ def test_the_outline_is_what_the_background_is_not():
     one = task()
     assert (outline(one.picture) == one.figure).all()
     assert not outline(np.full((16, 16, 3), 0.3, np.float32)).any()
+
+
+def test_a_truth_in_fewer_pixels_lies_where_it_lay():
+    fine = np.zeros((128, 128), bool)
+    y, x = np.mgrid[:128, :128]
+    fine[np.hypot((y - 63.5) / 1.6, x - 63.5) < 25] = True
+    small = mostly(fine, 64)
+    y, x = np.nonzero(small)
+    assert (y.mean(), x.mean()) == pytest.approx((31.5, 31.5), abs=0.02)
+    assert small.sum() == pytest.approx(fine.sum() / 4, rel=0.02)
+    picture = np.where(np.repeat(fine[..., None], 3, 2), 0.2, 0.9).reshape(64, 2, 64, 2, 3).mean((1, 3))
+    seen = outline(picture)
+    assert (seen & small).sum() / (seen | small).sum() > 0.95
 
 
 def test_distance_is_nothing_between_halves_and_grows_with_what_sets_apart():

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 from shutil import copy, rmtree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,9 +27,12 @@ from bozzetto.training.diffusion import (
     Base,
     Known,
     Store,
+    base_loss,
     batch_of,
+    evened,
     loss_weights,
     random_mask,
+    schedule,
     scheduler,
     store,
     times,
@@ -197,6 +201,37 @@ def test_loss_weights_are_min_snr_where_there_is_signal_and_one_in_noise():
     snr = power / (1 - power)
     assert loss_weights(power, 5.0).tolist() == pytest.approx(torch.clamp(5 / (snr + 1), max=1).tolist())
     assert loss_weights(power, 5.0)[0] == 1
+
+
+def test_small_things_count_by_their_area_to_the_power_asked():
+    layers = np.zeros((2, 64, 64), np.uint8)
+    layers[:, 8:56, 16:48] = 1
+    layers[:, 16:48, 28:32] = 2
+    one, half, none = (evened(layers, 16, power) for power in (1.0, 0.5, 0.0))
+    strip, coat, back = (0, 0, slice(4, 12), 7), (0, 0, slice(4, 12), 5), (0, 0, slice(None), 0)
+    areas = (32 * 4, 48 * 32 - 32 * 4, 64 * 64 - 48 * 32)
+    for weights, power in ((one, 1.0), (half, 0.5)):
+        assert weights[strip].mean() / weights[coat].mean() == pytest.approx((areas[1] / areas[0]) ** power)
+        assert weights[back].mean() / weights[coat].mean() == pytest.approx((areas[1] / areas[2]) ** power)
+        assert weights.mean((1, 2, 3)).tolist() == pytest.approx([1.0, 1.0])
+    assert none.eq(1).all()
+
+
+def test_the_loss_counts_places_and_the_error_does_not():
+    levels, latents = schedule(), torch.zeros(1, 2, 4, 4)
+    wrong = torch.zeros(1, 2, 4, 4)
+    wrong[..., 0] = 1.0
+
+    class Wrong(torch.nn.Module):
+        def forward(self, seen, steps, encoder_hidden_states):
+            return SimpleNamespace(sample=wrong)
+
+    given = (latents, latents, torch.zeros(1, 1, 1), torch.tensor([999]), torch.zeros(1, 2, 4, 4), levels, 5.0)
+    places = torch.zeros(1, 1, 4, 4)
+    places[..., 0] = 4.0
+    loss, error = base_loss(Wrong(), *given, places)
+    assert float(loss) == pytest.approx(1.0) and float(error) == pytest.approx(0.25)
+    assert float(base_loss(Wrong(), *given)[0]) == pytest.approx(0.25)
 
 
 def test_from_nothing_is_ones_and_grey(data, vae):

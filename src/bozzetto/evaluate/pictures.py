@@ -94,10 +94,10 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
                 continue
             if head and (spec.look != "realistic" or record["elevation"] > 45):
                 continue
-            layer = layers[index, step // 2 :: step, step // 2 :: step]
+            layer = layers[index]
             masks = {}
             if kind == "colours":
-                masks = _plain(spec, layer, shard.people[number]["layers"])
+                masks = _plain(spec, layer, shard.people[number]["layers"], size)
                 if len(masks) < len(SLOTS):
                     continue
             fitting = [each for each in described(spec, index, 24) if named <= set(each.mentioned)]
@@ -108,11 +108,12 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
             crop = "head portrait" if head else "full body"
             caption = f"{said.text.rstrip('.')}, {record['view']}, {crop}, flat light"
             worn = dict(enumerate(shard.people[number]["layers"], 1))
-            shown = {worn[i] for i, pixels in enumerate(np.bincount(layer.ravel())) if i and pixels >= SEEN} | {"look"}
+            pixels = np.bincount(layer.ravel()) / step**2
+            shown = {worn[i] for i, count in enumerate(pixels) if i and count >= SEEN} | {"look"}
             probes = [path for path in (HEAD_PROBES if head else PROBES) if path in said.mentioned]
             asked = {path: attribute(spec, path) for path in probes if path.split(".")[0] in shown}
             normal, picture = (each[index].astype(np.float32) / 255 for each in (normals, pictures))
-            figure = None if head else layer > 0
+            figure = None if head else mostly(layer > 0, size)
             chosen[kind].append(Task(caption, spec, normal, masks, figure, asked | {"view": record["view"]}, picture))
     return [task for each in chosen.values() for task in each]
 
@@ -121,10 +122,18 @@ def _unseen(mentioned: Iterable[str]) -> int:
     return sum(path.startswith(UNSEEN_IN_HEADS) for path in mentioned)
 
 
-def _plain(spec: FigureSpec, layer: UInt8[ndarray, "s s"], names: Sequence[str]) -> dict[str, Bool[ndarray, "s s"]]:
+def mostly(mask: Bool[ndarray, "h w"], size: int) -> Bool[ndarray, "s s"]:
+    """The same in fewer pixels: those that it fills to a half."""
+    step = len(mask) // size
+    return mask.reshape(size, step, size, step).mean((1, 3)) >= 0.5
+
+
+def _plain(
+    spec: FigureSpec, layer: UInt8[ndarray, "h w"], names: Sequence[str], size: int
+) -> dict[str, Bool[ndarray, "s s"]]:
     """Where garments of one colour are, well inside; only those that can be seen."""
     masks = {
-        slot: ndimage.binary_erosion(layer == names.index(slot) + 1)
+        slot: ndimage.binary_erosion(mostly(layer == names.index(slot) + 1, size))
         for slot in SLOTS
         if slot in names and getattr(spec, slot).pattern == "plain"
     }

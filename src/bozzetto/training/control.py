@@ -31,6 +31,7 @@ from bozzetto.training.diffusion import (
     base_loss,
     batch_of,
     captions_of,
+    evened,
     schedule,
     times,
 )
@@ -60,6 +61,8 @@ class Control:
     other_colours: float = 0.7
     """Share of samples, edits aside, whose clothes and hair take other colours, where they can."""
     snr_limit: float = 5.0
+    evened: float = 0.5
+    """How far the loss is taken from large things to small ones, 0 to 1: see ``diffusion.evened``."""
     together: bool = False
     """Whether the U-Net learns along. A control tells where things are, which leaves less to learn
     from each picture; so that the U-Net can also do without, some samples are shown nothing."""
@@ -242,8 +245,11 @@ def train_control(
         steps = steps.to(device)  # an edit's are mostly high: what is not decided there is copied from the source
         with torch.no_grad():
             words = text(ids.to(device)).last_hidden_state
+        places = evened(batch.layers, latents.shape[-1], recipe.evened).to(device)
         with quick(device):
-            loss, error = _loss(unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit)
+            loss, error = _loss(
+                unet, control, latents, channels, words, steps, noise, pictures, recipe.snr_limit, places
+            )
         loss.backward()
         return recipe.batch, {"loss": float(loss.detach()), "error": float(error.mean()), "rate": rate}
 
@@ -270,6 +276,7 @@ def _loss(
     noise: Float[Tensor, "b c y x"],
     pictures: Float[Tensor, "shown p s s"],
     limit: float,
+    places: Float[Tensor, "b 1 y x"] | float = 1.0,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "b"]]:
     """The U-Net's loss under control; where there are fewer pictures than samples, the last ones go without."""
     levels = schedule()
@@ -278,13 +285,13 @@ def _loss(
     seen = torch.cat([power.sqrt() * latents + (1 - power).sqrt() * noise, known], 1)
     count = len(pictures)
     if not count:
-        return base_loss(unet, latents, known, words, steps, noise, levels, limit)
+        return base_loss(unet, latents, known, words, steps, noise, levels, limit, places)
     down, middle = control(
         seen[:count], steps[:count], encoder_hidden_states=words[:count], controlnet_cond=pictures, return_dict=False
     )
     rest = (0, 0, 0, 0, 0, 0, 0, len(seen) - count)
     return base_loss(
-        unet, latents, known, words, steps, noise, levels, limit,
+        unet, latents, known, words, steps, noise, levels, limit, places,
         down_block_additional_residuals=[F.pad(each, rest) for each in down],
         mid_block_additional_residual=F.pad(middle, rest),
     )  # fmt: skip
