@@ -43,6 +43,7 @@ from bozzetto.render.samplers import Shots
 from bozzetto.scene.radiance import NeuS
 from bozzetto.subject.words import read_words
 from bozzetto.texture.bake import texels_of
+from bozzetto.types import Subject
 
 BODY, HEAD = np.array([[-0.3, 0.0, -0.2], [0.3, 1.7, 0.2]]), np.array([[-0.1, 1.45, -0.1], [0.1, 1.7, 0.1]])
 
@@ -625,3 +626,18 @@ def test_pictures_are_painted_for_bare_bodies_and_once(painter):
     assert other.painted
     with pytest.raises(ValueError, match="painted and polished must be 0 or more"):
         AvatarBooth(painted=-1)
+
+
+def test_words_are_painted_over_last_and_once(monkeypatch):
+    asked = []
+
+    def paint_over(booth):
+        asked.append(booth)
+        booth.polished = True
+
+    monkeypatch.setattr(painting, "paint_over", paint_over)
+    recipe, subject = AvatarBooth(steps=1, render=16, polished=2), Subject("a man in a red shirt")
+    steps = list(recipe.fit(subject))
+    assert [step.stage for step in steps[-3:]] == ["distillation", "polishing", "character"] and len(asked) == 1
+    again = [step.stage for step in recipe.resume(subject, steps[-2].state())]
+    assert again[-2:] == ["start", "character"] and len(asked) == 1

@@ -68,6 +68,23 @@ def test_a_wall_in_the_hairs_colour_is_no_hair(girl):
     assert with_locks(behind, rough, head) is rough
 
 
+def test_what_goes_on_far_from_the_head_is_no_hair(girl):
+    picture, true, rough, head = girl
+    more = (250, 250)
+    wide = np.pad(picture, ((0, 0), more, (0, 0)), constant_values=0)
+    true, rough = (np.pad(mask, ((0, 0), more)) for mask in (true, rough))
+    rng = np.random.default_rng(0)
+    wide[true < 0.5] = [0.35, 0.55, 0.4] + rng.normal(0, 0.01, ((true < 0.5).sum(), 3))
+    head = Head(head.top + [250, 0], head.chin + [250, 0])
+    found = with_locks(wide.astype(np.float32), rough, head)
+    assert found is not rough
+    strands = wide[(true > 0.9) & (rough < 0.1)]
+    left, right = np.nonzero((true > 0.5)[150])[0][[0, -1]]
+    for rope in (np.s_[140:160, : left + 6], np.s_[140:160, right - 5 :]):
+        wide[rope] = strands[rng.integers(len(strands), size=wide[rope].shape[:2])]
+    assert with_locks(wide.astype(np.float32), rough, head) is rough
+
+
 def test_a_face_of_few_pixels_or_at_the_edge_says_nothing(girl):
     picture, _, rough, head = girl
     assert with_locks(picture, rough, Head(head.chin - [0, 5], head.chin)) is rough
