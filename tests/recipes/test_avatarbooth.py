@@ -628,6 +628,7 @@ def test_pictures_are_painted_for_bare_bodies_and_once(painter):
         AvatarBooth(painted=-1)
 
 
+@pytest.mark.slow
 def test_words_are_painted_over_last_and_once(monkeypatch):
     asked = []
 

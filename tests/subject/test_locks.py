@@ -74,8 +74,9 @@ def test_what_goes_on_far_from_the_head_is_no_hair(girl):
     wide = np.pad(picture, ((0, 0), more, (0, 0)), constant_values=0)
     true, rough = (np.pad(mask, ((0, 0), more)) for mask in (true, rough))
     rng = np.random.default_rng(0)
-    wide[true < 0.5] = [0.35, 0.55, 0.4] + rng.normal(0, 0.01, ((true < 0.5).sum(), 3))
-    head = Head(head.top + [250, 0], head.chin + [250, 0])
+    wide[true < 0.5] = rng.normal([0.35, 0.55, 0.4], 0.01, ((true < 0.5).sum(), 3))
+    moved = np.array([250, 0])
+    head = Head(head.top + moved, head.chin + moved)
     found = with_locks(wide.astype(np.float32), rough, head)
     assert found is not rough
     strands = wide[(true > 0.9) & (rough < 0.1)]
