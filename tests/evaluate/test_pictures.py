@@ -9,6 +9,7 @@ import torch
 from bozzetto.evaluate import pictures as pictures_module
 from bozzetto.evaluate.judge import Judge
 from bozzetto.evaluate.pictures import (
+    ROUGHLY,
     Row,
     Task,
     interval,
@@ -67,6 +68,15 @@ def test_what_the_judge_misreads_in_the_truth_is_not_asked_of_the_painted():
     true = [row("clay", "clay"), row("clay", "toon"), row("toon", "toon"), Row("", {}, {}, 1.0)]
     painted = [row("clay", "clay"), row("clay", "clay"), row("toon", "clay"), Row("", {}, {}, 1.0)]
     assert of_the_readable(painted, true) == "look 50 % of 2"
+
+
+def test_what_few_pixels_cannot_tell_apart_is_counted_roughly_too():
+    def row(asked, seen):
+        return Row("", {"top.kind": asked}, {"top.kind": seen}, 1.0)
+
+    rows = [row("shirt", "shirt"), row("shirt", "hoodie"), row("t-shirt", "shirt"), row("tank top", "tank top")]
+    assert told(rows) == "top.kind 50 % of 4 (15 to 85), roughly 75 %, outline 1.000"
+    assert all(kind in PROBES[path] for path, kinds in ROUGHLY.items() for kind in kinds)
 
 
 def test_the_outline_is_what_the_background_is_not():
