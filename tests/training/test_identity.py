@@ -15,7 +15,7 @@ from bozzetto.training import back, data, run
 from bozzetto.training.back import SETTINGS, TOKEN, backs_of_heads
 from bozzetto.training.command import TrainPrior
 from bozzetto.training.data import shards
-from bozzetto.training.export import export_model, write_card
+from bozzetto.training.export import export_model, read_card, write_card
 from bozzetto.training.identity import Identity, apart, gathering
 from bozzetto.training.judge import PROBES, album, contrast, export_judge
 from bozzetto.training.run import train_prior
@@ -77,6 +77,8 @@ def test_parts_go_on_from_the_exported_weights(folder, tmp_path):
         assert "Going on from the exported weights, which have seen 5,000 pictures." in told
         kept = load_file(next((export / part).glob("*.safetensors")))
         assert not any(tensor.any() for tensor in kept.values()), part
+        card = read_card(export if part == "identity" else export / part)[part]
+        assert (card["samples"], card["hours"]) == (5000, pytest.approx(0.1, abs=0.002)), "what it took before counts"
 
 
 def test_the_word_for_backs_is_learned_and_found_by_whoever_loads_the_folder(folder, tmp_path, monkeypatch):

@@ -187,6 +187,7 @@ def train_control(
     device: str = "cpu",
     start: nn.Module | None = None,
     seen: int = 0,
+    seconds: float = 0.0,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop.
 
@@ -203,6 +204,7 @@ def train_control(
         device: Where the networks live.
         start: Weights to begin with where there is no checkpoint.
         seen: Pictures they have seen.
+        seconds: What that took.
     """
     unet, text = (nn.Module.to(base[name], device).eval() for name in ("unet", "text_encoder"))
     unet.train(recipe.together).requires_grad_(recipe.together)
@@ -215,7 +217,7 @@ def train_control(
     if recipe.together:
         learning["unet"] = unet
     optimizer = Muon(learning.values(), recipe.learning_rate)
-    training = Training(folder, learning, optimizer, samples=seen)
+    training = Training(folder, learning, optimizer, samples=seen, seconds=seconds)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
     chances = evenly(data, edits)

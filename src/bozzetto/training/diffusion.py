@@ -320,6 +320,7 @@ def train_base(
     device: str = "cpu",
     start: nn.Module | None = None,
     seen: int = 0,
+    seconds: float = 0.0,
 ) -> Generator[dict[str, float], None, Training]:
     """Trains until the pace says stop.
 
@@ -335,6 +336,7 @@ def train_base(
         device: Where the networks live.
         start: A U-Net to begin with where there is no checkpoint.
         seen: Pictures it has seen.
+        seconds: What that took.
     """
     unet = new_unet(recipe, vae.config.latent_channels, text.config.hidden_size)  # type: ignore[attr-defined]
     if start is not None:
@@ -342,7 +344,7 @@ def train_base(
     nn.Module.to(unet, device).train()
     nn.Module.to(text, device).eval().requires_grad_(False)
     optimizer = Muon([unet], recipe.learning_rate)
-    training = Training(folder, {"unet": unet}, optimizer, samples=seen)
+    training = Training(folder, {"unet": unet}, optimizer, samples=seen, seconds=seconds)
     training.load()
     known, levels = Known(vae, recipe.size), schedule()
 

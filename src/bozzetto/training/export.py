@@ -106,7 +106,7 @@ def card_text(card: Mapping[str, Mapping[str, Any]]) -> str:
             f"| {part} | {facts['samples']:,} | {facts['hours']:.2f} | {facts['hardware']} | {facts['seed']} "
             f"| {facts['date']} | {quality} |"
         )
-    lines += ["", "Sizes and rates of each part, and the data it saw, are in `card.json`.", ""]
+    lines += ["", "Sizes and rates of each part, and the data of its last stretch, are in `card.json`.", ""]
     return "\n".join(lines)
 
 

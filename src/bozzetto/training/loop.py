@@ -37,6 +37,8 @@ class Start:
     """By network."""
     samples: int
     """Pictures they have seen."""
+    seconds: float = 0.0
+    """What that took."""
 
 
 @dataclass(eq=False)
@@ -52,6 +54,7 @@ class Training:
     samples: int = 0
     """Pictures seen, over every stretch."""
     seconds: float = 0.0
+    """The same."""
     cooling: float = 1.0
     """What the learning rate is multiplied by: it falls towards 0 where a stretch ends with that."""
     averages: dict[str, nn.Module] = field(init=False)
@@ -143,7 +146,7 @@ class Training:
                 )
             for module in (self.modules[name], self.averages[name]):
                 module.load_state_dict({key: each.float() for key, each in found.items()}, strict=False)
-        self.samples = start.samples
+        self.samples, self.seconds = start.samples, start.seconds
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -105,12 +105,12 @@ def _base(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None
     folder = work / f"base-{options.size}"
     _check_resume(folder, options)
     text, tokenizer = _exported_text(options.export), _tokenizer(options.export)
-    start, seen = None, 0
+    start, before = None, (0, 0.0)
     if options.resume and not (folder / CHECKPOINT).exists() and _has(options.export, "unet"):
-        start, seen = _exported_unet(options, text), _seen(options, "base", say)
+        start, before = _exported_unet(options, text), _before(options, "base", say)
     vae, found, data, held = _learnt(options, work, say)
     recipe = Base(size=options.size, seed=options.seed)
-    training = train_base(recipe, vae, tokenizer, text, data, held, folder, pace, options.device, start, seen)
+    training = train_base(recipe, vae, tokenizer, text, data, held, folder, pace, options.device, start, *before)
     done, quality = _finish(training, say)
     scheduler().save_pretrained(options.export / "scheduler")
     export_model(done.averages["unet"], options.export / "unet")
@@ -132,13 +132,13 @@ def _control(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], N
         unet = _new_unet(options, text)  # to learn from nothing, or to take the checkpoint's weights
     else:
         unet = _exported_unet(options, text)
-    start, seen = None, 0
+    start, before = None, (0, 0.0)
     if go_on and _has(options.export, "controlnet"):
-        start, seen = new_control(unet, recipe), _seen(options, part, say)
+        start, before = new_control(unet, recipe), _before(options, part, say)
         _fill(start, ControlNetModel, options.export / "controlnet", "control")
     vae, found, data, held = _learnt(options, work, say)
     base = {"unet": unet, "text_encoder": text}
-    training = train_control(recipe, vae, tokenizer, base, data, held, folder, pace, options.device, start, seen)
+    training = train_control(recipe, vae, tokenizer, base, data, held, folder, pace, options.device, start, *before)
     done, quality = _finish(training, say)
     for name, network in done.averages.items():
         export_model(network, options.export / name)
@@ -393,15 +393,16 @@ def _start(
         for file in found
         for key, tensor in load_file(file).items()
     }
-    return Start({name: weights}, _seen(options, part, say))
+    return Start({name: weights}, *_before(options, part, say))
 
 
-def _seen(options: TrainPrior, part: Part, say: Callable[[str], None]) -> int:
-    """Pictures that the exported weights have seen."""
+def _before(options: TrainPrior, part: Part, say: Callable[[str], None]) -> tuple[int, float]:
+    """Pictures that the exported weights have seen, and the seconds that took."""
     card = read_card(options.export)
-    seen = card.get(part, card.get("together", {})).get("samples", 0)
+    entry = card.get(part, card.get("together", {}))
+    seen = entry.get("samples", 0)
     say(f"Going on from the exported weights, which have seen {seen:,} pictures.")
-    return seen
+    return seen, 3600 * entry.get("hours", 0.0)
 
 
 def _new_unet(options: TrainPrior, text: CLIPTextModel) -> UNet2DConditionModel:
