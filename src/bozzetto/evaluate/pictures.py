@@ -305,7 +305,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--control", choices=["normal", "none"], default="normal")
-    parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--rescale", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--image-guidance", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--steps", type=int, default=20)
