@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bozzetto.evaluate.personalize import BASELINE, ROWS, Row, relief, rows_of, standing, table, truth
+from bozzetto.evaluate.personalize import BASELINE, ROWS, Row, pictures, relief, rows_of, standing, table, truth
 from bozzetto.figure.build import build_figure
 from bozzetto.figure.spec import FigureSpec, HairSpec
 from bozzetto.recipes import Personalize
+from bozzetto.render.cameras import frame
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,16 @@ def test_a_flat_face_has_less_relief(avatar):
 
 def test_everybody_stands_as_tall_as_the_truth(avatar):
     assert np.ptp(standing(avatar, 1.5).vertices[:, 1]) == pytest.approx(1.5, abs=1e-5)
+
+
+def test_every_camera_has_its_own_picture(avatar):
+    scene = standing(avatar)
+    cameras = frame(scene.vertices, np.array([0.0, 90.0]), 0.0, 28.0, 64)
+    both, covered = pictures(scene, cameras)
+    for row in range(2):
+        alone, alpha = pictures(scene, cameras[row : row + 1])
+        assert np.allclose(both[row], alone[0], atol=1e-4) and np.array_equal(covered[row], alpha[0])
+    assert covered[0].sum() > 1.5 * covered[1].sum()
 
 
 def test_the_rows_are_those_of_the_paper_and_the_table_means_them():

@@ -97,9 +97,9 @@ def data(shard, vae, tmp_path_factory):
     return store([shard], vae, 32, tmp_path_factory.mktemp("cache"))
 
 
-def base(folder, data, vae, tokenizer, samples):
+def base(folder, data, vae, tokenizer, samples, recipe=TINY):
     text = new_text(tokenizer, WIDTH, 1, 0)
-    rows = train_base(TINY, vae, tokenizer, text, data, data, folder, Pace(samples=samples, log_steps=1))
+    rows = train_base(recipe, vae, tokenizer, text, data, data, folder, Pace(samples=samples, log_steps=1))
     while True:
         try:
             next(rows)
@@ -118,6 +118,8 @@ def test_resumed_equals_uninterrupted_and_the_export_is_a_prior(tmp_path, data, 
     parts = base(tmp_path / "parts", data, vae, tokenizer, 16)
     assert whole.samples == parts.samples == 16
     assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+    plain = base(tmp_path / "plain", data, vae, tokenizer, 16, replace(TINY, evened=0.0))
+    assert not all(torch.equal(one, two) for one, two in zip(weights(whole), weights(plain), strict=True))
 
     export = tmp_path / "export"
     export_model(vae, export / "vae")
@@ -144,7 +146,7 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
     recipe = Control(embedding=(16, 16, 16), batch=4, warmup_steps=1, together=together, other_colours=0)
     trained = []
 
-    def go(folder, samples):
+    def go(folder, samples, recipe=recipe):
         modules = {"unet": diffusion.new_unet(TINY, 4, WIDTH), "text_encoder": new_text(tokenizer, WIDTH, 1, 0)}
         trained.append(modules["unet"])
         rows = train_control(recipe, vae, tokenizer, modules, data, data, folder, Pace(samples=samples))
@@ -163,6 +165,8 @@ def test_control_starts_silent_and_learns_resumably(tmp_path, data, vae, tokeniz
     go(tmp_path / "parts", 4)
     parts = go(tmp_path / "parts", 12)
     assert all(torch.equal(one, two) for one, two in zip(weights(whole), weights(parts), strict=True))
+    plain = go(tmp_path / "plain", 12, replace(recipe, evened=0.0))
+    assert not all(torch.equal(one, two) for one, two in zip(weights(whole), weights(plain), strict=True))
     stayed = all(torch.equal(a, b) for a, b in zip(unet.parameters(), trained[0].parameters(), strict=True))
     assert stayed is not together
 

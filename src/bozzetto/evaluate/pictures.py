@@ -116,8 +116,8 @@ def tasks(found: Sequence[Shard], size: int, count: int) -> list[Task]:
             crop = "head portrait" if head else "full body"
             caption = f"{said.text.rstrip('.')}, {record['view']}, {crop}, flat light"
             worn = dict(enumerate(shard.people[number]["layers"], 1))
-            pixels = np.bincount(layer.ravel()) / step**2
-            shown = {worn[i] for i, count in enumerate(pixels) if i and count >= SEEN} | {"look"}
+            areas = np.bincount(layer.ravel()) / step**2
+            shown = {worn[i] for i, pixels in enumerate(areas) if i and pixels >= SEEN} | {"look"}
             probes = [path for path in (HEAD_PROBES if head else PROBES) if path in said.mentioned]
             asked = {path: attribute(spec, path) for path in probes if path.split(".")[0] in shown}
             normal, picture = (each[index].astype(np.float32) / 255 for each in (normals, pictures))
