@@ -1,11 +1,21 @@
 """The autoencoder starts as principal components, and keeps its promises on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from bozzetto.prior.autoencoder import FACTOR, PatchAutoencoder
-from bozzetto.training.export import export_model
+from bozzetto.training import run
+from bozzetto.training.codec import Codec, psnr, reconstruct, to_model, train_codec
+from bozzetto.training.command import TrainPrior
+from bozzetto.training.data import Shard, smaller
+from bozzetto.training.export import export_model, read_card
+from bozzetto.training.loop import Pace
+
+TINY = Codec(latent_channels=4, width=8, decoder_depth=1, size=32, batch=4, warmup_steps=1)
 
 
 @pytest.fixture
@@ -62,3 +72,66 @@ def test_what_is_exported_loads_and_says_the_same(fresh, pictures, tmp_path):
     assert torch.allclose(again(pictures), fresh(pictures), atol=0.02)
     assert sorted(path.suffix for path in (tmp_path / "vae").iterdir()) == [".json", ".safetensors"]
     assert [path.name for path in tmp_path.iterdir()] == ["vae"]
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    """Soft coloured pictures of 64 px, some with a square."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(12, 3, 6, 6, generator=generator)
+    pictures = torch.nn.functional.interpolate(coarse, (64, 64), mode="bicubic").clamp(0, 1)
+    pictures[::2, :, 20:44, 20:44] = torch.rand(6, 3, 1, 1, generator=generator)
+    path = tmp_path_factory.mktemp("shards") / "train-00000.safetensors"
+    rgb = (pictures.movedim(1, -1) * 255).to(torch.uint8).contiguous()
+    save_file({"rgb": rgb}, path, {"pictures": "[]", "people": "[]"})
+    return Shard(path)
+
+
+def trained(folder, shard, samples, recipe=TINY, **more):
+    rows = train_codec(recipe, [shard], [shard], folder, Pace(samples=samples), **more)
+    while True:
+        try:
+            next(rows)
+        except StopIteration as end:
+            return end.value.averages["vae"]
+
+
+def quality(model, shard):
+    pictures = to_model(smaller(shard["rgb"], 32))
+    return psnr(reconstruct(model, pictures), pictures)
+
+
+def test_it_learns_and_resumed_equals_uninterrupted(tmp_path, shard):
+    plain = trained(tmp_path / "none", shard, 0)
+    whole = trained(tmp_path / "whole", shard, 400)
+    trained(tmp_path / "parts", shard, 200)
+    parts = trained(tmp_path / "parts", shard, 400)
+    assert quality(whole, shard) > quality(plain, shard) + 1
+    assert all(torch.equal(one, two) for one, two in zip(whole.parameters(), parts.parameters(), strict=True))
+    latents = whole.encode(to_model(smaller(shard["rgb"], 32))).latent_dist.mean
+    assert latents.var((0, 2, 3)).mean().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_decoder_learns_on_while_the_latents_stay(tmp_path, shard):
+    before = trained(tmp_path / "vae", shard, 200)
+    after = trained(tmp_path / "decoder", shard, 400, replace(TINY, seed=5), decoder_of=before)
+    pictures = to_model(smaller(shard["rgb"], 32))
+    one, two = (each.encode(pictures).latent_dist for each in (before, after))
+    assert torch.equal(one.mean, two.mean) and torch.equal(one.std, two.std)
+    assert quality(after, shard) > quality(before, shard) + 0.2
+
+
+def test_the_commands_decoder_goes_on_from_what_is_exported(tmp_path, shard, monkeypatch):
+    monkeypatch.setattr(run, "Codec", lambda **given: replace(TINY, **{**given, "size": 32}))
+    monkeypatch.setattr(run, "_shards", lambda *_: [shard])
+    export = tmp_path / "export"
+    encoders, seen = [], []
+    for number, (part, until) in enumerate((("vae", 40), ("decoder", 80), ("decoder", 120), ("vae", 40))):
+        monkeypatch.setattr(run, "_pace", lambda _, until=until: Pace(samples=until))
+        options = TrainPrior(part, work=tmp_path / str(number), export=export)
+        run.train_prior(options, lambda _: None)
+        again = PatchAutoencoder.from_pretrained(export / "vae", torch_dtype=torch.float32)
+        encoders.append(again.encode(torch.zeros(1, 3, 32, 32)).latent_dist.mean)
+        seen.append({name: entry["samples"] for name, entry in read_card(export).items()})
+    assert torch.equal(encoders[0], encoders[1]) and torch.equal(encoders[1], encoders[2])
+    assert seen == [{"vae": 40}, {"vae": 40, "decoder": 80}, {"vae": 40, "decoder": 120}, {"vae": 40}]

@@ -21,7 +21,15 @@ from bozzetto.prior.text import TextEncoder
 from bozzetto.training import control as control_module
 from bozzetto.training import diffusion, run
 from bozzetto.training.command import TrainPrior
-from bozzetto.training.control import Control, control_pictures, evenly, new_control, train_control, visible_edits
+from bozzetto.training.control import (
+    Control,
+    control_pictures,
+    covered,
+    evenly,
+    new_control,
+    train_control,
+    visible_edits,
+)
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard
 from bozzetto.training.diffusion import (
     Base,
@@ -192,6 +200,33 @@ def test_rare_sorts_of_edits_are_drawn_as_often_as_common_ones():
     none = np.zeros((6, 4, 4, 4), np.float16), np.zeros((6, 4, 4, 3), np.uint8), np.zeros((6, 4, 4), np.uint8)
     data = Store(*none, records, [(shard, place) for place in range(6)])
     assert evenly(data, np.arange(1, 6)) == pytest.approx([1 / 9, 1 / 9, 1 / 9, 1 / 3, 1 / 3])
+
+
+def test_tops_under_coats_are_found_and_drawn_oftener(tmp_path, data, vae, tokenizer, monkeypatch):
+    shard = Shard(Path("none.safetensors"))
+    names = ["skin", "top", "outer"], ["skin", "outer"], ["skin", "top"]
+    shard.__dict__["people"] = [{"layers": each} for each in names]
+    layers = np.full((6, 16, 16), 3, np.uint8)
+    for picture, count in enumerate((0, 19, 20, 200, 201)):
+        layers[picture].flat[:count] = 2
+    layers[5].flat[:50] = 2
+    records = [{"person": 0, "crop": "body"} for _ in range(6)]
+    none = np.zeros((9, 4, 4, 4), np.float16), np.zeros((9, 16, 16, 3), np.uint8)
+    more = [{"person": 0, "crop": "head"}, {"person": 1, "crop": "body"}, {"person": 2, "crop": "body"}]
+    every = Store(*none, np.concatenate([layers, layers[[2, 2, 2]]]), records + more, [(shard, i) for i in range(9)])
+    assert np.flatnonzero(covered(every)).tolist() == [2, 3, 5]
+
+    seen = []
+    plain = control_module.batch_of
+    monkeypatch.setattr(control_module, "batch_of", lambda data, at, *rest, **more: seen.extend(at) or plain(
+        data, at, *rest, **more))  # fmt: skip
+    monkeypatch.setattr(control_module, "covered", lambda data: np.arange(len(data)) == 3)
+    monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
+    monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
+    recipe = Control(embedding=(16, 16, 16), batch=4, other_colours=0, edits=0.0, covered=1e9)
+    modules = {"unet": diffusion.new_unet(TINY, 4, WIDTH), "text_encoder": new_text(tokenizer, WIDTH, 1, 0)}
+    list(train_control(recipe, vae, tokenizer, modules, data, data, tmp_path, Pace(samples=8)))
+    assert seen == [3] * 8
 
 
 def test_times_cover_every_noise_level_evenly():

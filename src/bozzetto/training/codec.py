@@ -1,6 +1,7 @@
-"""Training the autoencoder."""
+"""Training the autoencoder; or, once other networks have learned its latents, of it what makes pictures of them."""
 
 from collections.abc import Generator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from bozzetto.prior.autoencoder import PatchAutoencoder
 from bozzetto.training.data import Shard, smaller
-from bozzetto.training.loop import Pace, Training, draws, normal_noise, train
+from bozzetto.training.loop import Pace, Training, draws, normal_noise, quick, train
+from bozzetto.training.optimizer import Muon
 from bozzetto.training.sheets import save_sheet
 
 
@@ -27,56 +29,76 @@ class Codec:
     noise: float = 0.05
     size: int = 64
     batch: int = 16
-    learning_rate: float = 1.5e-3
-    planned_samples: int = 14_000
-    """Where the learning rate's half cosine ends."""
+    learning_rate: float = 3e-3
+    warmup_steps: int = 50
     seed: int = 0
 
 
 def train_codec(
-    recipe: Codec, train_shards: Sequence[Shard], held: Sequence[Shard], folder: Path, pace: Pace, device: str = "cpu"
+    recipe: Codec,
+    train_shards: Sequence[Shard],
+    held: Sequence[Shard],
+    folder: Path,
+    pace: Pace,
+    device: str = "cpu",
+    decoder_of: PatchAutoencoder | None = None,
+    seen: int = 0,
+    seconds: float = 0.0,
 ) -> Generator[dict[str, float], None, Training]:
-    """Trains until the pace says stop; ``folder`` holds checkpoint, log and sheets of reconstructions."""
-    model = PatchAutoencoder(
-        recipe.latent_channels, recipe.width, recipe.encoder_depth, recipe.decoder_depth, recipe.noise
-    )
+    """Trains until the pace says stop.
+
+    Args:
+        recipe: Sizes and rates.
+        train_shards: Pictures to learn from.
+        held: Pictures to measure on.
+        folder: Of checkpoint, log and sheets of reconstructions.
+        pace: When to stop and to write.
+        device: Where the network lives.
+        decoder_of: A trained autoencoder, of which then only the decoder learns; its latents, and so whatever was
+            trained on them, stay as they are.
+        seen: Pictures it has seen.
+        seconds: What that took.
+    """
     pictures = np.concatenate([shard["rgb"] for shard in train_shards])
     small = smaller(pictures, recipe.size)
-    torch.manual_seed(recipe.seed)
-    model.start_from_components(to_model(small[:: max(1, len(small) // 2000)]))
+    some = to_model(small[:: max(1, len(small) // 2000)])
+    if decoder_of is None:
+        torch.manual_seed(recipe.seed)
+        model = PatchAutoencoder(
+            recipe.latent_channels, recipe.width, recipe.encoder_depth, recipe.decoder_depth, recipe.noise
+        )
+        model.start_from_components(some)
+    else:
+        model = deepcopy(decoder_of).requires_grad_(False)
+        for part in (model.synthesis, model.decoder):
+            part.requires_grad_(True)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[arg-type]
-    optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=1e-3)
-    training = Training(folder, {"vae": model}, optimizer, decay=0.998)
+    optimizer = Muon([model], recipe.learning_rate)
+    training = Training(folder, {"vae": model}, optimizer, decay=0.998, samples=seen, seconds=seconds)
     training.load()
     tests = to_model(smaller(np.concatenate([shard["rgb"] for shard in held]), recipe.size)[::4][:192])
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
-        progress = min(1.0, training.samples / recipe.planned_samples)
-        rate = recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * progress))) * min(1, (step + 1) / 50)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps)
         batch = to_model(_batch(pictures, small, recipe, step)).to(device, memory_format=torch.channels_last)
-        components = model.components(batch)
-        noise = normal_noise(tuple(components.shape), recipe.seed, step, 1).to(device) * recipe.noise
-        again = model.pictures(components + noise)
+        with quick(device):
+            components = model.components(batch).float()
+            noise = normal_noise(tuple(components.shape), recipe.seed, step, 1).to(device) * recipe.noise
+            again = model.pictures(components + noise).float()
         loss = reconstruction_loss(again, batch)
         loss.backward()
-        return len(batch), {"loss": float(loss.detach()), "psnr": psnr(again.detach(), batch), "rate": float(rate)}
+        return len(batch), {"loss": float(loss.detach()), "psnr": psnr(again.detach(), batch), "rate": rate}
 
     def look() -> dict[str, float]:
-        net = finished(training.averages["vae"], to_model(small[:: max(1, len(small) // 2000)]))  # type: ignore[arg-type]
+        net: PatchAutoencoder = training.averages["vae"]  # type: ignore[assignment]
+        if decoder_of is None:
+            net.normalise(some.to(device))
         again = reconstruct(net, tests)
         save_sheet(torch.cat([tests[:24], again[:24]]) / 2 + 0.5, folder / f"held-{training.samples:07d}.png", 24, 3)
         return {"held_psnr": psnr(again, tests)}
 
     yield from train(training, one_step, pace, look)
     return training
-
-
-def finished(model: PatchAutoencoder, pictures: Float[Tensor, "b 3 h w"]) -> PatchAutoencoder:
-    """The model with the latents' mean and variance measured on these pictures."""
-    model.normalise(pictures.to(model.latent_mean.device))
-    return model
 
 
 def reconstruction_loss(again: Float[Tensor, "b 3 h w"], wanted: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:

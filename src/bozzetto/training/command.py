@@ -5,7 +5,19 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Part: TypeAlias = Literal[
-    "data", "text", "vae", "base", "control", "together", "vision", "identity", "photos", "shape", "back", "judge"
+    "data",
+    "text",
+    "vae",
+    "decoder",
+    "base",
+    "control",
+    "together",
+    "vision",
+    "identity",
+    "photos",
+    "shape",
+    "back",
+    "judge",
 ]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
@@ -18,8 +30,9 @@ class TrainPrior:
     The pictures ("data") and photos ("photos") to learn from are made first."""
 
     part: Part | None = None
-    """Which; without it all of them, one after another, with the budget for each. "together" trains base and control at
-    once: where time is short it draws people sooner."""
+    """Which; without it all of them, one after another, with the budget for each, but for two: "together" trains base
+    and control at once, where time is short it draws people sooner; "decoder" trains the half of the autoencoder that
+    nothing else has learned from."""
     budget: str = "1h"
     """Time of this stretch: 90s, 20m, 2h, 1h30m. Ctrl-C ends it early, and nothing is lost."""
     cool: str | None = None

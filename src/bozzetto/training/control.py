@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers.models.controlnets.controlnet import ControlNetModel
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -60,6 +60,8 @@ class Control:
     without_text: float = 0.1
     other_colours: float = 0.7
     """Share of samples, edits aside, whose clothes and hair take other colours, where they can."""
+    covered: float = 4.0
+    """How many times as often as others a body is drawn, edits aside, of whose top a coat shows but a little."""
     snr_limit: float = 5.0
     evened: float = 0.5
     """How far the loss is taken from large things to small ones, 0 to 1: see ``diffusion.evened``."""
@@ -102,6 +104,19 @@ def evenly(data: Store, edits: Int[ndarray, "n"]) -> Float[ndarray, "n"]:
         sorts.append(_changed(shard.specs[before], shard.specs[data.records[index]["person"]]))
     _, which, counts = np.unique(sorts, return_inverse=True, return_counts=True)
     return 1 / (len(counts) * counts[which])
+
+
+def covered(data: Store, few: int = 20, many: int = 200) -> Bool[ndarray, "n"]:
+    """The pictures of bodies under whose coats so many pixels of the top can be seen.
+
+    Two colours are said and the one has hardly a place: there the coat's is easily painted twice.
+    """
+    found = np.zeros(len(data), bool)
+    for index, record in enumerate(data.records):
+        worn = data.shards[index][0].people[record["person"]]["layers"]
+        if record["crop"] == "body" and "outer" in worn and "top" in worn:
+            found[index] = few <= (data.layers[index] == worn.index("top") + 1).sum() <= many
+    return found
 
 
 def _changed(before: Any, after: Any) -> str:
@@ -220,13 +235,14 @@ def train_control(
     training = Training(folder, learning, optimizer, samples=seen, seconds=seconds)
     training.load()
     known, levels, edits = Known(vae, data.pictures.shape[1]), schedule(), visible_edits(data)
-    chances = evenly(data, edits)
+    chances, often = evenly(data, edits), np.where(covered(data), recipe.covered, 1.0)
+    often /= often.sum()
 
     def one_step(step: int) -> tuple[int, dict[str, float]]:
         rate = training.set_rate(recipe.learning_rate, recipe.warmup_steps, recipe.tire_samples)
         rng = draws(recipe.seed, 17, training.samples)
         edited = int(rng.binomial(recipe.batch, recipe.edits)) if len(edits) else 0
-        indices = rng.integers(len(data), size=recipe.batch)
+        indices = rng.choice(len(data), recipe.batch, p=often)
         if edited:
             indices[:edited] = rng.choice(edits, edited, p=chances)
         batch = batch_of(data, indices, vae, recipe.other_colours, rng, keep=edited)

@@ -125,10 +125,11 @@ class Store:
 
 
 def store(found: Sequence[Shard], vae: PatchAutoencoder, size: int, cache: Path) -> Store:
-    """The shards' pictures and latents; what was computed once lies in ``cache``, by the autoencoder's weights."""
+    """The shards' pictures and latents; what was computed once lies in ``cache``, by the encoder's weights."""
     digest = hashlib.sha256()
-    for tensor in vae.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for name, tensor in vae.state_dict().items():
+        if not name.startswith(("synthesis", "decoder")):
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     folder = cache / f"{digest.hexdigest()[:12]}-{size}"
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[Mapping[str, ndarray]] = []

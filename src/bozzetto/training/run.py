@@ -39,6 +39,9 @@ from bozzetto.types import UserError
 MEASURED = 20
 """Shards of people that are only measured on."""
 
+ALONE = "together", "decoder"
+"""Parts that are trained only when they are named."""
+
 
 def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None:
     """Trains what the options ask for and exports it.
@@ -53,7 +56,7 @@ def train_prior(options: TrainPrior, say: Callable[[str], None] = print) -> None
         torch.set_num_threads(options.threads)
     work = options.work or cache_folder() / "prior"
     work.mkdir(parents=True, exist_ok=True)
-    parts = (options.part,) if options.part else tuple(part for part in get_args(Part) if part != "together")
+    parts = (options.part,) if options.part else tuple(part for part in get_args(Part) if part not in ALONE)
     torch.set_flush_denormal(True)  # silent control layers begin with numbers so small that they are slow
     try:
         with FileLock(work / ".lock", timeout=0):
@@ -88,7 +91,20 @@ def _vae(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]
     training = train_codec(recipe, found, held, folder, pace, options.device)
     done, quality = _finish(training, say)
     export_model(done.averages["vae"], options.export / "vae")
-    _card(options, "vae", (recipe,), done, quality, _counted(found))
+    _card(options, "vae", (recipe,), done, quality, _counted(found), instead_of=("decoder",))
+
+
+def _decoder(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
+    folder = work / f"decoder-{options.size}"
+    _check_resume(folder, options)
+    recipe = Codec(size=options.size, seed=options.seed)
+    found, held = _shards(options, "train"), _shards(options, "held")
+    exported = exported_vae(options.export, options.device)
+    before = _before(options, "decoder", say) if "decoder" in read_card(options.export) else (0, 0.0)
+    training = train_codec(recipe, found, held, folder, pace, options.device, exported, *before)
+    done, quality = _finish(training, say)
+    export_model(done.averages["vae"], options.export / "vae")
+    _card(options, "decoder", (recipe,), done, quality, _counted(found))
 
 
 def _text(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
@@ -244,6 +260,7 @@ _PARTS: dict[Part, Callable[[TrainPrior, Path, Pace, Callable[[str], None]], Non
     "data": _data,
     "text": _text,
     "vae": _vae,
+    "decoder": _decoder,
     "base": _base,
     "control": _control,
     "together": _together,
