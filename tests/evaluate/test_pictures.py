@@ -132,7 +132,7 @@ def test_the_interval_is_wilson_s():
     assert interval(10, 10)[1] == pytest.approx(1.0)
 
 
-def test_finished_batches_are_read_back_but_not_those_of_other_weights(tmp_path, monkeypatch):
+def test_finished_batches_are_read_back_but_not_those_of_other_weights_or_words(tmp_path, monkeypatch):
     asked = []
 
     def imagine(prior, captions, **settings):
@@ -148,8 +148,17 @@ def test_finished_batches_are_read_back_but_not_those_of_other_weights(tmp_path,
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"other weights")
     prior.weights = {**prior.weights, "unet": other}
-    list(painted(prior, ["a man", "a woman"], None, tmp_path, guidance=Guidance(4.0), steps=2, seed=0))
-    assert len(asked) == 2
+    controls = np.zeros((2, 8, 8, 3), np.float32)
+    ways = [
+        (["a man", "a woman"], None),
+        (["a man", "a child"], None),
+        (["a man", "a child"], ("normal", controls)),
+        (["a man", "a child"], ("normal", controls + 1)),
+    ]
+    for count, (captions, shown) in enumerate(ways, 2):
+        for _ in range(2):
+            list(painted(prior, captions, shown, tmp_path, guidance=Guidance(4.0), steps=2, seed=0))
+        assert len(asked) == count
 
 
 def test_the_autoencoder_is_the_ceiling():

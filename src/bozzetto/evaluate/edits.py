@@ -15,21 +15,18 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from safetensors.torch import load_file, save_file
 from scipy import ndimage
 
-from bozzetto.evaluate.pictures import interval
+from bozzetto.evaluate.pictures import interval, painted
 from bozzetto.figure.colours import delta_e_2000_lab, srgb_to_lab
-from bozzetto.files import atomic_path
-from bozzetto.prior.denoiser import Conditions, Prior
+from bozzetto.prior.denoiser import Prior
 from bozzetto.prior.load import load
-from bozzetto.prior.sample import Guidance, imagine
+from bozzetto.prior.sample import Guidance
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.training.data import Shard, default_folder, shards, smaller
 
 LEAST, SEEN = 12.0, 0.01
 """In CIEDE2000: what counts as different; and the share of the picture that must be, for the change to be seen."""
-BATCH = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,24 +81,17 @@ def kept(pair: Pair, made: Float[ndarray, "s s 3"]) -> float:
 def edited(
     prior: Prior, work: Sequence[Pair], out: Path, guidance: Guidance, steps: int, seed: int
 ) -> Float[ndarray, "n s s 3"]:
-    """What the prior makes of every pair, a batch a file."""
-    made = []
-    for first in range(0, len(work), BATCH):
-        batch, path = work[first : first + BATCH], out / f"edits-{first:04d}.safetensors"
-        if not path.exists():
-            source = torch.from_numpy(np.stack([pair.before for pair in batch]))
-            pictures = imagine(
-                prior, [pair.instruction for pair in batch], steps=steps, guidance=guidance,
-                conditions=Conditions({"source": source}), generator=torch.Generator().manual_seed(seed + first),
-            ).clamp(0, 1)  # fmt: skip
-            codes = (pictures * 255 + 0.5).byte().contiguous()
-            shown = [*(p.before for p in batch), *(codes.numpy() / 255), *(p.after for p in batch)]
-            tiles = [np.kron((each * 255 + 0.5).astype(np.uint8), np.ones((2, 2, 1), np.uint8)) for each in shown]
-            contact_sheet(tiles, len(batch)).save(path.with_suffix(".png"))
-            with atomic_path(path) as partial:
-                save_file({"pictures": codes}, partial)
-        made.append(load_file(path)["pictures"].numpy().astype(np.float32) / 255)
-    return np.concatenate(made)
+    """What the prior makes of every pair; of each batch also a sheet: before, painted, and what should come."""
+    instructions, source = [pair.instruction for pair in work], np.stack([pair.before for pair in work])
+    made: list[Float[ndarray, "s s 3"]] = []
+    for codes in painted(prior, instructions, ("source", source), out, guidance, steps, seed):
+        first = len(made)
+        made += list(codes.astype(np.float32) / 255)
+        batch = work[first : len(made)]
+        shown = [*(p.before for p in batch), *made[first:], *(p.after for p in batch)]
+        tiles = [np.kron((each * 255 + 0.5).astype(np.uint8), np.ones((2, 2, 1), np.uint8)) for each in shown]
+        contact_sheet(tiles, len(batch)).save(out / f"edits-{first:04d}.png")
+    return np.stack(made)
 
 
 def main() -> None:

@@ -218,7 +218,7 @@ def painted(
         prior: Paints.
         captions: One a picture.
         shown: A control by name, and its pictures.
-        out: Folder of the files; which weights and settings made them is in their names.
+        out: Folder of the files; which weights and settings made them of what is in their names.
         guidance: How far the words are followed.
         steps: Of sampling.
         seed: Of the noise.
@@ -230,13 +230,14 @@ def painted(
         batch = list(captions[first : first + BATCH])
         extras = (("i", guidance.image_scale), ("r", guidance.rescale))
         following = f"{guidance.scale:g}" + "".join(f"{name}{value:g}" for name, value in extras if value is not None)
-        path = out / f"{kind}-{weights}-{following}-{steps}-{seed}-{first:04d}-{len(batch)}.safetensors"
+        controls = None if shown is None else np.ascontiguousarray(shown[1][first : first + BATCH])
+        asked = hashlib.sha256("\n".join(batch).encode() + (b"" if controls is None else controls.tobytes()))
+        stem = f"{kind}-{weights}-{following}-{steps}-{seed}-{first:04d}-{asked.hexdigest()[:8]}"
+        path = out / f"{stem}.safetensors"
         if not path.exists():
-            conditions = None
-            if shown is not None:
-                conditions = Conditions({shown[0]: torch.from_numpy(shown[1][first : first + BATCH])})
             made = imagine(
-                prior, batch, steps=steps, guidance=guidance, conditions=conditions,
+                prior, batch, steps=steps, guidance=guidance,
+                conditions=None if controls is None else Conditions({kind: torch.from_numpy(controls)}),
                 generator=torch.Generator().manual_seed(seed + first),
             ).clamp(0, 1)  # fmt: skip
             codes = (made * 255 + 0.5).byte().cpu().contiguous()
