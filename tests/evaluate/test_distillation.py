@@ -1,16 +1,19 @@
 """The loop paints what a prior asks for, where it asks for it."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from bozzetto.evaluate import distillation
 from bozzetto.evaluate.distillation import (
     METHODS,
     Case,
     Painting,
+    Seen,
     Stage,
     compare,
     look,
@@ -144,3 +147,15 @@ def test_a_stopped_comparison_goes_on(tmp_path, capsys):
     assert len(json.loads(first.read_text())["seen"]) == 4
     assert "| sds 7.5 | 2 | " in table(tmp_path, ["sds 7.5", "x0 4"])
     assert "x0 4" not in table(tmp_path, ["sds 7.5", "x0 4"])
+
+
+def test_faces_are_looked_for_in_front_and_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(distillation, "shows_face", lambda picture: bool(picture.mean() > 100))
+    run = {"method": "x0 4", "seconds": 1.0, "seen": [asdict(Seen("top", "front", "red", 3.0, True))]}
+    for seed, bright in enumerate(((3,), (3, 5))):
+        row = np.zeros((8, 48, 3), np.uint8)
+        for tile in bright:
+            row[:, 8 * tile : 8 * tile + 8] = 255
+        Image.fromarray(row).save(tmp_path / f"x0_4-00-{seed}.png")
+        (tmp_path / f"x0_4-00-{seed}.json").write_text(json.dumps(run))
+    assert table(tmp_path, ["x0 4"], faces=True).splitlines()[-1] == "| x0 4 | 2 | 100 % |  |  |  |  | 3.0 | 1 | 2, 1 |"

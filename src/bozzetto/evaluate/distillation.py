@@ -2,14 +2,15 @@
 
 A prior paints the texture of a bare body whose shape stays as it is: nothing but the guidance is judged. Each method
 paints the same prompts with the same seeds; measured is whether the named colours are there, in front and behind,
-through the body's known regions. Finished runs are kept in DIR, so that the same command goes on where it was stopped.
+through the body's known regions; with ``--faces`` also whether MediaPipe (the extra ``photo``) sees a face in front,
+and a second one behind. Finished runs are kept in DIR, so that the same command goes on where it was stopped.
 """
 
 import argparse
 import copy
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
+from bozzetto.evaluate.faces import shows_face
 from bozzetto.figure.build import build_figure
 from bozzetto.figure.colours import BASIC, colour, delta_e_2000_lab, hair_colour, srgb_to_lab
 from bozzetto.figure.ground_truth import Crop, Stance, stand
@@ -48,6 +50,7 @@ from bozzetto.prior.load import load
 from bozzetto.render.pictures import contact_sheet
 from bozzetto.render.raster import rasterize
 from bozzetto.render.scene import scene_from_layers
+from bozzetto.subject.detector import need_mediapipe
 from bozzetto.training.data import closer
 from bozzetto.types import Cameras, Layer, Material, Mesh, UserError
 
@@ -446,8 +449,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--no-control", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--faces", action="store_true", help="count heads with a face, in front and behind")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    if arguments.faces:
+        need_mediapipe()
     torch.set_num_threads(arguments.threads)
     try:
         prior = load(arguments.prior)
@@ -458,6 +464,7 @@ def main() -> None:
         prior, [METHODS[name] for name in arguments.methods], arguments.methods, CASES[: arguments.cases],
         range(arguments.seeds), painting, arguments.out,
     )  # fmt: skip
+    print(table(arguments.out, arguments.methods, arguments.faces))
 
 
 def compare(
@@ -469,7 +476,7 @@ def compare(
     painting: Painting,
     out: Path,
 ) -> None:
-    """Paints every case with every method and seed, one file a run, then prints a table and draws a sheet a seed."""
+    """Paints every case with every method and seed, one file a run, then draws a sheet a seed."""
     out.mkdir(parents=True, exist_ok=True)
     body = mannequin()
     shots = shots_around(body, prior.native_size, painting)
@@ -496,7 +503,6 @@ def compare(
                 right = sum(each.right for each in seen)
                 print(f"{stem}: {right} of {len(seen)} colours right, {seconds:.0f} s", flush=True)
         _sheet(out, names, len(cases), seed).save(out / f"sheet-{seed}.png")
-    print(table(out, names))
 
 
 _OTHER_VIEWS: tuple[tuple[float, float, Crop], ...] = (
@@ -528,23 +534,38 @@ def _sheet(out: Path, names: Sequence[str], cases: int, seed: int) -> Image.Imag
     return contact_sheet([row.crop((0, 0, 2 * row.height, row.height)) for row in rows], cases, stems)
 
 
-def table(out: Path, names: Sequence[str]) -> str:
-    """Markdown: the share of colours that are right by region and side, the median difference, and the seconds."""
-    runs = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]
+def table(out: Path, names: Sequence[str], faces: bool = False) -> str:
+    """Markdown: the share of colours that are right by region and side, the median difference, and the seconds; and of
+    how many heads a face is seen in front, and behind."""
+    runs = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
     columns = [("top", "front"), ("top", "back"), ("bottom", "front"), ("bottom", "back"), ("hair", "back")]
-    lines = ["| method | runs | " + " | ".join(" ".join(c) for c in columns) + " | median difference | seconds |"]
-    lines.append("|---" * (len(columns) + 4) + "|")
+    titles = [*map(" ".join, columns), "median difference", "seconds", *(["faces in front, behind"] if faces else [])]
+    lines = [f"| method | runs | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|"]
     for name in names:
-        mine = [run for run in runs if run["method"] == name]
-        seen = [each for run in mine for each in run["seen"]]
+        mine = {stem: run for stem, run in runs.items() if run["method"] == name}
+        seen = [each for run in mine.values() for each in run["seen"]]
         if not seen:
             continue
         shares = [[each["right"] for each in seen if (each["region"], each["side"]) == c] for c in columns]
         cells = [f"{100 * np.mean(share):.0f} %" if share else "" for share in shares]
-        difference = np.median([each["difference"] for each in seen])
-        seconds = np.median([run["seconds"] for run in mine])
-        lines.append(f"| {name} | {len(mine)} | {' | '.join(cells)} | {difference:.1f} | {seconds:.0f} |")
+        cells.append(f"{np.median([each['difference'] for each in seen]):.1f}")
+        cells.append(f"{np.median([run['seconds'] for run in mine.values()]):.0f}")
+        if faces:
+            cells.append(", ".join(str(sum(both)) for both in zip(*map(_faces, _rows(out, mine)), strict=True)))
+        lines.append(f"| {name} | {len(mine)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _rows(out: Path, stems: Iterable[str]) -> Iterator[UInt8[ndarray, "h w 3"]]:
+    for stem in stems:
+        yield np.asarray(Image.open(out / f"{stem}.png").convert("RGB"))
+
+
+def _faces(row: UInt8[ndarray, "h w 3"]) -> tuple[bool, bool]:
+    """Whether the head has a face in front and behind."""
+    size = len(row)
+    front, back = (row[:, column * size : (column + 1) * size] for column in (3, 5))
+    return shows_face(np.ascontiguousarray(front)), shows_face(np.ascontiguousarray(back))
 
 
 if __name__ == "__main__":
