@@ -120,6 +120,28 @@ def test_sds_paints_the_front_and_the_back_as_asked(shots, sides):
     assert not any(seen.right for seen in wrong)
 
 
+def test_controls_are_shown_where_there_is_a_network_for_them(shots):
+    class Controlled(OneColour):
+        roles = ("control/normal", "control/landmarks")
+
+        def __init__(self):
+            self.shown = []
+
+        def predict_noise(self, noisy, t, text, conditions=None, inpainting=None):
+            self.shown.append(conditions)
+            return super().predict_noise(noisy, t, text)
+
+    prior = Controlled()
+    list(paint(prior, shots, "anyone", METHODS["x0 4"], replace(SMALL, steps=4), seed=0))
+    asked = [sorted(each.pictures) for each in prior.shown]
+    assert asked[0] == ["normal"] and asked[-1] == ["landmarks", "normal"]
+    drawn = prior.shown[-1].pictures["landmarks"].amax((1, 2, 3)) > 0
+    assert drawn[0] and not drawn[2], "lines of the face in front, none behind"
+    blind = Controlled()
+    list(paint(blind, shots, "anyone", METHODS["x0 4"], replace(SMALL, steps=1, control=False), seed=0))
+    assert blind.shown[0] is None
+
+
 def test_every_method_runs_and_repeats(shots):
     for name, method in METHODS.items():
         if name.startswith("vsd"):  # needs a network to copy

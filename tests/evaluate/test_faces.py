@@ -12,6 +12,8 @@ pytest.importorskip("mediapipe.python.solution_base", reason="needs the extra: p
 
 from bozzetto.evaluate.faces import Head, face_points, landmark_error, shows_face, told
 
+NOWHERE = np.zeros((128, 2))
+
 
 @pytest.fixture(scope="module")
 def stance():
@@ -32,7 +34,7 @@ def test_a_head_has_one_face(stance):
 def test_errors_are_in_per_cent_of_the_faces_width(picture):
     face = face_points(picture)
     assert face is not None and face.shape == (468, 2)
-    head = Head("a man", picture, picture, face)
+    head = Head("a man", picture, picture, face, NOWHERE)
     assert landmark_error(head, picture) == 0
     width = np.ptp(face[:, 0])
     assert landmark_error(head, np.roll(picture, 4, axis=1)) == pytest.approx(400 / width, rel=0.2)
@@ -42,7 +44,9 @@ def test_what_has_no_face_is_not_measured(picture):
     face = face_points(picture)
     assert face is not None
     noise = np.random.default_rng(0).integers(0, 255, picture.shape, dtype=np.uint8)
-    errors = np.array([landmark_error(Head("a man", picture, picture, face), each) for each in (noise, picture)])
+    errors = np.array(
+        [landmark_error(Head("a man", picture, picture, face, NOWHERE), each) for each in (noise, picture)]
+    )
     assert np.isnan(errors[0]) and errors[1] == 0
     assert told(errors).startswith("a face in 1 of 2")
     assert told(errors[:1]) == "no face in 1"

@@ -34,9 +34,23 @@ def test_hidden_joints_take_their_limbs_along():
 
 
 def test_face_contours_have_mediapipe_colours():
-    line = np.array([[10.0, 20.0], [90.0, 20.0]])
-    picture = face_landmarks({"left_eye": [line], "face_oval": [line + np.array([0, 50])]}, (100, 100))
-    assert tuple(picture[20, 50]) == (10, 200, 180) and tuple(picture[70, 50]) == (10, 200, 10)
+    line = np.array([[50.0, 100.0], [450.0, 100.0]])
+    picture = face_landmarks({"left_eye": [line], "face_oval": [line + np.array([0, 250])]}, (512, 512))
+    assert tuple(picture[100, 250]) == (10, 200, 180) and tuple(picture[350, 250]) == (10, 200, 10)
     assert face_landmarks({}, 16).max() == 0
     with pytest.raises(ValueError, match="iris"):
         face_landmarks({"iris": [line]}, 16)
+
+
+def test_small_faces_move_by_parts_of_a_pixel():
+    turn = np.linspace(0, 2 * np.pi, 17)
+    eye = np.stack([20 + 3 * np.cos(turn), 30 + 1.5 * np.sin(turn)], 1)
+    centres = []
+    for moved in (0.0, 0.25, 0.5):
+        drawn = face_landmarks({"left_eye": [eye + moved]}, 64)[..., 1].astype(float)
+        y, x = np.mgrid[:64, :64] + 0.5
+        centres.append([(drawn * x).sum() / drawn.sum(), (drawn * y).sum() / drawn.sum()])
+    assert np.allclose(np.subtract(centres, centres[0]), [[0, 0], [0.25, 0.25], [0.5, 0.5]], atol=0.08)
+    assert np.allclose(centres[0], (20, 30), atol=0.15)
+    open_eye = face_landmarks({"left_eye": [eye]}, 64)
+    assert open_eye[30, 20].sum() < 0.3 * open_eye.sum(-1).max(), "an eye of 3 px is open"

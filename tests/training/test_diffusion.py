@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from bozzetto.figure.colours import colour
 from bozzetto.figure.spec import FigureSpec, Garment, HairSpec
 from bozzetto.prior.autoencoder import PatchAutoencoder
+from bozzetto.prior.denoiser import CONTROLS
 from bozzetto.prior.load import load
 from bozzetto.prior.score import load_likeness
 from bozzetto.prior.text import TextEncoder
@@ -26,9 +27,11 @@ from bozzetto.training.control import (
     control_pictures,
     covered,
     evenly,
+    facing,
     new_control,
     train_control,
     visible_edits,
+    where_lines,
 )
 from bozzetto.training.data import CONTOUR_LENGTHS, Shard
 from bozzetto.training.diffusion import (
@@ -216,14 +219,36 @@ def test_tops_under_coats_are_found_and_drawn_oftener(tmp_path, data, vae, token
     every = Store(*none, np.concatenate([layers, layers[[2, 2, 2]]]), records + more, [(shard, i) for i in range(9)])
     assert np.flatnonzero(covered(every)).tolist() == [2, 3, 5]
 
+
+def test_faces_that_are_seen_are_found(tmp_path):
+    turned = np.zeros((4, 128, 2), np.float32)
+    turned[[1, 2]] = np.nan
+    save_file({"contours": turned}, tmp_path / "train-00000.safetensors")
+    shard = Shard(tmp_path / "train-00000.safetensors")
+    none = np.zeros((4, 4, 4, 4), np.float16), np.zeros((4, 4, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)
+    crops = [{"crop": crop} for crop in ("head", "head", "body", "body")]
+    assert facing(Store(*none, crops, [(shard, place) for place in range(4)])).tolist() == [True, False, False, False]
+
+
+def test_lines_of_landmarks_are_where_they_are_drawn():
+    pictures = torch.zeros(2, 15, 64, 64)
+    pictures[0, 3 * CONTROLS.index("landmarks") + 1, 9, 22] = 0.1
+    pictures[1, 3 * CONTROLS.index("pose") + 1, 9, 22] = 0.1
+    found = where_lines(pictures, 16)
+    assert found.nonzero().tolist() == [[0, 0, 2, 5]] and found.max() == 1
+
+
+@pytest.mark.parametrize("which", ["covered", "faces"])
+def test_what_is_asked_for_is_drawn_oftener(tmp_path, data, vae, tokenizer, monkeypatch, which):
     seen = []
     plain = control_module.batch_of
     monkeypatch.setattr(control_module, "batch_of", lambda data, at, *rest, **more: seen.extend(at) or plain(
         data, at, *rest, **more))  # fmt: skip
-    monkeypatch.setattr(control_module, "covered", lambda data: np.arange(len(data)) == 3)
+    finder = {"covered": "covered", "faces": "facing"}[which]
+    monkeypatch.setattr(control_module, finder, lambda data: np.arange(len(data)) == 3)
     monkeypatch.setattr(control_module, "_sheet", lambda *_: torch.zeros(8, 3, 8, 8))
     monkeypatch.setattr(control_module, "controlled_error", lambda *_: 1.0)
-    recipe = Control(embedding=(16, 16, 16), batch=4, other_colours=0, edits=0.0, covered=1e9)
+    recipe = Control(embedding=(16, 16, 16), batch=4, other_colours=0, edits=0.0, **{which: 1e9})
     modules = {"unet": diffusion.new_unet(TINY, 4, WIDTH), "text_encoder": new_text(tokenizer, WIDTH, 1, 0)}
     list(train_control(recipe, vae, tokenizer, modules, data, data, tmp_path, Pace(samples=8)))
     assert seen == [3] * 8

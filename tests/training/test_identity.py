@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from bozzetto.evaluate.judge import Judge
+from bozzetto.evaluate.landmarks import SCALE, Landmarks, export_landmarks
 from bozzetto.prior.identity import IdentityEncoder
 from bozzetto.prior.load import EMBEDDED, load
 from bozzetto.training import back, data, run
@@ -58,27 +59,29 @@ def test_it_learns_who_is_who_and_comes_back_from_disk(folder, tmp_path):
 def test_parts_go_on_from_the_exported_weights(folder, tmp_path):
     (folder / "held-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
     (folder / "judge-00000.safetensors").write_bytes((folder / "train-00000.safetensors").read_bytes())
-    for part, network in (("identity", IdentityEncoder(64)), ("judge", Judge(PROBES))):
+    networks = {"identity": IdentityEncoder(64), "judge": Judge(PROBES), "landmarks": Landmarks()}
+    for part, network in networks.items():
         export = tmp_path / "export"
+        into = export if part != "landmarks" else export / "judge"
+        card = export if part == "identity" else export / "judge"
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.zero_()
         if isinstance(network, Judge):
             export_judge(network, export / part)
+        elif isinstance(network, Landmarks):
+            export_landmarks(network, into / part)
         else:
-            export_model(network, export / part)
-        write_card(
-            export if part == "identity" else export / part, part, samples=5000, hours=0.1, seed=0, recipe={}, data={},
-            quality={},
-        )  # fmt: skip
+            export_model(network, into / part)
+        write_card(card, part, samples=5000, hours=0.1, seed=0, recipe={}, data={}, quality={})
         told: list[str] = []
         options = TrainPrior(part, "0s", resume=True, data=folder, work=tmp_path / "work", export=export, threads=1)
         train_prior(options, told.append)
         assert "Going on from the exported weights, which have seen 5,000 pictures." in told
-        kept = load_file(next((export / part).glob("*.safetensors")))
-        assert not any(tensor.any() for tensor in kept.values()), part
-        card = read_card(export if part == "identity" else export / part)[part]
-        assert (card["samples"], card["hours"]) == (5000, pytest.approx(0.1, abs=0.002)), "what it took before counts"
+        kept = load_file(next((into / part).glob("*.safetensors")))
+        assert not any(tensor.any() for name, tensor in kept.items() if not name.endswith(SCALE)), part
+        entry = read_card(card)[part]
+        assert (entry["samples"], entry["hours"]) == (5000, pytest.approx(0.1, abs=0.002)), "what it took before counts"
 
 
 def test_the_word_for_backs_is_learned_and_found_by_whoever_loads_the_folder(folder, tmp_path, monkeypatch):

@@ -182,6 +182,9 @@ def mannequin(pose: str = "a-pose") -> Mannequin:
     return Mannequin(replace(stance, scene=scene_from_layers([layer])), np.array(names)[leading[part.faces[:, 0]]])
 
 
+CONTROLS: Mapping[Crop, tuple[str, ...]] = {"body": ("normal",), "head": ("normal", "landmarks")}
+
+
 @dataclass(frozen=True, eq=False)
 class Shot:
     """One camera on the body: which texels each pixel shows, and how much of each."""
@@ -194,8 +197,8 @@ class Shot:
     starts: Int[Tensor, "p"]
     """Where each pixel's texels begin."""
     alpha: Float[Tensor, "h w 1"]
-    normal: Float[Tensor, "h w 3"]
-    """The control picture."""
+    controls: Mapping[str, Float[Tensor, "h w 3"]]
+    """Control pictures by name."""
     region: Int[ndarray, "h w"]
     """What is seen at each pixel; -1 where nothing is named."""
 
@@ -247,7 +250,7 @@ def shoot(
         torch.from_numpy(amount).float(),
         torch.from_numpy(np.searchsorted(key // texture**2, np.arange(count))),
         torch.from_numpy(np.bincount(pixel, minlength=count).reshape(size, size, 1) / fineness**2).float(),
-        torch.from_numpy(view.conditions["normal"] / np.float32(255)),
+        {name: torch.from_numpy(view.conditions[name] / np.float32(255)) for name in CONTROLS["head"]},
         np.where(centre >= 0, body.region[centre], -1),
     )
 
@@ -292,7 +295,7 @@ class Painting:
     """Cameras that are drawn from; one in four steps looks at heads."""
     heads: int = 20
     control: bool = True
-    """Show the prior the body's normals, where it has a network for them."""
+    """Show the prior the body's normals, and the lines of faces in heads, where it has a network for them."""
     body_words: str = ", full body, flat light"
     head_words: str = ", head portrait, flat light"
 
@@ -322,7 +325,7 @@ def paint(
         for of in (painting.body_words, painting.head_words)
     )
     colours = torch.zeros(painting.texture**2, 3, requires_grad=True)
-    control = painting.control and "control/normal" in getattr(prior, "roles", ())
+    roles = getattr(prior, "roles", ()) if painting.control else ()
     device = getattr(prior, "device", torch.device("cpu"))
     for stage in method:
         student = _Student(prior) if stage.objective.kind == "vsd" else None
@@ -335,7 +338,9 @@ def paint(
             drawn = _one_of_each_side(shots[crop], painting.batch, generator)
             behind = torch.rand(len(drawn), 1, generator=generator).expand(-1, 3)
             pictures = look(drawn, torch.sigmoid(colours), behind).to(device)
-            conditions = Conditions({"normal": torch.stack([shot.normal for shot in drawn])}) if control else None
+            names = [name for name in CONTROLS[drawn[0].crop] if f"control/{name}" in roles]
+            controls = {name: torch.stack([shot.controls[name] for shot in drawn]) for name in names}
+            conditions = Conditions(controls) if controls else None
             t = sample_t(SCHEDULES[stage.schedule](step / steps), len(drawn), generator).to(device)
             text = _text(words[crop], drawn, stage)
             stage_loss(prior, pictures, text, t, stage, generator, conditions, student).backward()

@@ -1,13 +1,16 @@
 """Whether painted heads have faces, where they were asked for: ``python -m bozzetto.evaluate.faces --out DIR``.
 
 Head crops of people no training saw, facing the camera, painted anew from their captions under their face landmarks.
-The ruler is MediaPipe's face mesh (the extra ``photo``), which knows neither our figures nor our networks. It looks at
-the true picture of the same size and at the painted one; the error is the mean distance of what it finds, in per cent
-of the true face's width. So its habits, such as a larger forehead than our contours have, cancel. Finished batches are
-kept in DIR, so that the same command goes on where it was stopped.
+There are two rulers. Whether there is a face, MediaPipe's face mesh (the extra ``photo``) says, which knows neither our
+figures nor our networks. It looks at the true picture of the same size and at the painted one; the mean distance of
+what it finds, in per cent of the true face's width, is one error. So its habits, such as a larger forehead than our
+contours have, cancel; not so that it moves faces that are a little softer. Where the face is, ``evaluate.landmarks``
+says more exactly; its error is from the contours that were asked for. The true pictures' stand beside both. Finished
+batches are kept in DIR, so that the same command goes on where it was stopped.
 
-``--ruler`` measures the ruler as a probe of second faces instead: how often it finds a face in true heads that face the
-camera, and in those turned away.
+``--ruler`` measures the rulers instead. MediaPipe's as a probe of second faces: how often it finds a face in true heads
+that face the camera, and in those turned away. Both in the same heads as they are, softened, and with mouths pushed
+down.
 """
 
 import argparse
@@ -16,15 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+import torch
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional as F
 
-from bozzetto.evaluate.pictures import interval, painted
+from bozzetto.evaluate.landmarks import Landmarks, contour_error, load_landmarks
+from bozzetto.evaluate.pictures import interval, painted, through
 from bozzetto.prior.load import load
 from bozzetto.prior.sample import Guidance
 from bozzetto.subject.detector import face_in, need_mediapipe
 from bozzetto.training.data import Shard, default_folder, shards, smaller
+from bozzetto.training.landmarks import LIPS, bent, pushed_mouth, read
 
 FACING = 30.0
 """Degrees to either side from which a face is asked for."""
@@ -42,7 +50,9 @@ class Head:
     picture: UInt8[ndarray, "s s 3"]
     """The true one."""
     face: Float[ndarray, "n 2"]
-    """What the ruler sees in it, in pixels."""
+    """What MediaPipe sees in it, in pixels."""
+    contours: Float[ndarray, "p 2"]
+    """Those that the landmarks are drawn from, in pixels."""
 
 
 def face_points(picture: UInt8[ndarray, "s s 3"]) -> Float[ndarray, "n 2"] | None:
@@ -68,7 +78,7 @@ def shows_face(picture: UInt8[ndarray, "h w 3"]) -> bool:
 
 
 def check_ruler(found: Sequence[Shard]) -> Iterator[str]:
-    """How often the ruler sees a face in true heads that face the camera, by look, and in those turned away.
+    """How often MediaPipe sees a face in true heads that face the camera, by look, and in those turned away.
 
     A head that faces the camera is what a second face looks like from behind.
     """
@@ -95,7 +105,7 @@ def heads(found: Sequence[Shard], size: int, count: int) -> tuple[list[Head], in
     for shard in found:
         if len(chosen) == count:
             break
-        pictures, contours = smaller(shard["rgb"], size), shard["contours"]
+        pictures, contours = smaller(shard["rgb"], size), shard["contours"] * (size / shard["rgb"].shape[1])
         taken = [0] * len(shard.people)
         for index, record in enumerate(shard.records):
             person = record["person"]
@@ -109,7 +119,7 @@ def heads(found: Sequence[Shard], size: int, count: int) -> tuple[list[Head], in
             if (face := face_points(pictures[index])) is not None:
                 caption = f"{record['captions'][0].rstrip('.')}, {record['view']}, head portrait"
                 landmarks = shard.controls(index, ("landmarks",), size)["landmarks"]
-                chosen.append(Head(caption, landmarks, pictures[index], face))
+                chosen.append(Head(caption, landmarks, pictures[index], face, contours[index]))
     return chosen, tried
 
 
@@ -121,16 +131,58 @@ def landmark_error(head: Head, picture: UInt8[ndarray, "s s 3"]) -> float:
     return float(100 * np.linalg.norm(face - head.face, axis=1).mean() / np.ptp(head.face[:, 0]))
 
 
+def contour_errors(
+    ruler: Landmarks, work: Sequence[Head], pictures: Float32[ndarray, "n s s 3"]
+) -> Float[ndarray, "n"]:
+    """Mean distances of the contours that the finer ruler finds from those asked for, in per cent of the width."""
+    asked = torch.from_numpy(np.stack([head.contours for head in work])).float()
+    with torch.no_grad():
+        return contour_error(read(ruler, torch.from_numpy(pictures).float()), asked).numpy()
+
+
 def told(errors: Float[ndarray, "n"]) -> str:
     """How many have a face, and how far off those are."""
     seen = errors[np.isfinite(errors)]
-    if not len(seen):
-        return f"no face in {len(errors)}"
-    low, middle, high = np.quantile(seen, (0.1, 0.5, 0.9))
+    return f"a face in {len(seen)} of {len(errors)}; {off(seen)}" if len(seen) else f"no face in {len(errors)}"
+
+
+def off(errors: Float[ndarray, "n"]) -> str:
+    """How far off faces are."""
+    low, middle, high = np.quantile(errors, (0.1, 0.5, 0.9))
     return (
-        f"a face in {len(seen)} of {len(errors)}; landmarks off by {seen.mean():.1f} % of its width in the mean, "
-        f"{middle:.1f} % in the median ({low:.1f} to {high:.1f} from the tenth to the ninetieth hundredth)"
+        f"landmarks off by {errors.mean():.1f} % of its width in the mean, {middle:.1f} % in the median "
+        f"({low:.1f} to {high:.1f} from the tenth to the ninetieth hundredth)"
     )
+
+
+def check_rulers(ruler: Landmarks, work: Sequence[Head]) -> Iterator[str]:
+    """What both rulers say of true heads that are softened, or whose mouth was pushed 3 px down.
+
+    MediaPipe's errors are from what it sees in the picture as it is, the other ruler's from the true contours.
+    """
+    true = torch.from_numpy(np.stack([head.picture for head in work])).float() / 255
+    contours = torch.from_numpy(np.stack([head.contours for head in work])).float()
+    pushed, lower = bent(true, contours, pushed_mouth(contours, true.shape[1]))
+    versions = {"as they are": (true, contours), "mouths pushed down": (pushed, lower)}
+    versions |= {f"softened {times} times": (softened(true, times), contours) for times in (1, 2)}
+    plain = read(ruler, true)
+    for name, (pictures, asked) in versions.items():
+        found = read(ruler, pictures)
+        codes = (pictures.numpy() * 255 + 0.5).astype(np.uint8)
+        meshes = np.array([landmark_error(head, code) for head, code in zip(work, codes, strict=True)])
+        line = f"{name}: MediaPipe {told(meshes)}; the finer ruler {off(contour_error(found, asked).numpy())}"
+        if name == "mouths pushed down":
+            share = (found - plain)[:, -LIPS:, 1].mean() / (lower - contours)[:, -LIPS:, 1].mean()
+            line += f", {100 * float(share):.0f} % of the push"
+        yield line
+
+
+def softened(pictures: Float[Tensor, "n s s 3"], times: int) -> Float[Tensor, "n s s 3"]:
+    """Pictures whose pixels are averages of three by three, so many times over."""
+    soft = pictures.movedim(-1, 1)
+    for _ in range(times):
+        soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return soft.movedim(1, -1)
 
 
 def main() -> None:
@@ -143,18 +195,19 @@ def main() -> None:
     parser.add_argument("--image-guidance", type=float, default=None, help="as in bozzetto imagine")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ruler", action="store_true", help="measure the ruler itself, as a probe of second faces")
+    parser.add_argument("--ruler", action="store_true", help="measure the rulers themselves")
     arguments = parser.parse_args()
     need_mediapipe()
+    found = shards(arguments.data or default_folder(), "held")
     if arguments.ruler:
-        for line in check_ruler(shards(arguments.data or default_folder(), "held")):
+        for line in (*check_ruler(found), *check_rulers(load_landmarks(), heads(found, 64, arguments.count)[0])):
             print(line, flush=True)
         return
     if arguments.out is None:
         parser.error("painted heads need --out, the folder that they go to")
     arguments.out.mkdir(parents=True, exist_ok=True)
     prior = load(arguments.prior)
-    work, tried = heads(shards(arguments.data or default_folder(), "held"), prior.native_size, arguments.count)
+    work, tried = heads(found, prior.native_size, arguments.count)
     print(f"The ruler sees a face in {len(work)} of {tried} true heads; those are painted.", flush=True)
     if not work:
         parser.error("there are no heads to paint: make pictures with bozzetto train-prior --part data")
@@ -166,7 +219,13 @@ def main() -> None:
     batches = painted(prior, captions, shown, arguments.out, guidance, arguments.steps, arguments.seed)
     made = np.concatenate(list(batches))
     errors = np.array([landmark_error(head, picture) for head, picture in zip(work, made, strict=True)])
-    print(f"Painted: {told(errors)}")
+    print(f"Painted, by MediaPipe: {told(errors)}", flush=True)
+    if prior.native_size != Landmarks.size:
+        return
+    ruler, true = load_landmarks(), np.stack([head.picture for head in work]).astype(np.float32) / 255
+    sets = {"Painted": made.astype(np.float32) / 255, "Copies": through(prior, true), "True pictures": true}
+    for name, pictures in sets.items():
+        print(f"{name}, by the finer ruler: {off(contour_errors(ruler, work, pictures))}", flush=True)
 
 
 if __name__ == "__main__":

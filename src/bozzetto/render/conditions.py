@@ -114,6 +114,9 @@ def face_landmarks(
 ) -> UInt8[ndarray, "h w 3"]:
     """A MediaPipe face picture: contours two pixels thick (at 512) on black. Nothing given, nothing drawn.
 
+    In pictures that are smaller than 512 lines are half a pixel thick and as bright as they cover a pixel: whole pixels
+    would move a small face's eyes and lips by half of one, and close its mouth or open it.
+
     Args:
         contours: Polylines in pixels by the names of `FACE_COLOURS`; repeat a closed one's first point.
         size: Pixels: one side of a square, or (height, width).
@@ -122,16 +125,18 @@ def face_landmarks(
         ValueError: A contour has an unknown name.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    picture = Image.new("RGB", (width, height))
+    fine = max(round(512 / max(height, width)), 1)
+    picture = Image.new("RGB", (fine * width, fine * height))
     pen = ImageDraw.Draw(picture)
-    thickness = max(round(2 * max(height, width) / 512), 1)
+    thickness = max(round(2 * fine * max(height, width) / 512), fine // 2, 1)
     for name, polylines in contours.items():
         if name not in FACE_COLOURS:
             raise ValueError(f"Unknown face contour {name!r}; known are {', '.join(FACE_COLOURS)}.")
         for line in polylines:
             if len(line) > 1 and np.isfinite(line).all():
-                pen.line([(float(x), float(y)) for x, y in line], fill=FACE_COLOURS[name], width=thickness)
-    return np.array(picture)
+                points = [(fine * float(x), fine * float(y)) for x, y in line]
+                pen.line(points, fill=FACE_COLOURS[name], width=thickness, joint="curve")
+    return np.array(picture.reduce(fine) if fine > 1 else picture)
 
 
 def _stick(one: tuple[float, float], two: tuple[float, float], radius: float) -> list[tuple[float, float]]:

@@ -18,6 +18,7 @@ Part: TypeAlias = Literal[
     "shape",
     "back",
     "judge",
+    "landmarks",
 ]
 EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 
@@ -25,7 +26,7 @@ EMBEDDED = Path(__file__).parents[1] / "prior" / "embedded"
 @dataclass(frozen=True)
 class TrainPrior:
     """Train the embedded prior: text encoder, autoencoder, U-Net, control network, vision tower, identity encoder,
-    the network of surfaces behind photos, back-view word; and the judge of them.
+    the network of surfaces behind photos, back-view word; and what judges them: the judge, and the ruler of faces.
 
     The pictures ("data") and photos ("photos") to learn from are made first."""
 

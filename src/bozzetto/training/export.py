@@ -86,8 +86,8 @@ def write_card(export: Path, part: str, instead_of: Sequence[str] = (), **facts:
 def card_text(card: Mapping[str, Mapping[str, Any]]) -> str:
     """The model card in Markdown."""
     title, what = "The embedded prior", "A small text-to-image diffusion family in the layout of Stable Diffusion,"
-    if set(card) == {"judge"}:
-        title, what = "The judge", "A small network that says what a picture of a person shows,"
+    if set(card) <= {"judge", "landmarks"}:
+        title, what = "The judge", "Small networks that say what a picture of a person shows, and where a face is,"
     lines = [
         f"# {title}",
         "",

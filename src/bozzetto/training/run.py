@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from bozzetto.evaluate.judge import WEIGHTS, Judge
+from bozzetto.evaluate.landmarks import Landmarks, export_landmarks, load_landmarks
 from bozzetto.files import atomic_path
 from bozzetto.kept import folder as cache_folder
 from bozzetto.prior.autoencoder import PatchAutoencoder
@@ -23,12 +24,13 @@ from bozzetto.prior.tune import RESULT
 from bozzetto.training.back import SETTINGS, TOKEN, back_error, learn_back
 from bozzetto.training.codec import Codec, train_codec
 from bozzetto.training.command import EMBEDDED, Part, TrainPrior
-from bozzetto.training.control import Control, new_control, train_control
+from bozzetto.training.control import Control, new_control, train_control, tune
 from bozzetto.training.data import Shard, Split, default_folder, make_shards, shards
 from bozzetto.training.diffusion import Base, Store, new_unet, scheduler, store, train_base
 from bozzetto.training.export import atomic_folder, export_model, export_towers, read_card, write_card
 from bozzetto.training.identity import Identity, train_identity
 from bozzetto.training.judge import Judging, export_judge, train_judge
+from bozzetto.training.landmarks import Measuring, train_landmarks
 from bozzetto.training.loop import CHECKPOINT, Pace, Start, Training, seconds_of
 from bozzetto.training.reading import Reading, train_text
 from bozzetto.training.shape import PEOPLE, PHOTOS, Photos, Shape, make_photos, train_shape
@@ -141,7 +143,7 @@ def _control(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], N
     part: Part = "together" if together else "control"
     folder = work / f"{part}-{options.size}"
     _check_resume(folder, options)
-    recipe = Control(seed=options.seed, together=together, learning_rate=1e-3 if together else 5e-4)
+    recipe = Control(seed=options.seed, together=True) if together else tune(options.seed)
     tokenizer, text = _tokenizer(options.export), _exported_text(options.export)
     go_on = options.resume and not (folder / CHECKPOINT).exists()
     if together and not (go_on and _has(options.export, "unet")):
@@ -256,6 +258,25 @@ def _judge(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], Non
     _card(replace(options, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
 
 
+def _landmarks(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
+    folder = work / "landmarks"
+    _check_resume(folder, options)
+    recipe = Measuring(seed=options.seed + 2_000)
+    found, held = _shards(options, "judge"), _shards(options, "held")
+    export = WEIGHTS if options.export == EMBEDDED else options.export / "judge"
+    options = replace(options, export=export)
+    start = None
+    if options.resume and not (folder / CHECKPOINT).exists() and (export / "landmarks").exists():
+        start = Start(
+            {"landmarks": load_landmarks(export / "landmarks").state_dict()}, *_before(options, "landmarks", say)
+        )
+    done, quality = _finish(train_landmarks(recipe, found, held, folder, pace, start), say)
+    ruler = done.averages["landmarks"]
+    assert isinstance(ruler, Landmarks)
+    export_landmarks(ruler, export / "landmarks")
+    _card(replace(options, seed=recipe.seed), "landmarks", (recipe,), done, quality, _counted(found))
+
+
 _PARTS: dict[Part, Callable[[TrainPrior, Path, Pace, Callable[[str], None]], None]] = {
     "data": _data,
     "text": _text,
@@ -270,6 +291,7 @@ _PARTS: dict[Part, Callable[[TrainPrior, Path, Pace, Callable[[str], None]], Non
     "shape": _shape,
     "back": _back,
     "judge": _judge,
+    "landmarks": _landmarks,
 }
 
 
