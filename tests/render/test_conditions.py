@@ -52,5 +52,8 @@ def test_small_faces_move_by_parts_of_a_pixel():
         centres.append([(drawn * x).sum() / drawn.sum(), (drawn * y).sum() / drawn.sum()])
     assert np.allclose(np.subtract(centres, centres[0]), [[0, 0], [0.25, 0.25], [0.5, 0.5]], atol=0.08)
     assert np.allclose(centres[0], (20, 30), atol=0.15)
+    for size in (256, 384):
+        moved = [face_landmarks({"left_eye": [3 * eye + far]}, size).astype(float) for far in (0.0, 0.5)]
+        assert 0 < np.abs(moved[1] - moved[0]).max() < 200, "no whole pixels"
     open_eye = face_landmarks({"left_eye": [eye]}, 64)
     assert open_eye[30, 20].sum() < 0.3 * open_eye.sum(-1).max(), "an eye of 3 px is open"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from bozzetto.evaluate.landmarks import Landmarks, contour_error, export_landmarks, load_landmarks
 from bozzetto.figure.build import build_figure
@@ -93,6 +94,13 @@ def test_it_learns_where_faces_are_and_comes_back_from_disk(heads, tmp_path):
     assert set(found) == {"held_error", "held_error_bent", "held_push_seen"}
     with pytest.raises(UserError, match="train-prior --part landmarks"):
         load_landmarks(tmp_path / "nowhere")
+    path = tmp_path / "landmarks" / "model.safetensors"
+    save_file({"stem": torch.zeros(2)}, path)
+    with pytest.raises(UserError, match="another architecture"):
+        load_landmarks(path.parent)
+    path.write_bytes(b"half")
+    with pytest.raises(UserError, match="damaged"):
+        load_landmarks(path.parent)
 
 
 def test_what_ships_sees_a_face_move():

@@ -4,9 +4,10 @@ Head crops of people no training saw, facing the camera, painted anew from their
 There are two rulers. Whether there is a face, MediaPipe's face mesh (the extra ``photo``) says, which knows neither our
 figures nor our networks. It looks at the true picture of the same size and at the painted one; the mean distance of
 what it finds, in per cent of the true face's width, is one error. So its habits, such as a larger forehead than our
-contours have, cancel; not so that it moves faces that are a little softer. Where the face is, ``evaluate.landmarks``
-says more exactly; its error is from the contours that were asked for. The true pictures' stand beside both. Finished
-batches are kept in DIR, so that the same command goes on where it was stopped.
+contours have, cancel; but a face that is a little softer it sees elsewhere, though nothing moved. The finer ruler,
+``evaluate.landmarks``, minds that less; its error is from the contours that were asked for. Beside both stands what
+they say of the true pictures through the prior's autoencoder. Finished batches are kept in DIR, so that the same
+command goes on where it was stopped.
 
 ``--ruler`` measures the rulers instead. MediaPipe's as a probe of second faces: how often it finds a face in true heads
 that face the camera, and in those turned away. Both in the same heads as they are, softened, and with mouths pushed
@@ -16,11 +17,12 @@ down.
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -38,6 +40,7 @@ FACING = 30.0
 """Degrees to either side from which a face is asked for."""
 BACK = 110.0
 """Degrees to either side from which on no face may be seen."""
+NO_HEADS = "there are no heads to measure: make pictures with bozzetto train-prior --part data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ def check_ruler(found: Sequence[Shard]) -> Iterator[str]:
 
 
 def heads(found: Sequence[Shard], size: int, count: int) -> tuple[list[Head], int]:
-    """Heads in whose true pictures the ruler sees a face, two of a person at most; and how many were tried."""
+    """Heads in whose true pictures MediaPipe sees a face, two of a person at most; and how many were tried."""
     chosen: list[Head] = []
     tried = 0
     for shard in found:
@@ -131,13 +134,11 @@ def landmark_error(head: Head, picture: UInt8[ndarray, "s s 3"]) -> float:
     return float(100 * np.linalg.norm(face - head.face, axis=1).mean() / np.ptp(head.face[:, 0]))
 
 
-def contour_errors(
-    ruler: Landmarks, work: Sequence[Head], pictures: Float32[ndarray, "n s s 3"]
-) -> Float[ndarray, "n"]:
+def contour_errors(ruler: Landmarks, work: Sequence[Head], pictures: UInt8[ndarray, "n s s 3"]) -> Float[ndarray, "n"]:
     """Mean distances of the contours that the finer ruler finds from those asked for, in per cent of the width."""
     asked = torch.from_numpy(np.stack([head.contours for head in work])).float()
     with torch.no_grad():
-        return contour_error(read(ruler, torch.from_numpy(pictures).float()), asked).numpy()
+        return contour_error(read(ruler, torch.from_numpy(pictures).float() / 255), asked).numpy()
 
 
 def told(errors: Float[ndarray, "n"]) -> str:
@@ -200,17 +201,21 @@ def main() -> None:
     need_mediapipe()
     found = shards(arguments.data or default_folder(), "held")
     if arguments.ruler:
-        for line in (*check_ruler(found), *check_rulers(load_landmarks(), heads(found, 64, arguments.count)[0])):
+        ruler, (work, _) = load_landmarks(), heads(found, Landmarks.size, arguments.count)
+        if not work:
+            parser.error(NO_HEADS)
+        for line in chain(check_ruler(found), check_rulers(ruler, work)):
             print(line, flush=True)
         return
     if arguments.out is None:
         parser.error("painted heads need --out, the folder that they go to")
     arguments.out.mkdir(parents=True, exist_ok=True)
     prior = load(arguments.prior)
+    ruler = load_landmarks() if prior.native_size == Landmarks.size else None
     work, tried = heads(found, prior.native_size, arguments.count)
-    print(f"The ruler sees a face in {len(work)} of {tried} true heads; those are painted.", flush=True)
+    print(f"MediaPipe sees a face in {len(work)} of {tried} true heads; those are painted.", flush=True)
     if not work:
-        parser.error("there are no heads to paint: make pictures with bozzetto train-prior --part data")
+        parser.error(NO_HEADS)
     again = [np.roll(head.picture, 1, axis=1) for head in work]
     moved = np.array([landmark_error(head, picture) for head, picture in zip(work, again, strict=True)])
     print(f"True pictures moved by one pixel: {told(moved)}", flush=True)
@@ -220,12 +225,17 @@ def main() -> None:
     made = np.concatenate(list(batches))
     errors = np.array([landmark_error(head, picture) for head, picture in zip(work, made, strict=True)])
     print(f"Painted, by MediaPipe: {told(errors)}", flush=True)
-    if prior.native_size != Landmarks.size:
+    true = np.stack([head.picture for head in work])
+    copies = (through(prior, true.astype(np.float32) / 255).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    errors = np.array([landmark_error(head, picture) for head, picture in zip(work, copies, strict=True)])
+    print(f"Copies, by MediaPipe: {told(errors)}", flush=True)
+    if ruler is None:
+        print(f"The finer ruler measures {Landmarks.size} px only.")
         return
-    ruler, true = load_landmarks(), np.stack([head.picture for head in work]).astype(np.float32) / 255
-    sets = {"Painted": made.astype(np.float32) / 255, "Copies": through(prior, true), "True pictures": true}
-    for name, pictures in sets.items():
+    others = work[1:] + work[:1]
+    for name, pictures in (("Painted", made), ("Copies", copies), ("True pictures", true)):
         print(f"{name}, by the finer ruler: {off(contour_errors(ruler, work, pictures))}", flush=True)
+    print(f"Painted, from the next head's contours: {off(contour_errors(ruler, others, made))}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -75,23 +76,30 @@ def export_landmarks(ruler: Landmarks, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / FILE) as path:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        path.chmod(0o644)
 
 
 def load_landmarks(folder: Path = WEIGHTS / "landmarks") -> Landmarks:
     """The trained ruler.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, or it does not fit.
     """
     path = folder / FILE
     if not path.is_file():
         raise UserError(f"There is no ruler of faces in {folder}. Train it with: bozzetto train-prior --part landmarks")
-    tensors = load_file(path)
     ruler = Landmarks()
-    ruler.load_state_dict({
-        name: tensor.float() * tensors.get(name + SCALE, 1.0)
-        for name, tensor in tensors.items() if not name.endswith(SCALE)
-    })  # fmt: skip
+    try:
+        tensors = load_file(path)
+        kernels = {name: tensor for name, tensor in tensors.items() if not name.endswith(SCALE)}
+        ruler.load_state_dict({
+            name: tensor.float() * tensors.get(name + SCALE, 1.0) for name, tensor in kernels.items()
+        })  # fmt: skip
+    except (SafetensorError, RuntimeError):
+        raise UserError(
+            f"{path} is damaged or of another architecture than this version's. Move it away and train it anew: "
+            "bozzetto train-prior --part landmarks"
+        ) from None
     return ruler.eval().requires_grad_(False)
 
 

@@ -1,5 +1,6 @@
 """What ControlNets are shown: maps of a render, pose skeletons and face contours, in the colours they learnt."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -114,8 +115,8 @@ def face_landmarks(
 ) -> UInt8[ndarray, "h w 3"]:
     """A MediaPipe face picture: contours two pixels thick (at 512) on black. Nothing given, nothing drawn.
 
-    In pictures that are smaller than 512 lines are half a pixel thick and as bright as they cover a pixel: whole pixels
-    would move a small face's eyes and lips by half of one, and close its mouth or open it.
+    In smaller pictures lines are as bright as they cover a pixel, and half a pixel thick in those of 128 px and less:
+    whole pixels would move a small face's eyes and lips by half of one, and close its mouth or open it.
 
     Args:
         contours: Polylines in pixels by the names of `FACE_COLOURS`; repeat a closed one's first point.
@@ -125,7 +126,7 @@ def face_landmarks(
         ValueError: A contour has an unknown name.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    fine = max(round(512 / max(height, width)), 1)
+    fine = math.ceil(512 / max(height, width))
     picture = Image.new("RGB", (fine * width, fine * height))
     pen = ImageDraw.Draw(picture)
     thickness = max(round(2 * fine * max(height, width) / 512), fine // 2, 1)

@@ -63,7 +63,7 @@ class Control:
     covered: float = 4.0
     """How many times as often as others a body is drawn, edits aside, of whose top a coat shows but a little."""
     faces: float = 1.0
-    """How many times as often as others a head that faces the camera is drawn, edits aside."""
+    """How many times as often as others a head is drawn whose face is seen, edits aside."""
     lines: float = 3.0
     """How much more than elsewhere the loss counts where face landmarks that are shown have lines."""
     snr_limit: float = 5.0
@@ -301,7 +301,7 @@ def train_control(
         mean, networks = training.averages["controlnet"], {**base, **training.averages}
         found = {
             f"held_error_{name}": controlled_error(mean, networks, vae, tokenizer, held, name, device)
-            for name in ("nothing", "pose", "normal", "silhouette", "landmarks")
+            for name in ("nothing", "pose", "normal", "silhouette")
         }
         save_sheet(_sheet(mean, networks, vae, tokenizer, held), folder / f"controls-{training.samples:08d}.png", 8, 3)
         return found

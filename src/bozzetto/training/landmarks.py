@@ -17,9 +17,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bozzetto.evaluate.landmarks import Landmarks, contour_error
-from bozzetto.training.data import Shard, smaller
+from bozzetto.training.data import CONTOUR_LENGTHS, Shard, smaller
 from bozzetto.training.loop import Pace, Start, Training, draws, quick, train
 from bozzetto.training.optimizer import Muon
+
+LIPS = sum(CONTOUR_LENGTHS[-2:])
+"""How many of the contours' points, the last ones, are the lips'."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def shown(found: Heads, places: ndarray) -> tuple[Float[Tensor, "b s s 3"], Floa
 @torch.no_grad()
 def measured(ruler: Landmarks, strangers: Heads, recipe: Measuring, count: int = 1024) -> dict[str, float]:
     """Mean errors in per cent of the face's width: of pictures as they are, and bent; and what it sees of a mouth that
-    is pushed 3 px down while all else stays, as a share."""
+    is pushed 3 px down while eyes and brows stay, as a share."""
     pictures, contours = shown(strangers, np.arange(min(count, len(strangers.pictures))))
     random = torch.Generator().manual_seed(recipe.seed)
     aside, landed = bent(pictures, contours, random_shifts(len(pictures), recipe, random))
@@ -165,12 +168,8 @@ def measured(ruler: Landmarks, strangers: Heads, recipe: Measuring, count: int =
     }
 
 
-LIPS = 40
-"""The last of the contours' points."""
-
-
 def pushed_mouth(contours: Float[Tensor, "b p 2"], size: int, far: float = 3.0) -> Float[Tensor, "b 2 s s"]:
-    """Shifts that move the lips ``far`` pixels down, and what is further from them than their width not at all."""
+    """Shifts that move the lips ``far`` pixels down, and hardly what is further from them than their width."""
     lips = contours[:, -LIPS:]
     middle, reach = lips.mean(1), 0.75 * (lips[..., 0].amax(1) - lips[..., 0].amin(1)).clamp_min(4.0)
     places = torch.arange(size) + 0.5

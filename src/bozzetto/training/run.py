@@ -143,7 +143,12 @@ def _control(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], N
     part: Part = "together" if together else "control"
     folder = work / f"{part}-{options.size}"
     _check_resume(folder, options)
-    recipe = Control(seed=options.seed, together=True) if together else tune(options.seed)
+    if together:
+        recipe = Control(seed=options.seed, together=True)
+    elif "together" in read_card(options.export):
+        recipe = tune(options.seed)
+    else:
+        recipe = Control(seed=options.seed, learning_rate=5e-4)
     tokenizer, text = _tokenizer(options.export), _exported_text(options.export)
     go_on = options.resume and not (folder / CHECKPOINT).exists()
     if together and not (go_on and _has(options.export, "unet")):
