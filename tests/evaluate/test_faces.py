@@ -18,11 +18,11 @@ from bozzetto.evaluate.faces import (
     landmark_error,
     main,
     shows_face,
-    softened,
     told,
 )
 from bozzetto.evaluate.landmarks import load_landmarks
 from bozzetto.training.data import CONTOUR_NAMES
+from bozzetto.training.landmarks import softened
 
 NOWHERE = np.zeros((128, 2))
 

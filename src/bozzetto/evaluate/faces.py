@@ -25,8 +25,6 @@ import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
-from torch import Tensor
-from torch.nn import functional as F
 
 from bozzetto.evaluate.landmarks import Landmarks, contour_error, load_landmarks
 from bozzetto.evaluate.pictures import interval, painted, through
@@ -34,7 +32,7 @@ from bozzetto.prior.load import load
 from bozzetto.prior.sample import Guidance
 from bozzetto.subject.detector import face_in, need_mediapipe
 from bozzetto.training.data import Shard, default_folder, shards, smaller
-from bozzetto.training.landmarks import LIPS, bent, pushed_mouth, read
+from bozzetto.training.landmarks import LIPS, bent, pushed_mouth, read, softened
 
 FACING = 30.0
 """Degrees to either side from which a face is asked for."""
@@ -176,14 +174,6 @@ def check_rulers(ruler: Landmarks, work: Sequence[Head]) -> Iterator[str]:
             share = (found - plain)[:, -LIPS:, 1].mean() / (lower - contours)[:, -LIPS:, 1].mean()
             line += f", {100 * float(share):.0f} % of the push"
         yield line
-
-
-def softened(pictures: Float[Tensor, "n s s 3"], times: int) -> Float[Tensor, "n s s 3"]:
-    """Pictures whose pixels are averages of three by three, so many times over."""
-    soft = pictures.movedim(-1, 1)
-    for _ in range(times):
-        soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return soft.movedim(1, -1)
 
 
 def main() -> None:

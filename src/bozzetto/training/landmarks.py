@@ -101,11 +101,17 @@ def dulled(pictures: Float[Tensor, "b s s 3"], random: torch.Generator) -> Float
     each = (len(pictures), 1, 1, 1)
     tint = 0.15 * torch.randn(len(pictures), 1, 1, 3, generator=random)
     pictures = pictures * (0.6 + 0.8 * torch.rand(each, generator=random)) + tint
-    inner = F.pad(pictures.movedim(-1, 1), (1, 1, 1, 1), mode="replicate")
-    soft = F.avg_pool2d(inner, 3, 1).movedim(1, -1)
-    pictures = pictures + (1.6 * torch.rand(each, generator=random) - 0.6) * (soft - pictures)
+    pictures = pictures + (1.6 * torch.rand(each, generator=random) - 0.6) * (softened(pictures) - pictures)
     noise = torch.randn(pictures.shape, generator=random)
     return (pictures + 0.04 * torch.rand(each, generator=random) * noise).clamp(0, 1)
+
+
+def softened(pictures: Float[Tensor, "b s s 3"], times: int = 1) -> Float[Tensor, "b s s 3"]:
+    """Pictures whose pixels are averages of three by three, so many times over."""
+    soft = pictures.movedim(-1, 1)
+    for _ in range(times):
+        soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return soft.movedim(1, -1)
 
 
 def train_landmarks(

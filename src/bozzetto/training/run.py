@@ -248,18 +248,22 @@ def _back(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None
                quality=quality)  # fmt: skip
 
 
+def _of_the_judge(options: TrainPrior) -> TrainPrior:
+    """The same, with the folder of what judges in place of the prior's."""
+    return replace(options, export=WEIGHTS if options.export == EMBEDDED else options.export / "judge")
+
+
 def _judge(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str], None]) -> None:
     folder = work / "judge"
     _check_resume(folder, options)
     recipe = Judging(seed=options.seed + 1_000)
     found, held = _shards(options, "judge"), _shards(options, "held")
-    export = WEIGHTS if options.export == EMBEDDED else options.export / "judge"
-    options = replace(options, export=export)
-    start = _start(options, folder, "judge", "judge", {"": export}, say)
+    options = _of_the_judge(options)
+    start = _start(options, folder, "judge", "judge", {"": options.export}, say)
     done, quality = _finish(train_judge(recipe, found, held, folder, pace, start), say)
     judge = done.averages["judge"]
     assert isinstance(judge, Judge)
-    export_judge(judge, export)
+    export_judge(judge, options.export)
     _card(replace(options, seed=recipe.seed), "judge", (recipe,), done, quality, _counted(found))
 
 
@@ -268,17 +272,17 @@ def _landmarks(options: TrainPrior, work: Path, pace: Pace, say: Callable[[str],
     _check_resume(folder, options)
     recipe = Measuring(seed=options.seed + 2_000)
     found, held = _shards(options, "judge"), _shards(options, "held")
-    export = WEIGHTS if options.export == EMBEDDED else options.export / "judge"
-    options = replace(options, export=export)
+    options = _of_the_judge(options)
     start = None
-    if options.resume and not (folder / CHECKPOINT).exists() and (export / "landmarks").exists():
+    if options.resume and not (folder / CHECKPOINT).exists() and (options.export / "landmarks").exists():
         start = Start(
-            {"landmarks": load_landmarks(export / "landmarks").state_dict()}, *_before(options, "landmarks", say)
+            {"landmarks": load_landmarks(options.export / "landmarks").state_dict()},
+            *_before(options, "landmarks", say),
         )
     done, quality = _finish(train_landmarks(recipe, found, held, folder, pace, start), say)
     ruler = done.averages["landmarks"]
     assert isinstance(ruler, Landmarks)
-    export_landmarks(ruler, export / "landmarks")
+    export_landmarks(ruler, options.export / "landmarks")
     _card(replace(options, seed=recipe.seed), "landmarks", (recipe,), done, quality, _counted(found))
 
 
